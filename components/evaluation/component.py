@@ -1,0 +1,37 @@
+"""Component `evaluation`."""
+
+from kfp import dsl
+
+from pipelines.images import TRAIN_IMAGE
+
+
+@dsl.component(base_image=TRAIN_IMAGE, packages_to_install=[], install_kfp_package=False)
+def evaluation(
+    line_yaml: str,
+    seed: int,
+    snapshot: str,
+    images: dsl.Input[dsl.Dataset],
+    model: dsl.Input[dsl.Model],
+    evaluation: dsl.Output[dsl.Artifact],
+    report: dsl.Output[dsl.HTML],
+    metrics: dsl.Output[dsl.Metrics],
+) -> None:
+    """Measure the scorer on the test images.
+
+    Args:
+        line_yaml: The product line, as text.
+        seed: Seed of the run.
+        snapshot: Digest of all images, so that a cached result is never one of other images.
+        images: Output of `ingest`.
+        model: Output of `statistics`.
+        evaluation: evaluation.json and its table as text.
+        report: Scores, curves, worst mistakes and settings on one page.
+        metrics: AUROC per kind of anomaly, false-reject rate, threshold.
+    """
+    from csad.stages import evaluation as stage
+    from csad.stages.task import run_task
+
+    done = run_task(stage.STAGE, line_yaml, seed, evaluation.path, images=images.path, model=model.path)
+    evaluation.path = done.folder
+    done.publish("report.html", report.path)
+    done.summary.log_to(metrics)

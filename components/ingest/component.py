@@ -1,0 +1,31 @@
+"""Component `ingest`."""
+
+from typing import NamedTuple
+
+from kfp import dsl
+
+from pipelines.images import TRAIN_IMAGE
+
+
+@dsl.component(base_image=TRAIN_IMAGE, packages_to_install=[], install_kfp_package=False)
+def ingest(
+    line_yaml: str, data_uri: str, images: dsl.Output[dsl.Dataset], metrics: dsl.Output[dsl.Metrics]
+) -> NamedTuple("Digests", [("digest", str), ("training_digest", str)]):
+    """Check every image and fix the data set that all later stages see.
+
+    Args:
+        line_yaml: The product line, as text.
+        data_uri: Folder of the images: LOCO layout, or good images only.
+        images: The usable images in LOCO layout, with their digests.
+        metrics: Images per split, files left out, megabytes.
+
+    Returns:
+        Digest of the whole data set; digest of the images that train and calibrate.
+    """
+    from csad.stages import ingest
+    from csad.stages.task import run_task
+
+    done = run_task(ingest.STAGE, line_yaml, 0, images.path, data=data_uri)
+    images.path = done.folder
+    done.summary.log_to(metrics)
+    return done.summary.digest, done.summary.training_digest

@@ -1,0 +1,34 @@
+"""Component `segnet`."""
+
+from kfp import dsl
+
+from pipelines.images import TRAIN_IMAGE
+
+
+@dsl.component(base_image=TRAIN_IMAGE, packages_to_install=[], install_kfp_package=False)
+def segnet(
+    line_yaml: str,
+    seed: int,
+    snapshot: str,
+    images: dsl.Input[dsl.Dataset],
+    pseudo_labels: dsl.Input[dsl.Dataset],
+    segnet: dsl.Output[dsl.Model],
+    metrics: dsl.Output[dsl.Metrics],
+) -> None:
+    """Train the component segmentation network on the pseudo-labels.
+
+    Args:
+        line_yaml: The product line, as text.
+        seed: Seed of the run.
+        snapshot: Digest of the training images, so that a cached result is never one of other images.
+        images: Output of `ingest`.
+        pseudo_labels: Output of `clustering`.
+        segnet: The trained network.
+        metrics: Steps and last losses.
+    """
+    from csad.stages import segnet as stage
+    from csad.stages.task import run_task
+
+    done = run_task(stage.STAGE, line_yaml, seed, segnet.path, images=images.path, pseudo_labels=pseudo_labels.path)
+    segnet.path = done.folder
+    done.summary.log_to(metrics)

@@ -1,0 +1,3 @@
+"""Component `statistics`: an adapter of `csad.stages.statistics`."""
+
+from components.statistics.component import statistics as statistics

@@ -1,0 +1,3 @@
+"""Component `tagging`: an adapter of `csad.stages.tagging`."""
+
+from components.tagging.component import tagging as tagging

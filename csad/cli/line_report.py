@@ -1,0 +1,168 @@
+"""What `csad line check` finds out: the data, its problems, and what training would do."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from csad.backbone import backbone_of
+from csad.canvas import fit_canvas
+from csad.cli.table import table
+from csad.errors import DatasetError, WeightsError
+from csad.images import ImageSet, Inspection, ground_truth_masks, inspect, read_rgb
+from csad.images.records import GOOD, ImageFile
+from csad.line import ProductLine
+
+FEW_TRAIN = 50
+CANVAS_SAMPLE = 16
+LISTED_PROBLEMS = 20
+
+
+@dataclass(frozen=True)
+class LineReport:
+    """The outcome of a check.
+
+    Attributes:
+        line: Name of the product line.
+        obstacle: Why training would fail; None when it would run.
+        counts: Usable images per "split/kind".
+        sizes: Images per "WIDTHxHEIGHT".
+        modes: Images per storage mode: RGB, L, I;16, ...
+        problems: Unusable files as "path: reason".
+        digest: Of the data set's content; empty when there are no images.
+        notes: What would train but deserves a look.
+        plan: What training would do.
+    """
+
+    line: str
+    obstacle: str | None
+    counts: dict[str, int]
+    sizes: dict[str, int]
+    modes: dict[str, int]
+    problems: tuple[str, ...]
+    digest: str
+    notes: tuple[str, ...]
+    plan: tuple[str, ...]
+
+    @classmethod
+    def of(cls, line: ProductLine, data: Path) -> "LineReport":
+        """Check a line against a data folder."""
+        try:
+            inspection = inspect(data, line)
+        except DatasetError as error:
+            return cls(line.name, str(error), {}, {}, {}, (), "", (), ())
+        obstacle = inspection.obstacle_to_training(line) or _obstacle_of_weights(line)
+        images = inspection.images
+        return cls(
+            line=line.name,
+            obstacle=obstacle,
+            counts=dict(Counter(f"{image.split}/{image.kind}" for image in _all(images))),
+            sizes=_commonest(f"{found.width}x{found.height}" for found in inspection.formats),
+            modes=_commonest(found.mode for found in inspection.formats),
+            problems=tuple(f"{problem.path}: {problem.reason}" for problem in images.problems),
+            digest=images.digest,
+            notes=tuple(_notes(line, inspection)),
+            plan=() if obstacle else tuple(_plan(line, images)),
+        )
+
+    def to_json(self) -> dict[str, object]:
+        """The report for scripts."""
+        return {
+            "line": self.line,
+            "would_train": self.obstacle is None,
+            "obstacle": self.obstacle,
+            "counts": self.counts,
+            "sizes": self.sizes,
+            "modes": self.modes,
+            "problems": list(self.problems),
+            "digest": self.digest,
+            "notes": list(self.notes),
+            "plan": list(self.plan),
+        }
+
+    def to_text(self) -> str:
+        """The report for people."""
+        parts = [f"product line {self.line}"]
+        if self.counts:
+            parts.append(table(("images", ""), [(name, str(count)) for name, count in self.counts.items()]))
+            parts.append(table(("size", "images"), [(size, str(count)) for size, count in self.sizes.items()]))
+            parts.append(table(("mode", "images"), [(mode, str(count)) for mode, count in self.modes.items()]))
+            parts.append(f"content digest {self.digest}")
+        parts.extend(_listing("problems", self.problems))
+        parts.extend(_listing("worth a look", self.notes))
+        parts.extend(_listing("training would", self.plan))
+        parts.append(f"training would FAIL: {self.obstacle}" if self.obstacle else "ready to train")
+        return "\n\n".join(parts)
+
+
+def _all(images: ImageSet) -> tuple[ImageFile, ...]:
+    return (*images.train, *images.validation, *images.test)
+
+
+def _commonest(values: Iterable[str]) -> dict[str, int]:
+    return dict(Counter(values).most_common())
+
+
+def _listing(title: str, items: tuple[str, ...]) -> list[str]:
+    if not items:
+        return []
+    more = [f"  and {len(items) - LISTED_PROBLEMS} more"] if len(items) > LISTED_PROBLEMS else []
+    return ["\n".join([f"{title}:", *(f"  {item}" for item in items[:LISTED_PROBLEMS]), *more])]
+
+
+def _obstacle_of_weights(line: ProductLine) -> str | None:
+    try:
+        backbone_of(line.backbone)
+    except WeightsError as error:
+        return str(error)
+    return None
+
+
+def _notes(line: ProductLine, inspection: Inspection) -> Iterator[str]:
+    images = inspection.images
+    if len(images.train) < FEW_TRAIN:
+        yield f"{len(images.train)} images to train are few: figures rise up to about 200"
+    wanted = round(1 / line.threshold.false_reject_rate)
+    if len(images.validation) < wanted:
+        yield (
+            f"{len(images.validation)} validation images cannot show a false-reject rate of "
+            f"{line.threshold.false_reject_rate:.1%}: {wanted} or more would"
+        )
+    if len({(found.width, found.height) for found in inspection.formats}) > 1:
+        yield "the images differ in size; all are scaled to one canvas"
+    yield from _copies(inspection)
+    anomalous = [image for image in images.test if image.kind != GOOD]
+    without = sum(not ground_truth_masks(images.root, image) for image in anomalous)
+    if without:
+        yield f"{without} of {len(anomalous)} anomalous test images have no mask: they do not count in localisation"
+
+
+def _copies(inspection: Inspection) -> Iterator[str]:
+    """Byte-identical files: harmless in one split, a leak between splits."""
+    splits: dict[str, list[str]] = {}
+    for image, found in zip(_all(inspection.images), inspection.formats, strict=True):
+        splits.setdefault(found.sha256, []).append(image.split)
+    copies = sum(len(same) - 1 for same in splits.values())
+    leaks = sum(len(set(same)) > 1 for same in splits.values())
+    if copies:
+        yield f"{copies} files are exact copies of another image"
+    if leaks:
+        yield f"{leaks} images appear in several of train, validation and test: the figures would be too good"
+
+
+def _plan(line: ProductLine, images: ImageSet) -> Iterator[str]:
+    step = max(1, len(images.train) // CANVAS_SAMPLE)
+    sample = [read_rgb(image.path, line.images.max_pixels) for image in images.train[::step]]
+    canvas = fit_canvas(sample, line.images.area, line.images.product_box)
+    left, top, right, bottom = canvas.box
+    yield (
+        f"look at {left:.0%} to {right:.0%} of the width and {top:.0%} to {bottom:.0%} of the height, "
+        f"scaled to {canvas.width}x{canvas.height}, with {line.backbone.name}"
+    )
+    yield f"find components with the {line.pseudo_labels.proposals} proposals and group them into classes"
+    yield (
+        f"train the component segmentation for {line.segmentation.steps} steps "
+        f"{'with' if line.segmentation.lsa else 'without'} synthetic logical anomalies"
+    )
+    yield f"fit LGST: global student {line.lgst.global_student}, local student {line.lgst.local_student}"
+    yield f"set the threshold on {len(images.validation)} validation images"

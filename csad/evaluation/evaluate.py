@@ -1,0 +1,178 @@
+"""The evaluation of a scorer on images whose truth is known (method 7)."""
+
+import logging
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from pydantic import TypeAdapter
+
+from csad.errors import DatasetError
+from csad.evaluation.auroc import auroc
+from csad.evaluation.by_kind import anomalous_kinds, auroc_by_kind, spro_by_kind
+from csad.evaluation.cases import CaseCollector
+from csad.evaluation.figures import AurocByKind, Evaluation, FalseRejects, ImageRecord, Rate, Timing
+from csad.evaluation.ground_truth import Defect, SaturationRule, read_defects, read_saturation_rules
+from csad.evaluation.heat import HeatScale
+from csad.evaluation.scoring import BATCH, ImageScorer, ScoredImage, score_images
+from csad.evaluation.spro import Spro
+from csad.images import ImageFile, ImageSet
+from csad.images.records import GOOD
+
+FULL = "full"
+
+_log = logging.getLogger(__name__)
+
+
+def evaluate(scorer: ImageScorer, images: ImageSet, batch: int = BATCH) -> Evaluation:
+    """Measure detection, localisation and false rejects.
+
+    Every validation and test image is scored once, by the path that production takes. Anomaly maps go to a temporary
+    file (4 bytes a pixel); memory does not grow with the number of images.
+
+    Args:
+        scorer: What to measure.
+        images: Test images, and validation images where there are any.
+        batch: Images scored at once.
+
+    Raises:
+        DatasetError: No test images, or an unusable defects_config.json.
+        ImageError: An image that cannot be read, or one whose score is not a number.
+        CsadError: No space for the anomaly maps.
+    """
+    if not images.test:
+        raise DatasetError(f"{images.root} has no test images; expected test/good and test/<kind of anomaly>")
+    rules = read_saturation_rules(images.root)
+    seconds = 0.0
+    peaks: list[float] = []
+    validation: list[ImageRecord] = []
+    for scored in score_images(scorer, images.validation, "Scoring validation images", batch):
+        validation.append(_record(scored))
+        peaks.append(float(scored.score.map.max(initial=0.0)))
+        seconds += scored.seconds
+    test: list[ImageRecord] = []
+    cases = CaseCollector(scorer.threshold, HeatScale.of(peaks))
+    truth = _GroundTruth(images, rules)
+    with Spro() as spro:
+        for scored in score_images(scorer, images.test, "Scoring test images", batch):
+            record = _record(scored)
+            defects = truth.of(scored.file, record.kind, scored.image)
+            if defects or record.kind == GOOD:
+                spro.add(record.kind, scored.score.map, defects)
+            masks = [defect.mask for defect in defects]
+            cases.offer(scored.file, scored.image, scored.score.map, record.score, record.findings, masks)
+            test.append(record)
+            seconds += scored.seconds
+        kinds = anomalous_kinds(record.kind for record in test)
+        localisation = spro_by_kind(spro, kinds)
+    good = [record for record in test if record.kind == GOOD]
+    test_good = _rejected(good)
+    return Evaluation(
+        line=scorer.line.name,
+        image_auroc=auroc_by_kind(test, lambda record: record.score),
+        branches=_branches(test),
+        spro=localisation,
+        threshold=scorer.threshold,
+        false_reject_rate=test_good.rate,
+        false_rejects=FalseRejects(
+            promised=scorer.line.threshold.false_reject_rate, validation=_rejected(validation), test_good=test_good
+        ),
+        detection_rate={kind: _rejected([record for record in test if record.kind == kind]) for kind in kinds},
+        validation_vs_test_good_auroc=_session_difference(validation, good),
+        background_only_auroc=_background(test),
+        images=_counts([*images.train, *images.validation, *images.test]),
+        problems=(*(f"{problem.path}: {problem.reason}" for problem in images.problems), *truth.problems()),
+        settings=scorer.line.model_dump(mode="json"),
+        seed=scorer.manifest.seed,
+        weights=TypeAdapter(dict[str, Any]).dump_python(dict(scorer.manifest.weights), mode="json"),
+        snapshot=scorer.manifest.snapshot,
+        data=images.digest,
+        timing=_timing(len(validation) + len(test), seconds, batch),
+        records=(*validation, *test),
+        cases=cases.cases(),
+    )
+
+
+class _GroundTruth:
+    """Reads masks while images pass and remembers what was wrong with them."""
+
+    def __init__(self, images: ImageSet, rules: dict[int, SaturationRule] | None) -> None:
+        self._root = images.root
+        self._rules = rules
+        self._broken: list[str] = []
+        self._anomalous = 0
+        self._without = 0
+
+    def of(self, file: ImageFile, kind: str, image: np.ndarray) -> list[Defect]:
+        """Read the defects of an image; none, and a problem noted, where they cannot be used."""
+        if kind == GOOD:
+            return []
+        self._anomalous += 1
+        height, width, _ = image.shape
+        try:
+            defects = read_defects(self._root, file, (height, width), self._rules)
+        except DatasetError as error:
+            _log.warning("%s; %s does not count in localisation", error, file.key)
+            self._broken.append(f"{error}; {file.key} does not count in localisation")
+            return []
+        self._without += not defects
+        return defects
+
+    def problems(self) -> list[str]:
+        """Broken masks one by one, absent ones as a count."""
+        if not self._without:
+            return self._broken
+        absent = f"{self._without} of {self._anomalous} anomalous images have no mask and do not count in localisation"
+        return [*self._broken, absent]
+
+
+def _record(scored: ScoredImage) -> ImageRecord:
+    return ImageRecord(
+        key=scored.file.key,
+        kind=scored.file.kind,
+        score=scored.score.value,
+        anomalous=scored.score.anomalous,
+        branches=dict(scored.score.branches),
+        findings=tuple(scored.score.findings),
+        background=scored.background,
+    )
+
+
+def _branches(test: Sequence[ImageRecord]) -> dict[str, AurocByKind]:
+    """Measure every branch that all images have, then the full score."""
+    common = [name for name in test[0].branches if all(name in record.branches for record in test)]
+    figures = {name: _auroc_of_branch(test, name) for name in common if name != FULL}
+    return {**figures, FULL: auroc_by_kind(test, lambda record: record.score)}
+
+
+def _auroc_of_branch(test: Sequence[ImageRecord], name: str) -> AurocByKind:
+    return auroc_by_kind(test, lambda record: record.branches[name])
+
+
+def _background(test: Sequence[ImageRecord]) -> AurocByKind | None:
+    if any(record.background is None for record in test):
+        return None
+    return auroc_by_kind(test, lambda record: record.background or 0.0)
+
+
+def _rejected(records: Sequence[ImageRecord]) -> Rate:
+    return Rate.of(sum(record.anomalous for record in records), len(records))
+
+
+def _session_difference(validation: Sequence[ImageRecord], good: Sequence[ImageRecord]) -> float | None:
+    if not validation or not good:
+        return None
+    scores = [np.array([record.score for record in records]) for records in (validation, good)]
+    return 100 * auroc(scores[0], scores[1])
+
+
+def _counts(files: Iterable[ImageFile]) -> dict[str, dict[str, int]]:
+    counts: dict[str, dict[str, int]] = {"train": {}, "validation": {}, "test": {}}
+    for (split, kind), count in Counter((file.split, file.kind) for file in files).items():
+        counts[split][kind] = count
+    return counts
+
+
+def _timing(images: int, seconds: float, batch: int) -> Timing:
+    return Timing(images=images, seconds=seconds, milliseconds_per_image=1000 * seconds / images, batch=batch)

@@ -1,0 +1,127 @@
+"""The decision threshold, from the scores of good validation images alone (method 5).
+
+The j-th largest of n good scores is exceeded by a further good image with probability j / (n + 1), whatever
+the distribution. So the threshold for a false-reject rate r is the score of rank j = floor(r (n + 1)) from the
+top. With n + 1 < 1 / r no rank is high enough and the tail is extrapolated: the excesses of the k largest scores
+over the next are taken as exponential, and the unknown mean is integrated out, which leaves a heavier tail,
+
+    P(excess > y) = (1 + y / sum of the k excesses) ** -k.
+
+Scores that are bounded or normally distributed fall off faster than that, so the estimate errs towards fewer
+false rejects. All of it holds for good images like the validation images; images of another day may differ.
+"""
+
+import logging
+import math
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+from scipy.stats import beta
+
+from csad.errors import DatasetError
+
+CONFIDENCE = 0.95
+TAIL_FRACTION = 0.25
+TAIL_MINIMUM = 5
+FEW_IMAGES = 5
+ROUNDING = 1e-5
+"""Relative distance above a validation score that keeps the same image, computed in another batch, below it."""
+NO_SPREAD = 0.05
+"""Relative distance above the scores where they do not differ at all."""
+
+_log = logging.getLogger(__name__)
+
+
+class Threshold(BaseModel):
+    """Where the decision is made: an image is rejected when its score is larger.
+
+    Attributes:
+        value: The threshold.
+        false_reject_rate: The rate that was asked for, 0..1.
+        interval: 95 % confidence interval of the real rate, for good images like those of validation.
+        images: Validation images that it comes from.
+        note: How it was found, one sentence.
+    """
+
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+
+    value: float
+    false_reject_rate: float
+    interval: tuple[float, float]
+    images: int
+    note: str
+
+
+def choose_threshold(scores: np.ndarray, false_reject_rate: float) -> Threshold:
+    """Choose the threshold for a false-reject rate.
+
+    Args:
+        scores: Scores of good validation images, float (N,), N >= 1.
+        false_reject_rate: Good products that may be rejected, between 0 and 1, exclusive.
+
+    Raises:
+        DatasetError: No scores, or one that is not a number.
+        ValueError: A rate outside 0..1.
+    """
+    if not 0 < false_reject_rate < 1:
+        raise ValueError(f"false_reject_rate is {false_reject_rate}; expected a fraction between 0 and 1")
+    descending = np.sort(np.asarray(scores, dtype=np.float64).ravel())[::-1]
+    _check(descending)
+    images = len(descending)
+    rank = math.floor(false_reject_rate * (images + 1) + 1e-9)
+    if descending[0] == descending[-1]:
+        value = descending[0] + max(NO_SPREAD * abs(descending[0]), 1e-6)
+        note = f"{_count(images)} with no spread in score: a floor of {NO_SPREAD:.0%} above, the real rate is unknown"
+    elif rank >= 1:
+        value = descending[rank - 1]
+        note = f"score of rank {rank} from the top of {_count(images)}"
+    else:
+        value = max(_extrapolate(descending, false_reject_rate), descending[0])
+        note = (
+            f"{_count(images)} cannot show a rate of {false_reject_rate:.2%} ({math.ceil(1 / false_reject_rate)} "
+            "could): extrapolated from the upper tail of their scores"
+        )
+        if images < FEW_IMAGES:
+            note += f"; fewer than {FEW_IMAGES}, so it is hardly more than a guess"
+    if images < FEW_IMAGES or descending[0] == descending[-1]:
+        _log.warning("threshold: %s", note)
+    else:
+        _log.info("threshold: %s", note)
+    value = float(value + ROUNDING * np.abs(descending).max())
+    rejected = int((descending > value).sum())
+    interval = (rate_interval(rejected, images)[0], rate_interval(max(rejected, rank - 1), images)[1])
+    return Threshold(value=value, false_reject_rate=false_reject_rate, interval=interval, images=images, note=note)
+
+
+def rate_interval(count: int, total: int) -> tuple[float, float]:
+    """Clopper-Pearson 95 % interval of a rate of which `count` in `total` were seen; (0, 1) without any."""
+    tail = (1 - CONFIDENCE) / 2
+    low = float(beta.ppf(tail, count, total - count + 1)) if count > 0 else 0.0
+    high = float(beta.ppf(1 - tail, count + 1, total - count)) if count < total else 1.0
+    return low, high
+
+
+def _check(scores: np.ndarray) -> None:
+    if not len(scores):
+        raise DatasetError(
+            "no validation scores to choose a threshold from; expected at least 1, better 100: add images"
+        )
+    if not np.isfinite(scores).all():
+        bad = int((~np.isfinite(scores)).sum())
+        raise DatasetError(
+            f"{bad} of {len(scores)} validation scores are not finite numbers; look for blank or broken good images"
+        )
+
+
+def _extrapolate(descending: np.ndarray, false_reject_rate: float) -> float:
+    """Solve k / (n + 1) P(excess > y) = false_reject_rate for y."""
+    images = len(descending)
+    tail = min(max(math.ceil(TAIL_FRACTION * images), TAIL_MINIMUM), images - 1)
+    base = descending[tail]
+    total = float((descending[:tail] - base).sum())
+    ratio = tail / ((images + 1) * false_reject_rate)
+    return float(base + total * (max(ratio, 1.0) ** (1 / tail) - 1))
+
+
+def _count(images: int) -> str:
+    return "1 validation image" if images == 1 else f"{images} validation images"

@@ -1,0 +1,212 @@
+"""The check of every file before anything trains on it, and the digest of what was found."""
+
+import hashlib
+import logging
+import os
+import unicodedata
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from csad.errors import DatasetError, ImageError
+from csad.images.layout import MINIMUM_TRAIN, ground_truth_masks, list_images
+from csad.images.reading import SIXTEEN_BIT_MODES, load, open_image, to_rgb
+from csad.images.records import ImageFile, ImageProblem, ImageSet
+from csad.line import ProductLine
+from csad.progress import track
+
+LISTED_PROBLEMS = 20
+WORKERS = 4
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class FileFormat:
+    """How one image is stored.
+
+    Attributes:
+        width: Pixels, upright.
+        height: Pixels, upright.
+        mode: Pillow's mode: "RGB", "L", "I;16", ...
+        sha256: Of the file.
+        brightest: Largest RGB value, 0..255.
+    """
+
+    width: int
+    height: int
+    mode: str
+    sha256: str
+    brightest: int
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """All that a look at every file tells.
+
+    Attributes:
+        images: The usable images and the problems.
+        formats: One per usable image, in the order train, validation, test.
+    """
+
+    images: ImageSet
+    formats: tuple[FileFormat, ...]
+
+    @property
+    def bad_fraction(self) -> float:
+        """Unusable files as a fraction of all."""
+        bad = len(self.images.problems)
+        return bad / max(bad + len(self.formats), 1)
+
+    def obstacle_to_training(self, line: ProductLine) -> str | None:
+        """Say why this data cannot train a line, or None when it can."""
+        images = self.images
+        if self.bad_fraction > line.images.max_bad_fraction:
+            return _too_many_problems(self, line)
+        if len(images.train) < MINIMUM_TRAIN or not images.validation:
+            return (
+                f"{images.root} has {len(images.train)} good images to train and {len(images.validation)} to calibrate;"
+                f" expected at least {MINIMUM_TRAIN} and 1, better 200 and 100: add good images"
+            )
+        return None
+
+    def obstacle_to_evaluation(self, line: ProductLine) -> str | None:
+        """Say why a scorer cannot be evaluated on this data, or None when it can."""
+        images = self.images
+        if self.bad_fraction > line.images.max_bad_fraction:
+            return _too_many_problems(self, line)
+        if not images.test:
+            return (
+                f"{images.root} has no test images; expected test/good and test/<kind of anomaly> "
+                "such as test/logical_anomalies"
+            )
+        return None
+
+
+def scan(root: Path, line: ProductLine) -> ImageSet:
+    """Check every file of a data set that is to train a line.
+
+    Raises:
+        DatasetError: Missing folders, too few images, repeated stems, or more unusable files than
+            `line.images.max_bad_fraction`; the message names them.
+    """
+    inspection = inspect(root, line)
+    return _usable(inspection, inspection.obstacle_to_training(line))
+
+
+def scan_for_evaluation(root: Path, line: ProductLine) -> ImageSet:
+    """Check every file of a data set with test images; good images to train need not be there.
+
+    Raises:
+        DatasetError: As `scan`, or there are no test images.
+    """
+    inspection = inspect(root, line)
+    return _usable(inspection, inspection.obstacle_to_evaluation(line))
+
+
+def inspect(root: Path, line: ProductLine) -> Inspection:
+    """Decode every file of a data set and report on it; unusable files are problems, not errors.
+
+    Raises:
+        DatasetError: Missing folders, no images at all, repeated stems.
+    """
+    listed = list_images(root, line.images.validation_fraction)
+    with ThreadPoolExecutor(min(WORKERS, os.cpu_count() or 1)) as pool:
+        results = pool.map(lambda image: _check(image, line.images.max_pixels), listed)
+        checked = list(track(results, "Checking images", total=len(listed)))
+    formats: dict[ImageFile, FileFormat] = {}
+    problems = []
+    for image, result in zip(listed, checked, strict=True):
+        if isinstance(result, ImageProblem):
+            problems.append(result)
+        else:
+            formats[image] = result
+    images = ImageSet(
+        root=root,
+        train=_of_split("train", formats),
+        validation=_of_split("validation", formats),
+        test=_of_split("test", formats),
+        digest=_digest(root, formats, _annotations(root, formats)),
+        problems=tuple(problems),
+        training_digest=_digest(root, {image: formats[image] for image in formats if image.split != "test"}, []),
+    )
+    _warn_of_dark_sixteen_bits(formats)
+    return Inspection(images, tuple(formats.values()))
+
+
+def _check(image: ImageFile, max_pixels: int) -> FileFormat | ImageProblem:
+    name = str(image.path)
+    try:
+        if not image.path.is_file():
+            raise ImageError(f"{name}: not a regular file")
+        with image.path.open("rb") as stream:
+            opened = open_image(stream, name, max_pixels)
+            mode = opened.mode
+            pixels = to_rgb(load(opened, name), name)
+            stream.seek(0)
+            sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+    except ImageError as error:
+        return ImageProblem(image.path, str(error).removeprefix(f"{name}: "))
+    except OSError as error:
+        return ImageProblem(image.path, f"cannot be read: {error.strerror or error}")
+    height, width, _ = pixels.shape
+    return FileFormat(width, height, mode, sha256, int(np.max(pixels, initial=0)))
+
+
+def _of_split(split: str, images: Iterable[ImageFile]) -> tuple[ImageFile, ...]:
+    return tuple(image for image in images if image.split == split)
+
+
+def _annotations(root: Path, images: Iterable[ImageFile]) -> list[Path]:
+    config = root / "defects_config.json"
+    masks = [mask for image in images if image.split == "test" for mask in ground_truth_masks(root, image)]
+    return [*masks, *([config] if config.is_file() else [])]
+
+
+def _digest(root: Path, formats: dict[ImageFile, FileFormat], annotations: Sequence[Path]) -> str:
+    """Hash the sorted pairs of relative name and content."""
+    contents = {_relative(image.path, root): found.sha256 for image, found in formats.items()}
+    for path in annotations:
+        contents[_relative(path, root)] = hashlib.sha256(path.read_bytes()).hexdigest()
+    digest = hashlib.sha256()
+    for name in sorted(contents):
+        digest.update(f"{name}\0{contents[name]}\n".encode(errors="surrogateescape"))
+    return digest.hexdigest()
+
+
+def _relative(path: Path, root: Path) -> str:
+    return unicodedata.normalize("NFC", path.relative_to(root).as_posix())
+
+
+def _usable(inspection: Inspection, obstacle: str | None) -> ImageSet:
+    if obstacle:
+        raise DatasetError(obstacle)
+    for problem in inspection.images.problems:
+        _log.warning("skipped %s: %s", problem.path, problem.reason)
+    return inspection.images
+
+
+def _too_many_problems(inspection: Inspection, line: ProductLine) -> str:
+    problems = inspection.images.problems
+    listed = [f"  {problem.path}: {problem.reason}" for problem in problems[:LISTED_PROBLEMS]]
+    if len(problems) > LISTED_PROBLEMS:
+        listed.append(f"  and {len(problems) - LISTED_PROBLEMS} more")
+    return (
+        f"{len(problems)} of {len(problems) + len(inspection.formats)} files ({inspection.bad_fraction:.1%}) "
+        f"cannot be used; at most {line.images.max_bad_fraction:.1%} are skipped:\n"
+        + "\n".join(listed)
+        + "\nreplace or remove them, or raise images.max_bad_fraction in the product line to skip them"
+    )
+
+
+def _warn_of_dark_sixteen_bits(formats: dict[ImageFile, FileFormat]) -> None:
+    sixteen_bits = [found for found in formats.values() if found.mode in SIXTEEN_BIT_MODES]
+    if sixteen_bits and max(found.brightest for found in sixteen_bits) <= 4095 // 257 + 1:
+        _log.warning(
+            "%d images have 16 bits but use only the values of a 12-bit camera: they will look almost black; "
+            "multiply their values by 16",
+            len(sixteen_bits),
+        )

@@ -1,0 +1,116 @@
+"""Which files make up a data set.
+
+LOCO layout, or a flat folder of good images:
+
+    data/train/good/*.png              data/*.png
+    data/validation/good/*.png
+    data/test/<kind>/*.png
+    data/ground_truth/<kind>/<stem>/*.png
+    data/defects_config.json
+
+Without validation images a fraction of the good ones is held out. Each stem decides for itself by its
+hash, so a new image joins one side and leaves all others where they are.
+"""
+
+import hashlib
+import logging
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from csad.errors import DatasetError
+from csad.images.reading import EXTENSIONS
+from csad.images.records import GOOD, ImageFile
+
+MINIMUM_TRAIN = 2
+
+_log = logging.getLogger(__name__)
+
+
+def list_images(root: Path, validation_fraction: float) -> tuple[ImageFile, ...]:
+    """List a data set's images, sorted by split, kind and stem, without opening them.
+
+    Raises:
+        DatasetError: The folder is missing or holds no good images, or two files share a stem.
+    """
+    if not root.is_dir():
+        found = "is not a folder" if root.exists() else "does not exist"
+        raise DatasetError(f"the data folder {root} {found}; expected a folder with images or with train/good")
+    train = _folder(root / "train" / GOOD, "train", GOOD)
+    validation = _folder(root / "validation" / GOOD, "validation", GOOD)
+    test = _test(root)
+    flat = _folder(root, "train", GOOD)
+    if flat and (train or validation or test):
+        _log.warning("ignored %d images directly in %s: it has the folders train, validation or test", len(flat), root)
+    elif flat:
+        train = flat
+    if not (train or validation or test):
+        raise DatasetError(_nothing_found(root))
+    if train and not validation:
+        train, validation = _hold_out(train, validation_fraction)
+    return (*train, *validation, *test)
+
+
+def ground_truth_masks(root: Path, image: ImageFile) -> list[Path]:
+    """Return the mask files of one test image, one per defect, sorted by name.
+
+    Both ground_truth/<kind>/<stem>/000.png (MVTec LOCO) and ground_truth/<kind>/<stem>_mask.png (MVTec AD) are found.
+    """
+    folder = root / "ground_truth" / image.kind
+    single = folder / f"{image.path.stem}_mask.png"
+    masks = [path for path in _entries(folder / image.path.stem) if path.suffix.lower() == ".png"]
+    return masks or ([single] if single.is_file() else [])
+
+
+def _test(root: Path) -> list[ImageFile]:
+    kinds = [path for path in _entries(root / "test") if path.is_dir()]
+    return [image for kind in kinds for image in _folder(kind, "test", kind.name)]
+
+
+def _folder(folder: Path, split: str, kind: str) -> list[ImageFile]:
+    files: dict[str, ImageFile] = {}
+    for path in _entries(folder):
+        if path.suffix.lower() not in EXTENSIONS or path.is_dir():
+            continue
+        stem = unicodedata.normalize("NFC", path.stem)
+        if stem in files:
+            raise DatasetError(
+                f"{files[stem].path.name} and {path.name} in {folder} have the same name but for the extension; "
+                "results are filed by that name, rename or remove one"
+            )
+        files[stem] = ImageFile(stem, path, split, kind)
+    return [files[stem] for stem in sorted(files)]
+
+
+def _entries(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+
+
+def _hold_out(good: Sequence[ImageFile], fraction: float) -> tuple[list[ImageFile], list[ImageFile]]:
+    """Split by the stems' hashes; very small sets still get one validation image and MINIMUM_TRAIN to train."""
+    by_hash = sorted(good, key=lambda image: _hash(image.stem))
+    count = sum(_hash(image.stem) < fraction for image in good)
+    count = max(min(count, len(good) - MINIMUM_TRAIN), 1 if len(good) > MINIMUM_TRAIN else 0)
+    held_out = {image.stem for image in by_hash[:count]}
+    train = [image for image in good if image.stem not in held_out]
+    validation = [replace(image, split="validation") for image in good if image.stem in held_out]
+    _log.info("no validation images in the data: held out %d of %d good images", len(validation), len(good))
+    return train, validation
+
+
+def _hash(stem: str) -> float:
+    """Map a stem evenly to [0, 1)."""
+    return int.from_bytes(hashlib.sha256(stem.encode(errors="surrogateescape")).digest()[:6]) / 2**48
+
+
+def _nothing_found(root: Path) -> str:
+    names = [f"{path.name}/" if path.is_dir() else path.name for path in _entries(root)]
+    found = f"it holds {', '.join(names[:8])}{', ...' if len(names) > 8 else ''}" if names else "it is empty"
+    extensions = " ".join(sorted(extension.removeprefix(".") for extension in EXTENSIONS))
+    return (
+        f"no images in {root}: {found}; expected images ({extensions}) directly inside, "
+        "or in train/good, validation/good and test/<kind>"
+    )

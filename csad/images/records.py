@@ -1,0 +1,59 @@
+"""What the rest of csad knows about a data set."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+GOOD = "good"
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """One image of a data set.
+
+    Attributes:
+        stem: File name without extension, unique within its folder.
+        path: Where the file lies.
+        split: "train", "validation" or "test".
+        kind: "good", or the type of anomaly: "logical_anomalies", "structural_anomalies", ...
+    """
+
+    stem: str
+    path: Path
+    split: str
+    kind: str
+
+    @property
+    def key(self) -> str:
+        """Identity within the data set, such as "train/good/000"."""
+        return f"{self.split}/{self.kind}/{self.stem}"
+
+
+@dataclass(frozen=True)
+class ImageProblem:
+    """A file that cannot be used, and why."""
+
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """The usable images of a data set, each split sorted by kind and stem.
+
+    Attributes:
+        root: Folder of the data set.
+        train: Good images that train.
+        validation: Good images that calibrate.
+        test: Good and anomalous images that evaluate; nothing is chosen by them.
+        digest: SHA-256 over names and contents of all usable images, masks and the defects' configuration.
+        problems: Files that were left out.
+        training_digest: The same over train and validation alone: what training depends on.
+    """
+
+    root: Path
+    train: tuple[ImageFile, ...]
+    validation: tuple[ImageFile, ...]
+    test: tuple[ImageFile, ...]
+    digest: str
+    problems: tuple[ImageProblem, ...] = ()
+    training_digest: str = ""

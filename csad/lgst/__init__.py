@@ -1,0 +1,1 @@
+"""Local-global student-teacher branch (paper 3.4)."""

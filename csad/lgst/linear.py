@@ -1,0 +1,98 @@
+"""The global student as principal components of the whole feature map: no training, seconds to fit (METHOD 4, ours).
+
+It knows which arrangements of features normal products show; what it cannot rebuild is out of place. It suits products
+that always lie alike; `csad.fusion` finds out how much weight it earns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+CELLS = 256
+"""Cells that a feature map is pooled to: 16 x 16 on a square canvas."""
+
+MAXIMUM_IMAGES = 512
+"""Images that the components are fitted on; more would only cost memory."""
+
+
+@dataclass(frozen=True)
+class LinearStudent:
+    """Mean and principal components of the pooled teacher maps.
+
+    Attributes:
+        mean: float32 (C, h, w).
+        components: Orthonormal rows, float32 (k, C * h * w).
+    """
+
+    mean: Tensor
+    components: Tensor
+
+    def error_map(self, features: Tensor) -> Tensor:
+        """Squared difference from what the components rebuild, averaged over channels.
+
+        Args:
+            features: Teacher features, float32 (B, C, H, W).
+
+        Returns:
+            float32 (B, h, w), at least 0.
+        """
+        centred = (pool(features) - self.mean).flatten(1)
+        rebuilt = (centred @ self.components.T) @ self.components
+        return (centred - rebuilt).view(-1, *self.mean.shape).square().mean(dim=1)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Flat tensors for the model folder; the components in half precision, which changes scores by < 0.1 %."""
+        return {"mean": self.mean.contiguous(), "components": self.components.half().contiguous()}
+
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, Tensor]) -> LinearStudent:
+        """Rebuild what `tensors` stored."""
+        return cls(tensors["mean"].float(), tensors["components"].float())
+
+
+def fit_linear_student(batches: Iterable[Tensor], explained_variance: float, maximum_components: int) -> LinearStudent:
+    """Fit the principal components of normal feature maps.
+
+    Memory is bounded by `MAXIMUM_IMAGES` pooled maps; time is that of an eigenproblem of as many rows.
+
+    Args:
+        batches: Teacher features of normal images, float32 (B, C, H, W) each.
+        explained_variance: Share of the variance to keep, in (0, 1).
+        maximum_components: Limit on the components.
+    """
+    pooled: list[Tensor] = []
+    count = 0
+    for batch in batches:
+        if count >= MAXIMUM_IMAGES:
+            break
+        pooled.append(pool(batch)[: MAXIMUM_IMAGES - count])
+        count += len(pooled[-1])
+    maps = torch.cat(pooled)
+    mean = maps.mean(dim=0)
+    centred = (maps - mean).flatten(1)
+    # The N x N Gram matrix has the same spectrum as the D x D covariance, and N is far smaller than D.
+    gram = (centred @ centred.T).double()
+    variances, directions = torch.linalg.eigh(gram)
+    variances, directions = variances.flip(0).clamp_min(0), directions.flip(1)
+    total = variances.sum()
+    if total <= 0:
+        return LinearStudent(mean, torch.zeros(0, centred.shape[1]))
+    explained = variances.cumsum(0) / total
+    wanted = int((explained < explained_variance).sum()) + 1
+    meaningful = int((variances > 1e-7 * variances[0]).sum())
+    kept = max(1, min(wanted, maximum_components, meaningful))
+    components = (directions[:, :kept] / variances[:kept].sqrt()).T.float() @ centred
+    return LinearStudent(mean, components)
+
+
+def pool(features: Tensor) -> Tensor:
+    """Average features (B, C, H, W) to about `CELLS` cells of the same aspect ratio."""
+    height, width = features.shape[-2:]
+    rows = max(1, min(height, round((CELLS * height / width) ** 0.5)))
+    columns = max(1, min(width, round(CELLS / rows)))
+    return functional.adaptive_avg_pool2d(features, (rows, columns))

@@ -1,0 +1,150 @@
+"""Bring maps of different students to one scale on normal images (paper 3.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from csad.errors import DatasetError
+from csad.lgst.students import StudentMaps
+
+LOW_QUANTILE, LOW_VALUE = 0.9, 0.0
+HIGH_QUANTILE, HIGH_VALUE = 0.995, 0.1
+"""Quantiles of normal maps and the values that they get (paper 3.4)."""
+
+SAMPLE_SIZE = 1 << 20
+"""Map cells that a quantile is taken from; up to here it is exact, beyond it a random sample."""
+
+LEAST_RELATIVE_SPREAD = 0.01
+"""Maps of identical images hardly spread: the two quantiles count as at least this share of the upper one apart."""
+
+
+class CellSample:
+    """A uniform random sample of at most `size` values of a stream, in constant memory.
+
+    Every value draws a key, the smallest keys stay.
+    """
+
+    def __init__(self, size: int, seed: int) -> None:
+        self.size = size
+        self._generator = torch.Generator().manual_seed(seed)
+        self._keys = torch.empty(0, dtype=torch.float64)
+        self.values = torch.empty(0)
+
+    def add(self, values: Tensor) -> None:
+        """Take in a tensor of any shape."""
+        flat = values.detach().flatten().cpu()
+        keys = torch.rand(flat.numel(), generator=self._generator, dtype=torch.float64)
+        self._keys, self.values = torch.cat([self._keys, keys]), torch.cat([self.values, flat])
+        if self.values.numel() > self.size:
+            self._keys, kept = self._keys.topk(self.size, largest=False)
+            self.values = self.values[kept]
+
+
+@dataclass(frozen=True)
+class MapNormaliser:
+    """Linear change of scale that sends `low` to 0 and `high` to 0.1.
+
+    Attributes:
+        low: 0.9 quantile of the cells of normal maps.
+        high: 0.995 quantile, above `low`.
+    """
+
+    low: float
+    high: float
+
+    @classmethod
+    def fit(cls, maps: Iterable[Tensor], seed: int, sample_size: int = SAMPLE_SIZE) -> MapNormaliser:
+        """Measure the quantiles on the maps (B, h, w) of normal validation images.
+
+        Raises:
+            DatasetError: There is no map.
+        """
+        sample = CellSample(sample_size, seed)
+        for batch in maps:
+            sample.add(batch)
+        return cls.from_sample(sample.values)
+
+    @classmethod
+    def from_sample(cls, values: Tensor) -> MapNormaliser:
+        """Measure the quantiles on values (n,).
+
+        Raises:
+            DatasetError: There is no value.
+        """
+        if not values.numel():
+            raise DatasetError("Found 0 normal validation maps, expected at least 1. Add normal validation images.")
+        quantiles = torch.tensor([LOW_QUANTILE, HIGH_QUANTILE], dtype=torch.float64)
+        low, high = torch.quantile(values.double(), quantiles).tolist()
+        least = max(LEAST_RELATIVE_SPREAD * abs(high), torch.finfo(torch.float32).tiny)
+        return cls(low, max(high, low + least))
+
+    def __call__(self, values: Tensor) -> Tensor:
+        """Change the scale of a map of any shape."""
+        return LOW_VALUE + (HIGH_VALUE - LOW_VALUE) * (values - self.low) / (self.high - self.low)
+
+
+@dataclass(frozen=True)
+class StudentNormalisers:
+    """One normaliser per map; None where a student is missing."""
+
+    local: MapNormaliser | None
+    global_student: MapNormaliser | None
+    second_head: MapNormaliser | None
+
+    @classmethod
+    def fit(cls, batches: Iterable[StudentMaps], seed: int) -> StudentNormalisers:
+        """Measure all quantiles in one pass over the maps of normal validation images.
+
+        Raises:
+            DatasetError: There is no map.
+        """
+        samples = tuple(CellSample(SAMPLE_SIZE, seed) for _ in range(3))
+        for maps in batches:
+            for sample, values in zip(samples, (maps.local, maps.global_student, maps.second_head), strict=True):
+                if values is not None:
+                    sample.add(values)
+        if not any(sample.values.numel() for sample in samples):
+            raise DatasetError("Found 0 normal validation maps, expected at least 1. Add normal validation images.")
+        local, global_student, second_head = (
+            MapNormaliser.from_sample(sample.values) if sample.values.numel() else None for sample in samples
+        )
+        return cls(local, global_student, second_head)
+
+    def __call__(self, maps: StudentMaps) -> StudentMaps:
+        """Change the scale of every map."""
+        return StudentMaps(
+            local=_apply(self.local, maps.local),
+            global_student=_apply(self.global_student, maps.global_student),
+            second_head=_apply(self.second_head, maps.second_head),
+        )
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The quantiles, float64 (2,) per map that exists."""
+        named = {"local": self.local, "global_student": self.global_student, "second_head": self.second_head}
+        return {
+            name: torch.tensor([normaliser.low, normaliser.high], dtype=torch.float64)
+            for name, normaliser in named.items()
+            if normaliser is not None
+        }
+
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, Tensor]) -> StudentNormalisers:
+        """Undo `tensors`."""
+
+        def read(name: str) -> MapNormaliser | None:
+            return MapNormaliser(*tensors[name].tolist()) if name in tensors else None
+
+        return cls(read("local"), read("global_student"), read("second_head"))
+
+
+def image_score(anomaly_map: Tensor) -> Tensor:
+    """Score of each image: the maximum of its map (B, h, w), as (B,)."""
+    return anomaly_map.flatten(1).amax(dim=1)
+
+
+def _apply(change: Callable[[Tensor], Tensor] | None, values: Tensor | None) -> Tensor | None:
+    return change(values) if change is not None and values is not None else None

@@ -1,0 +1,1 @@
+"""Semantic pseudo-labels from normal images (paper 3.1): component masks, their groups, label maps."""

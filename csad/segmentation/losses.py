@@ -1,0 +1,72 @@
+"""The five losses of the segmentation network (paper 3.2, Eq. 2 and 3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+FOCAL_GAMMA = 2.0
+
+
+@dataclass(frozen=True)
+class LabelledLosses:
+    """Losses of images that have a pseudo-label, each a scalar."""
+
+    cross_entropy: Tensor
+    dice: Tensor
+    focal: Tensor
+
+
+@dataclass(frozen=True)
+class UnlabelledLosses:
+    """Losses of images without a pseudo-label, each a scalar."""
+
+    histogram: Tensor
+    entropy: Tensor
+
+
+def labelled_losses(logits: Tensor, labels: Tensor) -> LabelledLosses:
+    """Cross entropy, Dice and focal loss.
+
+    Args:
+        logits: (B, K + 1, h, w).
+        labels: Class per pixel, int64 (B, h, w), 0 = background.
+    """
+    log_probabilities = functional.log_softmax(logits, dim=1)
+    log_true = log_probabilities.gather(1, labels.unsqueeze(1)).squeeze(1)  # (B, h, w)
+    cross_entropy = -log_true.mean()
+    focal = -((1 - log_true.exp()) ** FOCAL_GAMMA * log_true).mean()
+    return LabelledLosses(cross_entropy, dice_loss(log_probabilities.exp(), labels), focal)
+
+
+def dice_loss(probabilities: Tensor, labels: Tensor) -> Tensor:
+    """One minus the Dice overlap, averaged over the classes that occur in the batch.
+
+    Args:
+        probabilities: (B, K + 1, h, w).
+        labels: int64 (B, h, w).
+    """
+    classes = probabilities.shape[1]
+    predicted = probabilities.sum(dim=(0, 2, 3))
+    true = torch.bincount(labels.flatten(), minlength=classes).to(probabilities.dtype)
+    hit = probabilities.gather(1, labels.unsqueeze(1)).flatten()
+    both = torch.zeros_like(predicted).index_add_(0, labels.flatten(), hit)
+    present = true > 0
+    return (1 - 2 * both[present] / (predicted[present] + true[present])).mean()
+
+
+def unlabelled_losses(logits: Tensor, class_fractions: Tensor) -> UnlabelledLosses:
+    """Histogram matching (Eq. 2) and pixel entropy.
+
+    Args:
+        logits: (B, K + 1, h, w).
+        class_fractions: Class histogram of a random labelled map of the same product type, background first (B, K + 1).
+    """
+    log_probabilities = functional.log_softmax(logits, dim=1)
+    probabilities = log_probabilities.exp()
+    histogram = (probabilities.mean(dim=(2, 3)) - class_fractions).abs().mean()
+    entropy = -(probabilities * log_probabilities).sum(dim=1).mean()
+    return UnlabelledLosses(histogram, entropy)

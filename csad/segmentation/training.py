@@ -1,0 +1,167 @@
+"""Train the decoder on pseudo-labels, LSA and unlabelled images (paper 3.2)."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from csad.backbone import Backbone
+from csad.canvas import to_tensor
+from csad.errors import StageError
+from csad.progress import track
+from csad.segmentation.augmentation import random_affine, random_brightness, warp_images, warp_labels
+from csad.segmentation.losses import labelled_losses, unlabelled_losses
+from csad.segmentation.lsa import LabelledImage, components_of, paste_components
+from csad.segmentation.network import LABEL_STRIDE, SegmentationNetwork
+from csad.settings import SegmentationSettings
+
+LSA_PROBABILITY = 0.5
+"""Half of the labelled images stay as they were taken."""
+
+EMA_DECAY = 0.995
+WEIGHT_DECAY = 1e-4
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class SegmentationData:
+    """What the network learns from; image i is described by the i-th entry of each field.
+
+    Attributes:
+        canvases: uint8 (H, W, 3) each; a list, an array or a `CanvasStore`.
+        labels: Class per pixel, uint8 (H, W) each; all zero where not labelled.
+        labelled: bool (N,); the others are unlabelled images.
+        types: Product type, int (N,).
+        classes: Component classes K, the background not counted.
+    """
+
+    canvases: Sequence[NDArray[np.uint8]]
+    labels: Sequence[NDArray[np.uint8]]
+    labelled: NDArray[np.bool_]
+    types: NDArray[np.int64]
+    classes: int
+
+
+def train_segmentation(
+    backbone: Backbone, data: SegmentationData, settings: SegmentationSettings, seed: int
+) -> SegmentationNetwork:
+    """Train the segmentation network and return its averaged (EMA) weights.
+
+    Args:
+        backbone: Frozen pyramid with at least three stages.
+        data: Canvases with pseudo-labels.
+        settings: Step budget, batch, rate, loss weights.
+        seed: Of weights, order and augmentation.
+
+    Raises:
+        StageError: There is no labelled image, or the loss stops being finite.
+    """
+    labelled = np.flatnonzero(data.labelled)
+    if not len(labelled):
+        raise StageError("no image has a pseudo-label, so the segmentation network has nothing to learn from")
+    unlabelled = np.flatnonzero(~data.labelled)
+    torch.manual_seed(seed)
+    generator = np.random.default_rng(seed)
+    draw = torch.Generator().manual_seed(seed)
+    network = SegmentationNetwork(backbone, data.classes)
+    parameters = [p for p in network.parameters() if p.requires_grad]
+    optimiser = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=WEIGHT_DECAY)
+    average = {key: value.clone() for key, value in network.trainable_state().items()}
+    fractions = _class_fractions(data, labelled)
+    labelled_order = _endless_order(labelled, generator)
+    unlabelled_order = _endless_order(unlabelled, generator)
+    first_unlabelled = round(settings.steps * settings.labelled_only_fraction)
+    network.train()
+    for step in track(range(settings.steps), "segmentation network", settings.steps):
+        for group in optimiser.param_groups:
+            group["lr"] = _rate(settings.learning_rate, step, settings.steps)
+        chosen = [next(labelled_order) for _ in range(max(2, settings.batch))]
+        images, labels = _labelled_batch(data, labelled, chosen, settings.lsa, generator, draw)
+        with_unlabelled = len(unlabelled) > 0 and step >= first_unlabelled
+        if with_unlabelled:
+            others = [next(unlabelled_order) for _ in range(settings.batch)]
+            plain = to_tensor(np.stack([data.canvases[index] for index in others]))
+            images = torch.cat([images, random_brightness(plain, draw)])
+        logits = network(images)
+        parts = labelled_losses(logits[: len(labels)], labels)
+        weights = settings.losses
+        loss = weights.cross_entropy * parts.cross_entropy + weights.dice * parts.dice + weights.focal * parts.focal
+        if with_unlabelled:
+            wanted = torch.stack([_fractions_of_type(fractions, data.types, index, generator) for index in others])
+            unlabelled_parts = unlabelled_losses(logits[len(labels) :], wanted)
+            loss = loss + weights.histogram * unlabelled_parts.histogram + weights.entropy * unlabelled_parts.entropy
+        if not torch.isfinite(loss):
+            raise StageError(f"the segmentation loss became {loss.item()} at step {step}; lower segmentation.learning_rate")
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        _update_average(average, network, step)
+        if (step + 1) % max(1, settings.steps // 10) == 0:
+            logger.info("segmentation step %d of %d: loss %.3f", step + 1, settings.steps, loss.item())
+    network.load_trainable_state(average)
+    return network.eval()
+
+
+def _labelled_batch(
+    data: SegmentationData,
+    labelled: NDArray[np.int64],
+    chosen: Sequence[int],
+    lsa: bool,
+    generator: np.random.Generator,
+    draw: torch.Generator,
+) -> tuple[Tensor, Tensor]:
+    batch = []
+    for index in chosen:
+        image = LabelledImage(np.asarray(data.canvases[index]), np.asarray(data.labels[index]))
+        if lsa and generator.random() < LSA_PROBABILITY:
+            source = int(generator.choice(labelled))
+            components = components_of(LabelledImage(data.canvases[source], data.labels[source]))
+            image = paste_components(image, components, generator)
+        batch.append(image)
+    images = to_tensor(np.stack([image.pixels for image in batch]))
+    labels = torch.from_numpy(np.stack([image.labels for image in batch]))
+    matrices = random_affine(len(batch), images.shape[2], images.shape[3], draw)
+    images = random_brightness(warp_images(images, matrices), draw)
+    return images, warp_labels(labels, matrices, LABEL_STRIDE)
+
+
+def _class_fractions(data: SegmentationData, labelled: NDArray[np.int64]) -> dict[int, Tensor]:
+    """Class histogram of each labelled map, background first."""
+    result = {}
+    for index in labelled:
+        counts = np.bincount(np.asarray(data.labels[index]).ravel(), minlength=data.classes + 1)
+        result[int(index)] = torch.from_numpy(counts / counts.sum()).float()
+    return result
+
+
+def _fractions_of_type(
+    fractions: dict[int, Tensor], types: NDArray[np.int64], index: int, generator: np.random.Generator
+) -> Tensor:
+    candidates = [other for other in fractions if types[other] == types[index]] or list(fractions)
+    return fractions[candidates[int(generator.integers(len(candidates)))]]
+
+
+def _endless_order(indices: NDArray[np.int64], generator: np.random.Generator) -> Iterator[int]:
+    while len(indices):
+        yield from (int(index) for index in generator.permutation(indices))
+
+
+def _rate(initial: float, step: int, steps: int) -> float:
+    return initial * 0.5 * (1 + math.cos(math.pi * step / steps))
+
+
+def _update_average(average: dict[str, Tensor], network: SegmentationNetwork, step: int) -> None:
+    decay = min(EMA_DECAY, (1 + step) / (10 + step))
+    for key, value in network.trainable_state().items():
+        if value.is_floating_point():
+            average[key].lerp_(value.detach(), 1 - decay)
+        else:
+            average[key].copy_(value)

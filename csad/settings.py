@@ -1,0 +1,190 @@
+"""The sections of a product line: every setting with its meaning, its limits and a default that needs no tuning.
+
+The descriptions become the comments of the file that `csad line new` writes.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+PositiveFraction = Annotated[float, Field(gt=0, lt=1)]
+Weight = Annotated[float, Field(ge=0)]
+Box = tuple[Fraction, Fraction, Fraction, Fraction]
+MAX_PIXELS = 100_000_000
+
+
+class Settings(BaseModel):
+    """A section: immutable, finite numbers, and no key that it does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class ImageSettings(Settings):
+    """Which images are accepted and how they reach the network."""
+
+    max_bad_fraction: Fraction = Field(
+        default=0.01,
+        description="Unreadable images are skipped up to this fraction of all files; above it nothing starts.",
+    )
+    max_pixels: int = Field(
+        default=MAX_PIXELS,
+        gt=0,
+        le=178_956_970,
+        description="Larger images are refused from their header, before they fill the memory.",
+    )
+    validation_fraction: PositiveFraction = Field(
+        default=0.2,
+        description="Share of the good images held out for calibration when the data has no validation/good folder.",
+    )
+    product_box: Literal["auto", "full"] | Box = Field(
+        default="auto",
+        description="Part of the image that shows the product: auto (found on the training images), full, "
+        "or [left, top, right, bottom] as fractions of width and height.",
+    )
+    area: int = Field(
+        default=131_072,
+        ge=16_384,
+        le=4_194_304,
+        description="Pixels of the network's input; the aspect ratio of the product box is kept.",
+    )
+
+    @field_validator("product_box")
+    @classmethod
+    def _box_has_an_inside(cls, product_box: str | Box) -> str | Box:
+        if not isinstance(product_box, str):
+            left, top, right, bottom = product_box
+            if left >= right or top >= bottom:
+                raise ValueError("left smaller than right and top smaller than bottom")
+        return product_box
+
+
+class BackboneSettings(Settings):
+    """The frozen pretrained network that every branch shares."""
+
+    name: Literal["tf_efficientnet_lite0", "wide_resnet50_2.tv2_in1k"] = Field(
+        default="tf_efficientnet_lite0",
+        description="tf_efficientnet_lite0 (small, its weights come with the installation) "
+        "or wide_resnet50_2.tv2_in1k (the paper's, needs a weights file and preferably a GPU).",
+    )
+    weights: str = Field(
+        default="embedded",
+        min_length=1,
+        description="embedded (those of the installed package), or a safetensors file.",
+    )
+
+
+class TagSettings(Settings):
+    """Names of the parts, for open-vocabulary masks."""
+
+    words: tuple[str, ...] | None = Field(
+        default=None, description="The parts' names, e.g. [screw, washer]; null lets the tagging model find them."
+    )
+    drop: tuple[str, ...] = Field(default=(), description="Words to remove from the tags that were found.")
+
+
+class PseudoLabelSettings(Settings):
+    """Component masks and their grouping into classes (paper 3.1)."""
+
+    proposals: Literal["classical"] = Field(
+        default="classical", description="Who proposes component masks: classical needs no foundation model."
+    )
+    mode: Literal["auto", "fine", "coarse"] = Field(
+        default="auto",
+        description="fine: filtered proposals; coarse: open-vocabulary masks only; auto: what is available.",
+    )
+    filter_by_grounding: bool = Field(default=True, description="Keep proposals that lie on open-vocabulary masks.")
+    filter_by_combine: bool = Field(default=True, description="Drop proposals that only unite or repeat smaller ones.")
+    rotations: int = Field(default=12, ge=1, le=360, description="Rotations averaged in a component's features.")
+    bandwidth: float | None = Field(
+        default=None,
+        gt=0,
+        description="Mean-shift bandwidth; null derives it from bandwidth_quantile, whatever the backbone.",
+    )
+    bandwidth_quantile: PositiveFraction = Field(
+        default=0.03, description="Quantile of the pairwise component distances; smaller gives more classes."
+    )
+    minimum_image_fraction: PositiveFraction = Field(
+        default=0.08, description="A class must appear in this fraction of the images (of a type): the paper's alpha."
+    )
+    label_filter: bool = Field(default=True, description="Train on label maps with a usual class histogram only.")
+    minimum_type_fraction: PositiveFraction = Field(
+        default=0.1, description="A product type must hold this fraction of the images; rarer ones count as noise."
+    )
+    types: Literal["auto"] | Annotated[int, Field(ge=1, le=50)] = Field(
+        default="auto", description="Number of product types made on this line; auto counts them."
+    )
+
+
+class LossWeights(Settings):
+    """Weights of the segmentation losses (paper Eq. 3)."""
+
+    cross_entropy: Weight = Field(default=0.5, description="Cross entropy on labelled images.")
+    dice: Weight = Field(default=10.0, description="Dice on labelled images.")
+    focal: Weight = Field(default=1.0, description="Focal loss on labelled images.")
+    histogram: Weight = Field(default=10.0, description="Class histogram of unlabelled images.")
+    entropy: Weight = Field(default=1.0, description="Entropy of the prediction on unlabelled images.")
+
+
+class SegmentationSettings(Settings):
+    """Training of the component segmentation network (paper 3.2)."""
+
+    steps: int = Field(default=1500, ge=1, description="Optimiser steps.")
+    labelled_only_fraction: Fraction = Field(
+        default=0.42, description="Share of the steps before unlabelled images join (50 of 120 epochs in the paper)."
+    )
+    batch: int = Field(default=4, ge=1, description="Labelled and as many unlabelled images per step.")
+    learning_rate: float = Field(default=0.001, gt=0, description="Initial rate; it decays to zero.")
+    lsa: bool = Field(default=True, description="Logical synthetic anomalies: paste components at other places.")
+    losses: LossWeights = Field(default_factory=LossWeights, description="Weights of the five losses.")
+
+
+class HistogramSettings(Settings):
+    """How much of each component an image holds, and where (paper 3.3)."""
+
+    grids: tuple[Annotated[int, Field(ge=1, le=16)], ...] = Field(
+        default=(1, 2), min_length=1, description="Cells per side: 1 is the whole product, 2 its quarters."
+    )
+    soft: bool = Field(default=True, description="Sum class probabilities rather than counting the likeliest class.")
+    square_root: bool = Field(default=True, description="Square root of the fractions, so that small parts count.")
+    words: int = Field(
+        default=64, ge=0, le=4096, description="Visual words of the extra word histogram; 0 switches it off."
+    )
+    covariance: Literal["ledoit_wolf", "pseudo_inverse"] = Field(
+        default="ledoit_wolf", description="ledoit_wolf (shrunk, stable) or pseudo_inverse (the paper's program)."
+    )
+    per_type: bool = Field(default=True, description="One Gaussian per product type; an image takes the nearest.")
+
+
+class LgstSettings(Settings):
+    """The local-global student-teacher branch (paper 3.4)."""
+
+    global_student: Literal["linear", "autoencoder", "none"] = Field(
+        default="linear", description="linear (principal components, seconds), autoencoder (the paper's), or none."
+    )
+    local_student: Literal["memory", "pdn", "none"] = Field(
+        default="memory", description="memory (nearest normal patches), pdn (the paper's network), or none."
+    )
+    explained_variance: PositiveFraction = Field(default=0.95, description="Variance that the linear student keeps.")
+    max_components: int = Field(default=128, ge=1, description="Limit on the linear student's components.")
+    memory_size: int = Field(default=8000, ge=1, description="Patches that the memory keeps.")
+    steps: int = Field(default=2000, ge=1, description="Optimiser steps of the networks (autoencoder, pdn).")
+    batch: int = Field(default=2, ge=1, description="Images per step of the networks.")
+    learning_rate: float = Field(default=0.0002, gt=0, description="Adam's rate for the networks.")
+
+
+class FusionSettings(Settings):
+    """How the branches' scores become one."""
+
+    weighting: Literal["evidence", "equal"] = Field(
+        default="evidence",
+        description="evidence: a branch counts as much as good images say; equal: the paper's plain sum.",
+    )
+
+
+class ThresholdSettings(Settings):
+    """The decision."""
+
+    false_reject_rate: PositiveFraction = Field(
+        default=0.01, description="Good products that may be rejected, as a fraction; sets the threshold."
+    )

@@ -1,0 +1,108 @@
+"""Folders that stages hand to each other."""
+
+import errno
+import hashlib
+import os
+import shutil
+import unicodedata
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from csad.errors import OS_REMEDIES, StageError
+
+REFUSALS = OS_REMEDIES.keys() - {errno.ENOENT, errno.EISDIR}
+"""What a disk may answer to a program that is right."""
+
+MAXIMUM_DEPTH = 6
+"""Folders below this level are not looked into: a link may lead back to its own parent."""
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn the failures of a disk into an error that names the path and says what to do.
+
+    Args:
+        path: What is being written; named where the operating system names nothing.
+
+    Raises:
+        StageError: The disk is full, read-only or refuses; finished stages are as they were.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in REFUSALS:
+            raise
+        raise StageError(
+            f"cannot write {error.filename or path}: {OS_REMEDIES[error.errno]}, then run the same command again; "
+            "finished stages are kept"
+        ) from error
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Give a file a second name, or copy it where the file system cannot."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.unlink(missing_ok=True)
+    try:
+        os.link(source.resolve(), target)
+    except OSError as error:
+        if error.errno not in (errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.ENOTSUP):
+            raise
+        shutil.copyfile(source, target)
+
+
+def content_digest(folder: Path) -> str:
+    """SHA-256 over the names and bytes of everything in a folder, hidden files excepted."""
+    digest = hashlib.sha256()
+    for file in _files(folder):
+        name = unicodedata.normalize("NFC", file.relative_to(folder).as_posix())
+        with file.open("rb") as stream:
+            content = hashlib.file_digest(stream, "sha256").hexdigest()
+        digest.update(f"{name}\0{content}\n".encode(errors="surrogateescape"))
+    return digest.hexdigest()
+
+
+def replace_folder(source: Path, target: Path, leave_out: Collection[str] = ()) -> None:
+    """Put a copy of a folder in another's place; `target` is the old one, or the whole new one.
+
+    Files are linked where possible: they must be replaced, not changed, later on.
+
+    Args:
+        source: Folder to publish; it stays.
+        target: Its new place. What lies there is removed once the copy is complete.
+        leave_out: Names of files that are not published.
+
+    Raises:
+        OSError: The disk is full or refuses; `target` is as it was.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    incoming = target.with_name(f".{target.name}.incoming")
+    outgoing = target.with_name(f".{target.name}.outgoing")
+    shutil.rmtree(incoming, ignore_errors=True)
+    shutil.rmtree(outgoing, ignore_errors=True)
+    try:
+        for file in _files(source):
+            if file.name in leave_out:
+                continue
+            link_or_copy(file, incoming / file.relative_to(source))
+        if target.exists():
+            target.rename(outgoing)
+        incoming.rename(target)
+    except OSError:
+        if outgoing.exists() and not target.exists():
+            outgoing.rename(target)
+        raise
+    finally:
+        shutil.rmtree(incoming, ignore_errors=True)
+    shutil.rmtree(outgoing, ignore_errors=True)
+
+
+def _files(folder: Path) -> list[Path]:
+    found = []
+    for here, folders, names in os.walk(folder, followlinks=True):
+        below = Path(here)
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        if len(below.relative_to(folder).parts) >= MAXIMUM_DEPTH:
+            folders.clear()
+        found += [below / name for name in names if not name.startswith(".")]
+    return sorted(file for file in found if file.is_file())

@@ -1,0 +1,84 @@
+"""Stage `ingest`: check every image and fix the data set that all later stages see."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from csad.images import ground_truth_masks, scan
+from csad.line import ProductLine
+from csad.progress import track
+from csad.stages.files import link_or_copy, writing
+from csad.stages.snapshot import Snapshot, all_images
+from csad.stages.stage import Stage
+from csad.stages.summary import Summary, plural
+
+CONFIG = "defects_config.json"
+
+
+@dataclass(frozen=True)
+class IngestSummary(Summary):
+    """What was taken in.
+
+    Attributes:
+        train: Good images that train.
+        validation: Good images that calibrate.
+        test: Images that evaluate.
+        problems: Files that were left out.
+        megabytes: Size of all images.
+        digest: Of the whole data set.
+        training_digest: Of train and validation images.
+    """
+
+    train: int
+    validation: int
+    test: int
+    problems: int
+    megabytes: float
+    digest: str
+    training_digest: str
+
+    def headline(self) -> str:
+        """One line for people."""
+        left_out = f", {plural(self.problems, 'file')} left out" if self.problems else ""
+        return (
+            f"{self.train} train, {self.validation} validation and {self.test} test images, "
+            f"{self.megabytes:.1f} MB, digest {self.digest[:12]}{left_out}"
+        )
+
+
+def run(line: ProductLine, data: Path, output: Path) -> IngestSummary:
+    """Write the usable images in LOCO layout, their original bytes unchanged.
+
+    Args:
+        line: Product line; `line.images` says what is accepted.
+        data: LOCO layout or a flat folder of good images.
+        output: Folder for train, validation, test, ground_truth, defects_config.json and snapshot.json.
+
+    Raises:
+        DatasetError: The data cannot train a line; the message names the files.
+        StageError: The output cannot be written.
+    """
+    images = scan(data, line)
+    snapshot = Snapshot.of(images)
+    with writing(output):
+        for image in track(all_images(images), "Taking in images"):
+            suffix = image.path.suffix.lower()
+            link_or_copy(image.path, output / image.split / image.kind / f"{image.stem}{suffix}")
+        for image in images.test:
+            for number, mask in enumerate(ground_truth_masks(images.root, image)):
+                name = mask.name if mask.parent.name == image.path.stem else f"{number:03d}.png"
+                link_or_copy(mask, output / "ground_truth" / image.kind / image.stem / name)
+        if (data / CONFIG).is_file():
+            link_or_copy(data / CONFIG, output / CONFIG)
+        snapshot.write(output)
+    return IngestSummary(
+        train=len(images.train),
+        validation=len(images.validation),
+        test=len(images.test),
+        problems=len(images.problems),
+        megabytes=round(snapshot.bytes / 1e6, 3),
+        digest=images.digest,
+        training_digest=images.training_digest,
+    )
+
+
+STAGE = Stage(name="ingest", run=run, summary=IngestSummary, sections=("images",), reads_raw=True)

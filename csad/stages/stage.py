@@ -1,0 +1,134 @@
+"""What a stage is: a function on folders, and what its result depends on."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+import csad
+from csad import atomic
+from csad.line import ProductLine
+from csad.stages.files import content_digest
+from csad.stages.snapshot import Snapshot
+from csad.stages.summary import Summary
+
+S = TypeVar("S", bound=Summary)
+RECORD = "stage.json"
+Options = Mapping[str, int]
+NO_OPTIONS: Options = {}
+
+
+@dataclass(frozen=True)
+class Stage(Generic[S]):
+    """One step of the training pipeline.
+
+    Attributes:
+        name: As in the pipeline.
+        run: Called with `line`, the inputs, `output` and, where it is seeded, `seed`, all by name.
+        summary: What `run` returns.
+        sections: Of the product line, those that the result depends on; empty means all of it.
+        seeded: The result depends on the seed.
+        resumable: An interrupted `run` goes on from what it left in `output`.
+        reads_tests: The result depends on the test images too.
+        reads_raw: The inputs are a user's own files: only their bytes count.
+    """
+
+    name: str
+    run: Callable[..., S]
+    summary: type[S]
+    sections: tuple[str, ...] = ()
+    seeded: bool = False
+    resumable: bool = False
+    reads_tests: bool = False
+    reads_raw: bool = False
+
+    def key(self, line: ProductLine, seed: int, inputs: Mapping[str, Path], options: Options = NO_OPTIONS) -> str:
+        """SHA-256 over all that the result depends on: equal keys, equal results."""
+        parts = {
+            "stage": self.name,
+            "version": code_version(),
+            "line": line.section_digest(*self.sections) if self.sections else line.digest(),
+            "seed": seed if self.seeded else None,
+            "inputs": {name: self._input_key(folder) for name, folder in inputs.items()},
+            "options": dict(options),
+        }
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+    def execute(
+        self,
+        line: ProductLine,
+        seed: int,
+        output: Path,
+        inputs: Mapping[str, Path],
+        options: Options = NO_OPTIONS,
+    ) -> S:
+        """Run the stage into a folder."""
+        output.mkdir(parents=True, exist_ok=True)
+        seeds = {"seed": seed} if self.seeded else {}
+        return self.run(line=line, output=output, **inputs, **options, **seeds)
+
+    def _input_key(self, folder: Path) -> str:
+        if self.reads_raw:
+            return content_digest(folder)
+        snapshot = Snapshot.find(folder)
+        if snapshot:
+            return snapshot.digest if self.reads_tests else snapshot.training_digest
+        record = StageRecord.find(folder)
+        return record.key if record else content_digest(folder)
+
+
+class StageRecord(BaseModel):
+    """`stage.json`: how a stage's folder came about.
+
+    Attributes:
+        stage: Name of the stage.
+        key: What the result depended on.
+        seconds: How long it took.
+        summary: The fields of the stage's summary.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    stage: str
+    key: str
+    seconds: float
+    summary: dict[str, Any]
+
+    @classmethod
+    def find(cls, folder: Path) -> "StageRecord | None":
+        """Read the record of a finished stage's folder; None where there is none."""
+        try:
+            return cls.model_validate_json((folder / RECORD).read_text(encoding="utf-8"))
+        except (OSError, ValidationError, UnicodeDecodeError):
+            return None
+
+    @classmethod
+    def of(cls, stage: Stage[S], key: str, seconds: float, summary: S) -> "StageRecord":
+        """Describe a finished stage."""
+        values = TypeAdapter(stage.summary).dump_python(summary, mode="json")
+        return cls(stage=stage.name, key=key, seconds=round(seconds, 3), summary=values)
+
+    def write(self, folder: Path) -> None:
+        """Leave the record in the stage's folder."""
+        atomic.write_text(folder / RECORD, self.model_dump_json(indent=2) + "\n")
+
+    def summary_as(self, stage: Stage[S]) -> S:
+        """The summary as the stage returned it."""
+        return TypeAdapter(stage.summary).validate_python(self.summary)
+
+
+@cache
+def code_version() -> str:
+    """The release and a digest of its code: results of other code are never taken for this one's."""
+    digest = hashlib.sha256()
+    root = Path(csad.__file__).parent
+    for file in sorted(root.rglob("*.py")):
+        digest.update(f"{file.relative_to(root).as_posix()}\0".encode())
+        digest.update(file.read_bytes())
+    return f"{metadata.version('csad')}+{digest.hexdigest()[:12]}"

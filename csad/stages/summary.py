@@ -1,0 +1,36 @@
+"""What a stage has to say when it is done."""
+
+from dataclasses import dataclass, fields
+from typing import Protocol
+
+
+class MetricSink(Protocol):
+    """Where figures go; a pipeline's metrics artifact is one."""
+
+    def log_metric(self, metric: str, value: float) -> None:
+        """Record one figure."""
+        ...
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Base of the stages' summaries: fields are figures or short texts."""
+
+    def metrics(self) -> dict[str, float]:
+        """The fields that are numbers."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: float(value) for name, value in values.items() if isinstance(value, int | float)}
+
+    def headline(self) -> str:
+        """One line for people."""
+        return ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in self.metrics().items())
+
+    def log_to(self, sink: MetricSink) -> None:
+        """Record every figure."""
+        for name, value in self.metrics().items():
+            sink.log_metric(name, value)
+
+
+def plural(count: int, noun: str) -> str:
+    """Write a count with its noun: "1 image", "2 images"."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -1,0 +1,97 @@
+"""A stage inside a pipeline's task: parse, run, reuse, fail with one message."""
+
+import logging
+import os
+import shutil
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, NoReturn, TypeVar
+
+from csad.errors import CsadError
+from csad.line import ProductLine
+from csad.stages.data_source import locate
+from csad.stages.files import writing
+from csad.stages.stage import NO_OPTIONS, Options, Stage, StageRecord
+from csad.stages.stage_runner import StageRunner
+from csad.stages.summary import Summary
+
+S = TypeVar("S", bound=Summary)
+
+STORE_VARIABLE = "CSAD_STAGES"
+"""Where a local run keeps finished stages; unset in a cluster, where the pipeline's own cache does that."""
+
+
+@dataclass(frozen=True)
+class TaskResult(Generic[S]):
+    """A finished task.
+
+    Attributes:
+        folder: Where its output lies: the artifact's own path, or a folder that a local run reuses.
+        summary: What the stage had to say.
+    """
+
+    folder: str
+    summary: S
+
+    def publish(self, name: str, path: str) -> None:
+        """Copy a file of the output to an artifact of its own."""
+        with writing(Path(path)):
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(Path(self.folder) / name, path)
+
+
+def run_task(
+    stage: Stage[S], line_yaml: str, seed: int, output: str, options: Options = NO_OPTIONS, **inputs: str
+) -> TaskResult[S]:
+    """Run a stage on artifacts.
+
+    Args:
+        stage: The stage.
+        line_yaml: The product line, as text.
+        seed: Seed of the run.
+        output: Path of the output artifact.
+        options: Numbers that the stage takes beside its inputs.
+        **inputs: Paths or URIs of the inputs, by the stage's names.
+
+    Raises:
+        SystemExit: The stage failed for a reason that a user can put right; its message is the exit status.
+    """
+    _log_plainly()
+    try:
+        line = ProductLine.from_yaml(line_yaml)
+        folders = {name: locate(uri) for name, uri in inputs.items()}
+        store = os.environ.get(STORE_VARIABLE)
+        if store:
+            result = StageRunner(Path(store), line, seed).run(stage, options, **folders)
+            return TaskResult(str(result.folder), result.summary)
+        return TaskResult(output, _run_in_place(stage, line, seed, Path(output), options, folders))
+    except CsadError as error:
+        _fail(stage.name, error)
+
+
+def _run_in_place(
+    stage: Stage[S], line: ProductLine, seed: int, output: Path, options: Options, inputs: dict[str, Path]
+) -> S:
+    started = time.monotonic()
+    with writing(output):
+        key = stage.key(line, seed, inputs, options)
+        summary = stage.execute(line, seed, output, inputs, options)
+        StageRecord.of(stage, key, time.monotonic() - started, summary).write(output)
+    logging.getLogger(__name__).info("%s: %s", stage.name, summary.headline())
+    return summary
+
+
+def _log_plainly() -> None:
+    """Write csad's messages as they are, one per line, beside whatever the pipeline's executor writes."""
+    logger = logging.getLogger("csad")
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    logger.handlers = [handler]
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+
+
+def _fail(stage: str, error: CsadError) -> NoReturn:
+    raise SystemExit(f"Error: {stage}: {error}") from None

@@ -1,0 +1,82 @@
+"""All stages in order, without a pipeline: what `csad train` does."""
+
+import logging
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from csad.errors import StageError
+from csad.line import ProductLine
+from csad.model_folder import MANIFEST
+from csad.stages import clustering, evaluation, ingest, lgst, masks, segnet, statistics, tagging
+from csad.stages.evaluation import EvaluationSummary
+from csad.stages.files import replace_folder, writing
+from csad.stages.stage import RECORD
+from csad.stages.stage_runner import StageRunner, duration
+from csad.stages.statistics import StatisticsSummary
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """A finished training.
+
+    Attributes:
+        model: The model folder.
+        statistics: Threshold and weights of the branches.
+        evaluation: Figures on the test images, where they were asked for.
+        report: The evaluation's page, where it was asked for.
+    """
+
+    model: Path
+    statistics: StatisticsSummary
+    evaluation: EvaluationSummary | None = None
+    report: Path | None = None
+
+
+def train(line: ProductLine, data: Path, output: Path, seed: int, evaluate: bool = False) -> TrainingResult:
+    """Train the scorer of a line; finished stages are kept in `<output>.stages` and reused while nothing changes.
+
+    Args:
+        line: Product line.
+        data: LOCO layout or a flat folder of good images.
+        output: The model folder; it appears, or is replaced, when the model is whole.
+        seed: Same data, line and seed give the same scores on the same device.
+        evaluate: Measure the model on the test images too.
+
+    Raises:
+        CsadError: A stage failed; what was finished before is kept.
+    """
+    _require_model_or_nothing(output)
+    started = time.time()
+    runner = StageRunner(output.with_name(f"{output.name}.stages"), line, seed)
+    with runner.working():
+        images = runner.run(ingest.STAGE, data=data).folder
+        tags = runner.run(tagging.STAGE, images=images).folder
+        proposed = runner.run(masks.STAGE, images=images, tags=tags).folder
+        labels = runner.run(clustering.STAGE, images=images, masks=proposed).folder
+        network = runner.run(segnet.STAGE, images=images, pseudo_labels=labels).folder
+        students = runner.run(lgst.STAGE, images=images).folder
+        fitted = runner.run(statistics.STAGE, images=images, pseudo_labels=labels, segnet=network, lgst=students)
+        measured = runner.run(evaluation.STAGE, images=images, model=fitted.folder) if evaluate else None
+        with writing(output):
+            replace_folder(fitted.folder, output, leave_out=(RECORD,))
+        runner.prune(since=started)
+    result = TrainingResult(output, fitted.summary)
+    if measured:
+        result = TrainingResult(output, fitted.summary, measured.summary, measured.folder / evaluation.REPORT)
+    _log.info("model in %s after %s: %s", output, duration(time.time() - started), fitted.summary.headline())
+    return result
+
+
+def _require_model_or_nothing(output: Path) -> None:
+    """Refuse to replace a folder that holds something else.
+
+    Raises:
+        StageError: `output` is a file, or a folder that is neither empty nor a model.
+    """
+    if output.is_dir() and ((output / MANIFEST).is_file() or not any(output.iterdir())):
+        return
+    if output.exists():
+        raise StageError(f"{output} exists and is not a model folder; choose another output, or remove it")

@@ -1,0 +1,1 @@
+"""Kubeflow pipelines: compile them, run them here (`python -m pipelines`)."""

@@ -1,0 +1,70 @@
+"""What each task asks of the cluster. Every GPU stage goes through `place_on_gpu`."""
+
+from dataclasses import dataclass
+
+from kfp import dsl, kubernetes
+
+GPU_ACCELERATOR = "nvidia.com/gpu"
+GPU_NODE_SELECTOR = {"nvidia.com/gpu.present": "true"}
+GPU_TOLERATIONS = [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]
+RETRIES = 2
+BACKOFF = "60s"
+
+
+@dataclass(frozen=True)
+class Resources:
+    """Compute of one task.
+
+    Attributes:
+        cpu_request: Cores that are reserved.
+        cpu_limit: Cores that it may use.
+        memory_request: Memory that is reserved.
+        memory_limit: Memory above which it is killed.
+        shared_memory: Size of /dev/shm, counted within the memory limit.
+        hours: After this time the task is stopped.
+    """
+
+    cpu_request: str
+    cpu_limit: str
+    memory_request: str
+    memory_limit: str
+    shared_memory: str = "2Gi"
+    hours: int = 6
+
+
+@dataclass(frozen=True)
+class GpuPool:
+    """The nodes that GPU stages run on; each value may be a pipeline parameter.
+
+    Attributes:
+        accelerator: Resource name that the device plugin announces.
+        count: Accelerators per task.
+        node_selector: Labels that a node must carry.
+        tolerations: Taints of the node pool that are accepted.
+    """
+
+    accelerator: str
+    count: str
+    node_selector: dict[str, str]
+    tolerations: list[dict[str, str]]
+
+
+def place_on_cpu(task: dsl.PipelineTask, resources: Resources) -> dsl.PipelineTask:
+    """Ask for cores and memory, a time limit and retries."""
+    task.set_cpu_request(resources.cpu_request).set_cpu_limit(resources.cpu_limit)
+    task.set_memory_request(resources.memory_request).set_memory_limit(resources.memory_limit)
+    task.set_retry(num_retries=RETRIES, backoff_duration=BACKOFF, backoff_factor=2.0)
+    kubernetes.set_timeout(task, seconds=resources.hours * 3600)
+    kubernetes.empty_dir_mount(
+        task, volume_name="shared-memory", mount_path="/dev/shm", medium="Memory", size_limit=resources.shared_memory
+    )
+    return task
+
+
+def place_on_gpu(task: dsl.PipelineTask, resources: Resources, pool: GpuPool) -> dsl.PipelineTask:
+    """Ask for accelerators on the GPU node pool, and for all that `place_on_cpu` asks."""
+    place_on_cpu(task, resources)
+    task.set_accelerator_type(pool.accelerator).set_accelerator_limit(pool.count)
+    kubernetes.add_node_selector_json(task, node_selector_json=pool.node_selector)
+    kubernetes.add_toleration_json(task, toleration_json=pool.tolerations)
+    return task

@@ -1,0 +1,132 @@
+import json
+import shutil
+
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from csad.cli import main
+from csad.line import ProductLine
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "kit.yaml"
+    path.write_text(ProductLine(name="kit").to_yaml())
+    return path
+
+
+@pytest.fixture
+def data(tmp_path):
+    root = tmp_path / "data"
+    for folder, count in (("train/good", 3), ("validation/good", 1), ("test/good", 1), ("test/logical_anomalies", 1)):
+        (root / folder).mkdir(parents=True)
+        for i in range(count):
+            colour = (i, len(folder), 0)
+            Image.new("RGB", (64, 96), colour).save(root / folder / f"{i}.png")
+    return root
+
+
+def test_new_writes_a_line_that_can_be_used(tmp_path):
+    result = run("line", "new", "bottle_1", "--output", tmp_path / "lines" / "b.yaml")
+    assert result.exit_code == 0
+    assert ProductLine.from_file(tmp_path / "lines" / "b.yaml") == ProductLine(name="bottle_1")
+
+
+def test_new_needs_no_output(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run("line", "new", "bottles").exit_code == 0
+    assert (tmp_path / "bottles.yaml").is_file()
+
+
+def test_new_replaces_a_file_only_when_forced(file):
+    file.write_text("precious")
+    refused = run("line", "new", "kit", "--output", file)
+    assert refused.exit_code == 1
+    assert "--force" in refused.stderr
+    assert file.read_text() == "precious"
+    assert run("line", "new", "kit", "--output", file, "--force").exit_code == 0
+    assert ProductLine.from_file(file).name == "kit"
+
+
+def test_new_refuses_a_name_that_is_no_slug(tmp_path):
+    result = run("line", "new", "größe", "--output", tmp_path / "a.yaml")
+    assert result.exit_code == 2
+    assert "found 'größe', expected 1 to 63 ASCII characters" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_new_below_a_file_says_what_is_wrong(tmp_path):
+    (tmp_path / "file").touch()
+    result = run("line", "new", "a", "--output", tmp_path / "file" / "a.yaml")
+    assert result.exit_code == 1
+    assert "choose another place" in result.stderr
+
+
+def test_check_counts_and_plans(file, data):
+    result = run("line", "check", file, "--data", data)
+    assert result.exit_code == 0
+    lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
+    for expected in ("train/good 3", "test/logical_anomalies 1", "64x96 6", "RGB 6", "ready to train"):
+        assert expected in lines
+    assert "1 of 1 anomalous test images have no mask" in result.stdout
+    assert "1500 steps with synthetic logical anomalies" in result.stdout
+
+
+def test_check_as_json_is_one_object(file, data):
+    found = json.loads(run("line", "check", file, "--data", data, "--json").stdout)
+    assert found["would_train"] is True
+    assert found["obstacle"] is None
+    assert found["counts"] == {
+        "train/good": 3,
+        "validation/good": 1,
+        "test/good": 1,
+        "test/logical_anomalies": 1,
+    }
+    assert found["sizes"] == {"64x96": 6}
+    assert len(found["digest"]) == 64
+
+
+def test_check_fails_where_training_would(file, data):
+    (data / "train/good/1.png").write_bytes(b"")
+    result = run("line", "check", file, "--data", data, "--json")
+    found = json.loads(result.stdout)
+    assert result.exit_code == 1
+    assert found["would_train"] is False
+    assert found["problems"] == [f"{data / 'train/good/1.png'}: empty file (0 bytes)"]
+    assert "1 of 6 files" in found["obstacle"]
+    assert found["plan"] == []
+
+
+def test_check_of_a_folder_without_images_fails_with_json_too(file, tmp_path):
+    (tmp_path / "empty").mkdir()
+    result = run("line", "check", file, "--data", tmp_path / "empty", "--json")
+    assert result.exit_code == 1
+    assert "it is empty" in json.loads(result.stdout)["obstacle"]
+
+
+def test_check_fails_when_the_weights_are_missing(data, tmp_path):
+    file = tmp_path / "wide.yaml"
+    file.write_text("name: wide\nbackbone: {name: wide_resnet50_2.tv2_in1k}\n")
+    result = run("line", "check", file, "--data", data)
+    assert result.exit_code == 1
+    assert "training would FAIL: no package carries the weights" in result.stdout
+
+
+def test_check_warns_of_images_that_leak_between_splits(file, data):
+    shutil.copy(data / "train/good/0.png", data / "test/good/copy.png")
+    notes = json.loads(run("line", "check", file, "--data", data, "--json").stdout)["notes"]
+    assert any(note.startswith("1 files are exact copies") for note in notes)
+    assert any(note.startswith("1 images appear in several of") for note in notes)
+
+
+def test_check_of_a_broken_line_names_key_and_file(data, tmp_path):
+    file = tmp_path / "kit.yaml"
+    file.write_text("name: kit\nimage: {}\n")
+    result = run("line", "check", file, "--data", data)
+    assert result.exit_code == 1
+    assert f"{file}, line 2: image: unknown key; did you mean images?" in result.stderr

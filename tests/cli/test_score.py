@@ -1,0 +1,146 @@
+import json
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from csad.cli import main
+from csad.line import ProductLine
+
+
+@dataclass(frozen=True)
+class StubScore:
+    value: float
+    threshold: float
+    anomalous: bool
+    branches: dict
+    findings: tuple
+    map: np.ndarray
+
+
+@dataclass
+class StubScorer:
+    """Scores an image by its mean red value; above 100 it is anomalous."""
+
+    line: ProductLine = field(default_factory=lambda: ProductLine(name="kit"))
+    batches: list = field(default_factory=list)
+
+    def score_batch(self, images):
+        print("a library's chatter")
+        self.batches.append(len(images))
+        return [self._score(image) for image in images]
+
+    def _score(self, image):
+        value = float(image[..., 0].mean())
+        findings = ("cherry icon: missing", "banana: extra") if value > 100 else ()
+        heat = np.zeros(image.shape[:2], np.float32)
+        return StubScore(value, 100.0, value > 100, {"full": value, "global": 1.5}, findings, heat)
+
+
+@pytest.fixture
+def scorer(monkeypatch):
+    stub = StubScorer()
+    module = ModuleType("csad.scorer")
+    module.Scorer = type("Scorer", (), {"load": staticmethod(lambda folder, device: stub)})
+    monkeypatch.setitem(sys.modules, "csad.scorer", module)
+    return stub
+
+
+@pytest.fixture
+def images(tmp_path):
+    root = tmp_path / "images"
+    for name, value in (("a.png", 40), ("größe 2.png", 200), ("sub/c.png", 60)):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 4), (value, 0, 0)).save(root / name)
+    return root
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, ["score", ".", *(str(argument) for argument in arguments)])
+
+
+@pytest.mark.usefixtures("scorer")
+def test_the_table_shows_file_score_threshold_decision_and_first_finding(images):
+    result = run(images)
+    assert result.exit_code == 0
+    head, *rows = [" ".join(line.split()) for line in result.stdout.splitlines()]
+    assert head == "file score threshold decision first finding"
+    assert rows == [
+        f"{images}/a.png 40.000 100.000 good",
+        f"{images}/größe 2.png 200.000 100.000 ANOMALOUS cherry icon: missing",
+        f"{images}/sub/c.png 60.000 100.000 good",
+    ]
+    assert "1 of 3 anomalous" in result.stderr
+
+
+@pytest.mark.usefixtures("scorer")
+def test_json_is_one_list_and_nothing_else_on_stdout(images):
+    result = run(images, "--json")
+    scores = json.loads(result.stdout)
+    assert [Path(score["file"]).name for score in scores] == ["a.png", "größe 2.png", "c.png"]
+    assert scores[1] == {
+        "file": str(images / "größe 2.png"),
+        "score": 200.0,
+        "threshold": 100.0,
+        "anomalous": True,
+        "branches": {"full": 200.0, "global": 1.5},
+        "findings": ["cherry icon: missing", "banana: extra"],
+    }
+    assert "a library's chatter" in result.stderr
+
+
+@pytest.mark.usefixtures("scorer")
+def test_one_image_is_a_list_of_one(images):
+    assert len(json.loads(run(images / "a.png", "--json").stdout)) == 1
+
+
+@pytest.mark.usefixtures("scorer")
+def test_a_bad_image_is_named_and_the_rest_is_scored(images):
+    (images / "b.png").write_bytes(b"broken")
+    result = run(images, "--json")
+    assert result.exit_code == 1
+    assert len(json.loads(result.stdout)) == 3
+    assert f"1 of 4 images could not be scored:\n  {images / 'b.png'}: not an image" in result.stderr
+
+
+@pytest.mark.usefixtures("scorer")
+def test_only_bad_images_give_an_empty_list_and_fail(images):
+    (images / "sub" / "c.png").write_bytes(b"broken")
+    result = run(images / "sub", "--json")
+    assert result.exit_code == 1
+    assert json.loads(result.stdout) == []
+
+
+def test_images_are_scored_in_batches(images, scorer):
+    for i in range(14):
+        Image.new("RGB", (8, 4)).save(images / f"x{i:02d}.png")
+    assert run(images).exit_code == 0
+    assert scorer.batches == [8, 8, 1]
+
+
+@pytest.mark.usefixtures("scorer")
+def test_a_map_per_image_is_written_under_the_same_name(images, tmp_path):
+    assert run(images, "--maps", tmp_path / "maps").exit_code == 0
+    written = sorted(path.relative_to(tmp_path / "maps").as_posix() for path in (tmp_path / "maps").rglob("*.png"))
+    assert written == ["a.png.png", "größe 2.png.png", "sub/c.png.png"]
+    assert Image.open(tmp_path / "maps" / "a.png.png").size == (8, 4)
+
+
+@pytest.mark.usefixtures("scorer")
+def test_a_map_of_one_image_lies_directly_in_the_folder(images, tmp_path):
+    run(images / "sub" / "c.png", "--maps", tmp_path / "maps")
+    assert (tmp_path / "maps" / "c.png.png").is_file()
+
+
+@pytest.mark.usefixtures("scorer")
+def test_a_folder_without_images_is_an_error(tmp_path):
+    (tmp_path / ".hidden.png").touch()
+    (tmp_path / "notes.txt").touch()
+    result = run(tmp_path)
+    assert result.exit_code == 1
+    assert f"no images in {tmp_path} or its subfolders" in result.stderr

@@ -1,0 +1,106 @@
+"""Property tests draw the same examples every time, and a busy machine does not fail them.
+
+`tiny_line_data` and `tiny_line` are a whole product line small enough to train in seconds.
+"""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import settings
+from PIL import Image, ImageDraw
+
+from csad.line import ProductLine
+
+settings.register_profile("csad", deadline=None, derandomize=True)
+settings.load_profile("csad")
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    """Commands and tasks set up logging for their own process; the next test must not notice."""
+    loggers = [logging.getLogger(), logging.getLogger("csad")]
+    before = [(logger, logger.handlers[:], logger.level, logger.propagate) for logger in loggers]
+    yield
+    for logger, handlers, level, propagate in before:
+        logger.handlers[:] = handlers
+        logger.setLevel(level)
+        logger.propagate = propagate
+
+
+SIDE = 128
+GREY, RED, GREEN, BLUE, BLACK = (205, 205, 205), (200, 40, 40), (40, 160, 60), (40, 60, 190), (20, 20, 20)
+
+
+def draw_product(seed: int, missing: str = "", scratched: bool = False) -> Image.Image:
+    """A red disc, a green square and a blue bar on grey, each moved by a few pixels."""
+    generator = np.random.default_rng(seed)
+    noise = generator.normal(0, 3, (SIDE, SIDE, 3))
+    image = Image.fromarray(np.clip(np.array(GREY) + noise, 0, 255).astype(np.uint8))
+    draw = ImageDraw.Draw(image)
+    corners = {"disc": (22, 22), "square": (76, 24), "bar": (28, 82)}
+    for part, corner in corners.items():
+        x, y = (int(value) for value in np.array(corner) + generator.integers(-3, 4, 2))
+        if part == missing:
+            continue
+        if part == "disc":
+            draw.ellipse((x, y, x + 32, y + 32), fill=RED)
+        elif part == "square":
+            draw.rectangle((x, y, x + 28, y + 28), fill=GREEN)
+        else:
+            draw.rectangle((x, y, x + 70, y + 18), fill=BLUE)
+    if scratched:
+        draw.line((30, 30, 60, 100), fill=BLACK, width=3)
+    return image
+
+
+def save(image: Image.Image, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image.save(path)
+
+
+@pytest.fixture(scope="session")
+def tiny_line_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """LOCO layout: 10 train, 5 validation, test: 3 good, 3 logical (a part missing), 3 structural. Read only."""
+    root = tmp_path_factory.mktemp("data") / "tiny"
+    for index in range(10):
+        save(draw_product(index), root / "train" / "good" / f"{index:03d}.png")
+    for index in range(5):
+        save(draw_product(100 + index), root / "validation" / "good" / f"{index:03d}.png")
+    for index in range(3):
+        save(draw_product(200 + index), root / "test" / "good" / f"{index:03d}.png")
+        missing = ("disc", "square", "bar")[index]
+        save(draw_product(300 + index, missing=missing), root / "test" / "logical_anomalies" / f"{index:03d}.png")
+        save(draw_product(400 + index, scratched=True), root / "test" / "structural_anomalies" / f"{index:03d}.png")
+        _save_truth(root, "logical_anomalies", index, missing)
+        _save_truth(root, "structural_anomalies", index, "scratch")
+    return root
+
+
+DEFECTS = {
+    "disc": (22, 22, 54, 54),
+    "square": (76, 24, 104, 52),
+    "bar": (28, 82, 98, 100),
+    "scratch": (30, 30, 60, 100),
+}
+
+
+def _save_truth(root: Path, kind: str, index: int, defect: str) -> None:
+    mask = Image.new("L", (SIDE, SIDE), 0)
+    ImageDraw.Draw(mask).rectangle(DEFECTS[defect], fill=255)
+    save(mask, root / "ground_truth" / kind / f"{index:03d}" / "000.png")
+
+
+@pytest.fixture
+def tiny_line() -> ProductLine:
+    """A product line with the smallest budgets."""
+    return ProductLine.from_yaml("""
+name: tiny
+images: {area: 16384}
+pseudo_labels: {rotations: 2}
+segmentation: {steps: 4, batch: 2}
+histogram: {words: 8}
+lgst: {max_components: 4, memory_size: 200, steps: 4}
+""")

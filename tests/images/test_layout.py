@@ -1,0 +1,137 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from csad.errors import DatasetError
+from csad.images import ImageFile, ground_truth_masks
+from csad.images.layout import list_images
+
+
+def touch(root, *names):
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+
+
+def keys(root, fraction=0.2):
+    return [image.key for image in list_images(root, fraction)]
+
+
+def test_the_loco_layout_is_listed_by_split_kind_and_stem(tmp_path):
+    touch(tmp_path, "train/good/001.png", "train/good/000.jpg", "validation/good/000.png")
+    touch(tmp_path, "test/logical_anomalies/000.png", "test/good/000.png", "ground_truth/logical_anomalies/000/000.png")
+    assert keys(tmp_path) == [
+        "train/good/000",
+        "train/good/001",
+        "validation/good/000",
+        "test/good/000",
+        "test/logical_anomalies/000",
+    ]
+
+
+def test_a_flat_folder_is_split_into_train_and_validation(tmp_path):
+    touch(tmp_path, *(f"{i:03d}.png" for i in range(200)))
+    images = list_images(tmp_path, 0.25)
+    held_out = [image for image in images if image.split == "validation"]
+    assert len(images) == 200
+    assert 30 <= len(held_out) <= 70
+    assert all(image.kind == "good" for image in images)
+
+
+def test_a_new_image_leaves_all_others_where_they_are(tmp_path):
+    touch(tmp_path, *(f"{i:03d}.png" for i in range(100)))
+    before = set(keys(tmp_path))
+    touch(tmp_path, "050b.png", "999.png", "0.png")
+    after = set(keys(tmp_path))
+    assert before < after
+    assert len(after - before) == 3
+
+
+def test_the_extension_does_not_decide_the_split(tmp_path):
+    touch(tmp_path / "a", *(f"{i:03d}.png" for i in range(50)))
+    touch(tmp_path / "b", *(f"{i:03d}.JPG" for i in range(50)))
+    assert keys(tmp_path / "a") == keys(tmp_path / "b")
+
+
+def test_a_folder_without_validation_holds_some_train_images_out(tmp_path):
+    touch(tmp_path, *(f"train/good/{i:03d}.png" for i in range(100)), "validation/good/.keep")
+    splits = [image.split for image in list_images(tmp_path, 0.2)]
+    assert 5 <= splits.count("validation") <= 40
+    assert splits.count("train") + splits.count("validation") == 100
+
+
+@pytest.mark.parametrize(("count", "train", "validation"), [(1, 1, 0), (2, 2, 0), (3, 2, 1), (4, 3, 1)])
+def test_very_small_sets_keep_two_to_train_and_then_one_to_validate(tmp_path, count, train, validation):
+    touch(tmp_path, *(f"{i}.png" for i in range(count)))
+    splits = [image.split for image in list_images(tmp_path, 0.001)]
+    assert (splits.count("train"), splits.count("validation")) == (train, validation)
+
+
+def test_a_large_fraction_still_leaves_two_to_train(tmp_path):
+    touch(tmp_path, *(f"{i}.png" for i in range(10)))
+    assert [image.split for image in list_images(tmp_path, 0.99)].count("train") == 2
+
+
+def test_hidden_and_foreign_files_are_ignored(tmp_path):
+    touch(tmp_path, "a.png", "b.png", "._a.png", ".hidden.png", "Thumbs.db", "notes.txt", ".git/c.png")
+    (tmp_path / "folder.png").mkdir()
+    assert sorted(image.stem for image in list_images(tmp_path, 0.2)) == ["a", "b"]
+
+
+def test_names_with_spaces_and_umlauts_are_stems(tmp_path):
+    touch(tmp_path, "größe 1.png", "日本.jpg")
+    assert sorted(image.stem for image in list_images(tmp_path, 0.2)) == ["größe 1", "日本"]
+
+
+def test_a_decomposed_umlaut_is_the_same_stem(tmp_path):
+    touch(tmp_path, "gro\u0308sse.png")
+    assert [image.stem for image in list_images(tmp_path, 0.2)] == ["gr\u00f6sse"]
+
+
+def test_two_files_with_one_stem_are_both_named(tmp_path):
+    touch(tmp_path, "train/good/a.jpg", "train/good/a.png")
+    with pytest.raises(DatasetError, match=r"a\.jpg and a\.png in .*train/good"):
+        list_images(tmp_path, 0.2)
+
+
+def test_one_stem_in_two_folders_is_fine(tmp_path):
+    touch(tmp_path, "train/good/a.jpg", "validation/good/a.png")
+    assert keys(tmp_path) == ["train/good/a", "validation/good/a"]
+
+
+def test_a_missing_folder_and_a_file_are_refused(tmp_path):
+    with pytest.raises(DatasetError, match="does not exist"):
+        list_images(tmp_path / "no", 0.2)
+    touch(tmp_path, "file")
+    with pytest.raises(DatasetError, match="is not a folder"):
+        list_images(tmp_path / "file", 0.2)
+
+
+def test_an_empty_folder_says_what_is_expected(tmp_path):
+    with pytest.raises(DatasetError, match=r"it is empty; expected images \(bmp jpeg .*train/good"):
+        list_images(tmp_path, 0.2)
+
+
+def test_a_folder_without_images_says_what_it_holds(tmp_path):
+    touch(tmp_path, "ok/a.png", "photo.raw")
+    with pytest.raises(DatasetError, match=r"it holds ok/, photo\.raw; expected"):
+        list_images(tmp_path, 0.2)
+
+
+def test_masks_of_a_defect_come_sorted(tmp_path):
+    folder = tmp_path / "ground_truth" / "logical_anomalies" / "a"
+    folder.mkdir(parents=True)
+    for name in ("001.png", "000.png"):
+        Image.fromarray(np.zeros((2, 2), np.uint8)).save(folder / name)
+    image = ImageFile("a", tmp_path / "test/logical_anomalies/a.jpg", "test", "logical_anomalies")
+    assert [mask.name for mask in ground_truth_masks(tmp_path, image)] == ["000.png", "001.png"]
+
+
+def test_masks_named_as_in_mvtec_ad_are_found(tmp_path):
+    touch(tmp_path, "ground_truth/crack/a_mask.png")
+    image = ImageFile("a", tmp_path / "test/crack/a.png", "test", "crack")
+    assert ground_truth_masks(tmp_path, image) == [tmp_path / "ground_truth/crack/a_mask.png"]
+
+
+def test_a_good_image_has_no_masks(tmp_path):
+    assert ground_truth_masks(tmp_path, ImageFile("a", tmp_path / "test/good/a.png", "test", "good")) == []

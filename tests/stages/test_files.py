@@ -1,0 +1,89 @@
+import os
+
+import pytest
+
+from csad.errors import StageError
+from csad.stages.files import content_digest, link_or_copy, replace_folder, writing
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "folder/deep").mkdir(parents=True)
+    (tmp_path / "folder/a.txt").write_text("a")
+    (tmp_path / "folder/deep/b.txt").write_text("b")
+    return tmp_path / "folder"
+
+
+def test_a_link_costs_no_space(tmp_path, folder):
+    link_or_copy(folder / "a.txt", tmp_path / "new/a.txt")
+    assert (tmp_path / "new/a.txt").samefile(folder / "a.txt")
+
+
+def test_a_file_system_without_links_gets_a_copy(tmp_path, folder, monkeypatch):
+    def refuse(source, target):
+        raise OSError(18, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "link", refuse)
+    link_or_copy(folder / "a.txt", tmp_path / "a.txt")
+
+    assert (tmp_path / "a.txt").read_text() == "a"
+    assert not (tmp_path / "a.txt").samefile(folder / "a.txt")
+
+
+def test_the_digest_sees_names_and_contents_but_not_hidden_files(folder):
+    before = content_digest(folder)
+    (folder / ".hidden").write_text("x")
+    assert content_digest(folder) == before
+    (folder / "a.txt").rename(folder / "c.txt")
+    renamed = content_digest(folder)
+    (folder / "c.txt").write_text("changed")
+    assert len({before, renamed, content_digest(folder)}) == 3
+
+
+def test_the_digest_follows_links_and_ends_in_a_circle_of_them(tmp_path, folder):
+    (tmp_path / "linked").symlink_to(folder)
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "whole/data").symlink_to(folder)
+    before = content_digest(tmp_path / "whole")
+    (folder / "a.txt").write_text("changed")
+    assert content_digest(tmp_path / "whole") != before
+    (folder / "deep/circle").symlink_to(folder)
+    assert content_digest(folder)
+
+
+def test_a_folder_takes_the_place_of_another(tmp_path, folder):
+    (tmp_path / "target").mkdir()
+    (tmp_path / "target/old.txt").write_text("old")
+
+    replace_folder(folder, tmp_path / "target")
+
+    assert sorted(str(file.relative_to(tmp_path)) for file in (tmp_path / "target").rglob("*.txt")) == [
+        "target/a.txt",
+        "target/deep/b.txt",
+    ]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["folder", "target"]
+
+
+def test_a_failed_replacement_leaves_the_old_folder(tmp_path, folder, monkeypatch):
+    (tmp_path / "target").mkdir()
+    (tmp_path / "target/old.txt").write_text("old")
+
+    def full(source, target):
+        raise OSError(28, "No space left on device", str(target))
+
+    monkeypatch.setattr(os, "link", full)
+    with pytest.raises(OSError, match="No space left"):
+        replace_folder(folder, tmp_path / "target")
+
+    assert (tmp_path / "target/old.txt").read_text() == "old"
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["folder", "target"]
+
+
+def test_an_error_that_is_no_disk_failure_stays_what_it_is(tmp_path):
+    with pytest.raises(FileNotFoundError), writing(tmp_path):
+        (tmp_path / "missing").read_text()
+
+
+def test_a_disk_failure_names_the_file(tmp_path):
+    with pytest.raises(StageError, match=r"cannot write model\.bin: the disk is full"), writing(tmp_path):
+        raise OSError(28, "No space left on device", "model.bin")

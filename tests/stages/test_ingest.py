@@ -1,0 +1,102 @@
+import json
+import shutil
+
+import pytest
+from PIL import Image
+
+from csad.errors import DatasetError, StageError
+from csad.stages import ingest
+from csad.stages.snapshot import Snapshot, open_snapshot
+
+
+def stems(images):
+    return [image.stem for image in images]
+
+
+def test_images_are_taken_in_with_their_original_bytes(tiny_line, tiny_line_data, tmp_path):
+    summary = ingest.run(tiny_line, tiny_line_data, tmp_path / "images")
+
+    assert (summary.train, summary.validation, summary.test, summary.problems) == (10, 5, 9, 0)
+    original = (tiny_line_data / "train/good/003.png").read_bytes()
+    assert (tmp_path / "images/train/good/003.png").read_bytes() == original
+    assert (tmp_path / "images/ground_truth/logical_anomalies/001/000.png").is_file()
+    assert summary.metrics() == pytest.approx(
+        {"train": 10, "validation": 5, "test": 9, "problems": 0, "megabytes": summary.megabytes}
+    )
+
+
+def test_an_ingested_folder_opens_as_the_same_data_set(tiny_line, tiny_line_data, tmp_path):
+    summary = ingest.run(tiny_line, tiny_line_data, tmp_path / "images")
+
+    images = open_snapshot(tmp_path / "images")
+    assert stems(images.train) == [f"{index:03d}" for index in range(10)]
+    assert {image.kind for image in images.test} == {"good", "logical_anomalies", "structural_anomalies"}
+    assert (images.digest, images.training_digest) == (summary.digest, summary.training_digest)
+    assert Snapshot.find(tmp_path / "images").counts["test/logical_anomalies"] == 3
+
+
+def test_a_flat_folder_gets_the_layout_and_keeps_its_split(tiny_line, tiny_line_data, tmp_path):
+    shutil.copytree(tiny_line_data / "train/good", tmp_path / "flat")
+
+    first = ingest.run(tiny_line, tmp_path / "flat", tmp_path / "first")
+    ingest.run(tiny_line, tmp_path / "flat", tmp_path / "second")
+
+    assert first.train + first.validation == 10
+    assert first.validation >= 1
+    assert stems(open_snapshot(tmp_path / "first").validation) == stems(open_snapshot(tmp_path / "second").validation)
+
+
+def test_an_unreadable_image_is_left_out_and_on_record(tiny_line, tiny_line_data, tmp_path):
+    data = shutil.copytree(tiny_line_data, tmp_path / "data")
+    (data / "test/good/broken.png").write_bytes(b"not an image")
+    line = tiny_line.model_copy(update={"images": tiny_line.images.model_copy(update={"max_bad_fraction": 0.1})})
+
+    summary = ingest.run(line, data, tmp_path / "images")
+
+    assert summary.problems == 1
+    assert not (tmp_path / "images/test/good/broken.png").exists()
+    recorded = json.loads((tmp_path / "images/snapshot.json").read_text())["problems"]
+    assert [problem["path"] for problem in recorded] == ["test/good/broken.png"]
+    assert "left out" in summary.headline()
+
+
+def test_too_many_unreadable_images_stop_it_by_name(tiny_line, tiny_line_data, tmp_path):
+    data = shutil.copytree(tiny_line_data, tmp_path / "data")
+    (data / "test/good/broken.png").write_bytes(b"not an image")
+
+    with pytest.raises(DatasetError, match=r"broken\.png"):
+        ingest.run(tiny_line, data, tmp_path / "images")
+
+
+def test_names_with_spaces_and_umlauts_survive(tiny_line, tiny_line_data, tmp_path):
+    data = shutil.copytree(tiny_line_data, tmp_path / "daten für alle")
+    (data / "train/good/000.png").rename(data / "train/good/Teil größer 1.png")
+
+    ingest.run(tiny_line, data, tmp_path / "images")
+
+    assert "Teil größer 1" in stems(open_snapshot(tmp_path / "images").train)
+
+
+def test_the_masks_of_the_older_naming_move_into_the_layout(tiny_line, tiny_line_data, tmp_path):
+    data = shutil.copytree(tiny_line_data, tmp_path / "data")
+    shutil.rmtree(data / "ground_truth/logical_anomalies/000")
+    Image.new("L", (128, 128), 255).save(data / "ground_truth/logical_anomalies/000_mask.png")
+
+    ingest.run(tiny_line, data, tmp_path / "images")
+
+    assert (tmp_path / "images/ground_truth/logical_anomalies/000/000.png").is_file()
+
+
+def test_the_training_digest_ignores_the_test_images(tiny_line, tiny_line_data, tmp_path):
+    data = shutil.copytree(tiny_line_data, tmp_path / "data")
+    before = ingest.run(tiny_line, data, tmp_path / "before")
+    (data / "test/good/000.png").unlink()
+    after = ingest.run(tiny_line, data, tmp_path / "after")
+
+    assert before.digest != after.digest
+    assert before.training_digest == after.training_digest
+
+
+def test_a_folder_that_was_not_ingested_is_refused(tiny_line_data):
+    with pytest.raises(StageError, match="ingest"):
+        open_snapshot(tiny_line_data)

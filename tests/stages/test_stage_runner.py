@@ -1,0 +1,195 @@
+import logging
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from csad.errors import StageError
+from csad.stages.stage import RECORD, Stage, StageRecord
+from csad.stages.stage_runner import PARTIAL, StageRunner, duration
+from csad.stages.summary import Summary
+
+
+@dataclass(frozen=True)
+class Copied(Summary):
+    characters: int
+    text: str
+
+
+def copy_text(line, source, output, seed=0, times=1):
+    text = (source / "text").read_text() * times
+    (output / "text").write_text(f"{text}{seed}")
+    return Copied(len(text), text)
+
+
+COPY = Stage(name="copy", run=copy_text, summary=Copied, sections=("lgst",), seeded=True)
+
+
+@pytest.fixture
+def source(tmp_path):
+    folder = tmp_path / "source"
+    folder.mkdir()
+    (folder / "text").write_text("abc")
+    return folder
+
+
+@pytest.fixture
+def runner(tmp_path, tiny_line):
+    return StageRunner(tmp_path / "stages", tiny_line, seed=7)
+
+
+def with_section(line, name, **changes):
+    return line.model_copy(update={name: getattr(line, name).model_copy(update=changes)})
+
+
+def test_a_stage_leaves_its_output_and_a_record(runner, source):
+    done = runner.run(COPY, source=source)
+
+    assert (done.folder / "text").read_text() == "abc7"
+    record = StageRecord.find(done.folder)
+    assert (record.stage, record.summary) == ("copy", {"characters": 3, "text": "abc"})
+    assert not done.reused
+
+
+def test_an_unchanged_stage_is_reused_with_the_same_summary(runner, source, caplog):
+    caplog.set_level(logging.INFO)
+    first = runner.run(COPY, source=source)
+    second = runner.run(COPY, source=source)
+
+    assert second.reused
+    assert (second.folder, second.summary) == (first.folder, Copied(3, "abc"))
+    assert "copy: unchanged, reused" in caplog.messages
+
+
+def test_a_changed_input_a_seed_an_option_or_a_relevant_setting_runs_it_again(runner, source, tmp_path, tiny_line):
+    folders = {runner.run(COPY, source=source).folder}
+    folders.add(runner.run(COPY, {"times": 2}, source=source).folder)
+    folders.add(StageRunner(tmp_path / "stages", tiny_line, seed=8).run(COPY, source=source).folder)
+    changed = with_section(tiny_line, "lgst", steps=5)
+    folders.add(StageRunner(tmp_path / "stages", changed, seed=7).run(COPY, source=source).folder)
+    (source / "text").write_text("abd")
+    folders.add(runner.run(COPY, source=source).folder)
+
+    assert len(folders) == 5
+
+
+def test_a_setting_of_another_section_does_not(runner, source, tmp_path, tiny_line):
+    runner.run(COPY, source=source)
+    changed = with_section(tiny_line, "segmentation", steps=5)
+
+    assert StageRunner(tmp_path / "stages", changed, seed=7).run(COPY, source=source).reused
+
+
+def test_a_change_travels_to_the_stages_that_follow(runner, source):
+    def chain():
+        first = runner.run(COPY, source=source)
+        return runner.run(COPY, source=first.folder)
+
+    assert not chain().reused
+    assert chain().reused
+    (source / "text").write_text("other")
+    assert not chain().reused
+
+
+def test_a_failed_stage_leaves_nothing_that_looks_finished(runner, source, tmp_path):
+    def fail(line, source, output):
+        (output / "half").write_text("half")
+        raise StageError("no components")
+
+    with pytest.raises(StageError, match="no components"):
+        runner.run(Stage(name="fail", run=fail, summary=Copied), source=source)
+
+    left = [folder.name for folder in (tmp_path / "stages").iterdir()]
+    assert all(name.endswith(PARTIAL) for name in left)
+
+
+def count_up(line, source, output):
+    """Write one file per call and fail until there are three."""
+    (output / str(len(list(output.iterdir())))).touch()
+    if len(list(output.iterdir())) < 3:
+        raise StageError("interrupted")
+    return Copied(3, "done")
+
+
+def test_a_resumable_stage_goes_on_from_what_it_left(runner, source):
+    stage = Stage(name="count", run=count_up, summary=Copied, resumable=True)
+
+    for _ in range(2):
+        with pytest.raises(StageError, match="interrupted"):
+            runner.run(stage, source=source)
+
+    assert sorted(file.name for file in runner.run(stage, source=source).folder.iterdir()) == ["0", "1", "2", RECORD]
+
+
+def test_other_stages_start_afresh(runner, source):
+    stage = Stage(name="count", run=count_up, summary=Copied)
+
+    for _ in range(4):
+        with pytest.raises(StageError, match="interrupted"):
+            runner.run(stage, source=source)
+
+
+def test_a_full_disk_names_the_path_and_keeps_earlier_results(runner, source, tmp_path):
+    first = runner.run(COPY, source=source)
+
+    def write_to_a_full_disk(line, source, output):
+        Path("/dev/full").write_text("x")
+
+    with pytest.raises(StageError, match=r"cannot write .*stages/greedy.*the disk is full.*finished stages are kept"):
+        runner.run(Stage(name="greedy", run=write_to_a_full_disk, summary=Copied), source=source)
+    assert runner.run(COPY, source=source).folder == first.folder
+
+
+def test_an_output_that_is_a_file_is_named(tiny_line, source, tmp_path):
+    (tmp_path / "file").touch()
+
+    runner = StageRunner(tmp_path / "file" / "stages", tiny_line, seed=0)
+    with pytest.raises(StageError, match=r"file.*choose another place"), runner.working():
+        pass
+
+
+@pytest.fixture
+def powerless():
+    """The superuser may write anywhere, so become nobody."""
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    yield
+    os.seteuid(user)
+
+
+def test_a_read_only_output_is_named(tiny_line, tmp_path, powerless):
+    runner = StageRunner(Path("/usr/csad-stages"), tiny_line, seed=0)
+
+    with pytest.raises(StageError, match=r"/usr/csad-stages.*(permission denied|read-only)"), runner.working():
+        pass
+
+
+def test_two_runs_on_one_output_do_not_mix(runner, tiny_line, tmp_path):
+    other = StageRunner(tmp_path / "stages", tiny_line, seed=1)
+    message = rf"another run \(process {os.getpid()}\)"
+
+    with runner.working(), pytest.raises(StageError, match=message), other.working():
+        pass
+    with other.working():
+        pass
+
+
+def test_what_no_run_used_since_is_removed(runner, source):
+    old = runner.run(COPY, {"times": 2}, source=source).folder
+    kept = runner.run(COPY, source=source).folder
+    os.utime(old, (1, 1))
+    os.utime(kept, (1, 1))
+    since = time.time()
+    runner.run(COPY, source=source)
+
+    runner.prune(since)
+
+    assert kept.exists()
+    assert not old.exists()
+
+
+def test_durations_read_naturally():
+    assert [duration(4.24), duration(75.4), duration(725)] == ["4.2 s", "75 s", "12 min 05 s"]

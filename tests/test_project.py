@@ -1,0 +1,53 @@
+"""The files around the code: what a fresh clone installs and runs."""
+
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PINS = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
+
+
+def canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def names(requirements: list[str]) -> set[str]:
+    return {canonical(re.split(r"[<>=!\[; ]", requirement)[0]) for requirement in requirements}
+
+
+def test_constraints_are_plain_pins():
+    assert [pin for pin in PINS if not re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.]+", pin)] == []
+
+
+def test_everything_that_make_installs_is_pinned():
+    extras = PROJECT["optional-dependencies"]
+    wanted = names(PROJECT["dependencies"]).union(*(names(extras[extra]) for extra in ("train", "serve", "dev")))
+    assert wanted - names(PINS) == set()
+
+
+def test_the_core_needs_no_torch():
+    assert not names(PROJECT["dependencies"]) & {"torch", "torchvision", "timm", "numpy"}
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+def test_make_explains_its_targets():
+    text = subprocess.run(["make", "-C", str(ROOT), "-s"], capture_output=True, text=True, check=True).stdout
+    for target in ("demo", "test", "lint", "measure", "bench", "compile", "clean"):
+        assert f"make {target} " in text
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+def test_make_skips_an_environment_that_is_up_to_date(tmp_path):
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    plan = ["make", "-C", str(tmp_path), "-n", "lint"]
+    assert "pip install" in subprocess.run(plan, capture_output=True, text=True, check=True).stdout
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv" / ".installed").touch()
+    assert "pip install" not in subprocess.run(plan, capture_output=True, text=True, check=True).stdout
