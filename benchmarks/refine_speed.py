@@ -1,6 +1,6 @@
 """Speed and memory of the two refinement filters against their plain definition, on 300 masks of 1600 x 1280.
 
-    python benchmarks/refine_speed.py
+Run `python benchmarks/refine_speed.py`.
 """
 
 import argparse
@@ -69,7 +69,8 @@ def main() -> None:
     plain_seconds = time.perf_counter() - started
 
     print(f"{options.masks} masks of {options.size[1]}x{options.size[0]}, kept {len(fast[0])} and {len(fast[1])}")
-    print(f"packed {packed_seconds:.3f} s, plain {plain_seconds:.3f} s, {plain_seconds / packed_seconds:.1f} times faster")
+    ratio = plain_seconds / packed_seconds
+    print(f"packed {packed_seconds:.3f} s, plain {plain_seconds:.3f} s, {ratio:.1f} times faster")
     print(f"peak memory {peak:.2f} GiB, of which the masks themselves {masks.nbytes / 2**30:.2f} GiB")
     if fast != plain:
         raise SystemExit("the filters disagree with their definition")

@@ -138,6 +138,25 @@ def load_backbone(name: str, weights: str = "embedded", stages: int = 4) -> Back
     return backbone
 
 
+def backbone_from_tensors(
+    name: str, record: WeightsRecord, stages: int, tensors: Mapping[str, Tensor]
+) -> Backbone:
+    """Rebuild a backbone from the tensors of `backbone.pyramid.state_dict()`, batch norms folded.
+
+    Raises:
+        WeightsError: The tensors are of another architecture.
+    """
+    if name not in ARCHITECTURES:
+        raise WeightsError(f"backbone {name!r} is unknown; expected one of: {', '.join(sorted(ARCHITECTURES))}")
+    backbone = Backbone(name, record, stages)
+    fold_batch_norms(backbone.pyramid)
+    try:
+        backbone.pyramid.load_state_dict(dict(tensors), strict=True)
+    except RuntimeError as error:
+        raise WeightsError(f"the stored backbone does not fit {name}: {error}; train the model again") from error
+    return backbone.requires_grad_(False)
+
+
 def backbone_of(settings: BackboneSettings, stages: int = 4) -> Backbone:
     """Load the backbone that a line names."""
     return load_backbone(settings.name, settings.weights, stages)

@@ -48,6 +48,11 @@ class Canvas:
         )
         return np.asarray(resized)
 
+    def draw_labels(self, labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Bring a label map (H, W) to the canvas (height, width), each pixel taking the nearest label."""
+        box = self.pixel_box(labels.shape[0], labels.shape[1])
+        return np.asarray(Image.fromarray(labels).resize((self.width, self.height), Image.Resampling.NEAREST, box=box))
+
     def pixel_box(self, height: int, width: int) -> tuple[int, int, int, int]:
         """The crop in pixels of an image of this size."""
         left, top, right, bottom = self.box

@@ -102,7 +102,9 @@ class PseudoLabelSettings(Settings):
         description="Mean-shift bandwidth; null derives it from bandwidth_quantile, whatever the backbone.",
     )
     bandwidth_quantile: PositiveFraction = Field(
-        default=0.03, description="Quantile of the pairwise component distances; smaller gives more classes."
+        default=0.03,
+        description="Quantile of the pairwise component distances; smaller gives more classes. It is widened until few "
+        "components belong to no class.",
     )
     minimum_image_fraction: PositiveFraction = Field(
         default=0.08, description="A class must appear in this fraction of the images (of a type): the paper's alpha."

@@ -16,6 +16,7 @@ from kfp import local
 from csad.errors import StageError
 from csad.line import ProductLine
 from csad.stages.files import link_or_copy, replace_folder, writing
+from csad.stages.stage import RECORD
 from csad.stages.stage_runner import StageRunner
 from csad.stages.task import STORE_VARIABLE
 from pipelines.local_console import LocalConsole
@@ -54,12 +55,13 @@ def run_here(line: ProductLine, data: Path, seed: int, output: Path) -> LocalRun
     with writing(output), runner.working():
         outputs = _execute(line.to_yaml(), data, seed, output)
         evaluation = Path(outputs["evaluation"].path)
-        replace_folder(Path(outputs["model"].path), output / "model")
+        replace_folder(Path(outputs["model"].path), output / "model", leave_out=(RECORD,))
         for name in ("report.html", "evaluation.json"):
             link_or_copy(evaluation / name, output / name)
         link_or_copy(Path(outputs["gallery"].path), output / "gallery.html")
         runner.prune(since=started)
-    return LocalRun(output / "model", output / "report.html", (evaluation / "evaluation.txt").read_text("utf-8"))
+        table = (evaluation / "evaluation.txt").read_text(encoding="utf-8").strip()
+    return LocalRun(output / "model", output / "report.html", table)
 
 
 def _execute(line_yaml: str, data: Path, seed: int, output: Path) -> dict:

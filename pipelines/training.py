@@ -99,6 +99,7 @@ def training_tasks(line_yaml: str, data_uri: str, seed: int) -> TrainingTasks:
         snapshot=taken_in.outputs["digest"],
         images=images,
         seed=seed,
+        pseudo_labels=labels,
         model=fitted.outputs["model"],
     )
     stages = {

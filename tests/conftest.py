@@ -37,8 +37,7 @@ GREY, RED, GREEN, BLUE, BLACK = (205, 205, 205), (200, 40, 40), (40, 160, 60), (
 def draw_product(seed: int, missing: str = "", scratched: bool = False) -> Image.Image:
     """A red disc, a green square and a blue bar on grey, each moved by a few pixels."""
     generator = np.random.default_rng(seed)
-    noise = generator.normal(0, 3, (SIDE, SIDE, 3))
-    image = Image.fromarray(np.clip(np.array(GREY) + noise, 0, 255).astype(np.uint8))
+    image = Image.new("RGB", (SIDE, SIDE), GREY)
     draw = ImageDraw.Draw(image)
     corners = {"disc": (22, 22), "square": (76, 24), "bar": (28, 82)}
     for part, corner in corners.items():
@@ -53,7 +52,8 @@ def draw_product(seed: int, missing: str = "", scratched: bool = False) -> Image
             draw.rectangle((x, y, x + 70, y + 18), fill=BLUE)
     if scratched:
         draw.line((30, 30, 60, 100), fill=BLACK, width=3)
-    return image
+    noise = generator.normal(0, 3, (SIDE, SIDE, 3))
+    return Image.fromarray(np.clip(np.asarray(image) + noise, 0, 255).astype(np.uint8))
 
 
 def save(image: Image.Image, path: Path) -> None:
@@ -93,13 +93,13 @@ def _save_truth(root: Path, kind: str, index: int, defect: str) -> None:
     save(mask, root / "ground_truth" / kind / f"{index:03d}" / "000.png")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny_line() -> ProductLine:
     """A product line with the smallest budgets."""
     return ProductLine.from_yaml("""
 name: tiny
 images: {area: 16384}
-pseudo_labels: {rotations: 2}
+pseudo_labels: {rotations: 2, bandwidth_quantile: 0.3, minimum_image_fraction: 0.5}
 segmentation: {steps: 4, batch: 2}
 histogram: {words: 8}
 lgst: {max_components: 4, memory_size: 200, steps: 4}

@@ -11,6 +11,7 @@ def evaluation(
     seed: int,
     snapshot: str,
     images: dsl.Input[dsl.Dataset],
+    pseudo_labels: dsl.Input[dsl.Dataset],
     model: dsl.Input[dsl.Model],
     evaluation: dsl.Output[dsl.Artifact],
     report: dsl.Output[dsl.HTML],
@@ -23,6 +24,7 @@ def evaluation(
         seed: Seed of the run.
         snapshot: Digest of all images, so that a cached result is never one of other images.
         images: Output of `ingest`.
+        pseudo_labels: Output of `clustering`.
         model: Output of `statistics`.
         evaluation: evaluation.json and its table as text.
         report: Scores, curves, worst mistakes and settings on one page.
@@ -31,7 +33,8 @@ def evaluation(
     from csad.stages import evaluation as stage
     from csad.stages.task import run_task
 
-    done = run_task(stage.STAGE, line_yaml, seed, evaluation.path, images=images.path, model=model.path)
+    inputs = {"images": images.path, "pseudo_labels": pseudo_labels.path, "model": model.path}
+    done = run_task(stage.STAGE, line_yaml, seed, evaluation.path, **inputs)
     evaluation.path = done.folder
     done.publish("report.html", report.path)
     done.summary.log_to(metrics)

@@ -7,7 +7,8 @@ background, each part is a component (coarse); where it is one body, its regions
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +17,10 @@ from scipy import ndimage
 from skimage.color import rgb2lab
 from skimage.segmentation import felzenszwalb
 
+from csad.background import fit_median_background
 from csad.canvas import Canvas
 from csad.foreground import foreground_mask
-from csad.pseudo_labels.masks import ComponentMask
+from csad.pseudo_labels.masks import ComponentMask, MaskProposer
 
 MINIMUM_AREA = 0.001
 """Of the canvas; smaller masks are dropped (paper, released program)."""
@@ -35,19 +37,33 @@ MERGE_DISTANCE = 6.0
 """Neighbouring regions closer than this in mean LAB colour are one component."""
 
 MINIMUM_PARTS = 3
-"""Median number of separate parts from which a product counts as a set of parts."""
+MINIMUM_COVERAGE, MAXIMUM_COVERAGE = 0.02, 0.4
+MAXIMUM_SPREAD = 0.35
+"""When a product counts as a set of separate parts: their median number, the fraction of the image that they cover
+and how much that fraction varies between normal images."""
 
 logger = logging.getLogger(__name__)
 
 
+Segmenter = Callable[[NDArray[np.uint8]], "NDArray[np.bool_] | None"]
+"""Image uint8 (H, W, 3) -> mask of the parts at any size, or None where it cannot tell."""
+
+
 class WholeParts:
-    """Coarse: each connected part of the foreground is one component."""
+    """Coarse: each connected part of the foreground is one component.
+
+    Args:
+        segment: Tells parts from what they lie on.
+    """
 
     name = "classical: whole parts"
 
+    def __init__(self, segment: Segmenter) -> None:
+        self._segment = segment
+
     def propose(self, image: NDArray[np.uint8]) -> list[ComponentMask]:
         """Find the separate parts of an image, uint8 (H, W, 3)."""
-        foreground = foreground_mask(image)
+        foreground = self._segment(image)
         if foreground is None:
             return []
         return [_component(part, image.shape[:2]) for part in separate_parts(foreground)]
@@ -86,15 +102,69 @@ class ColourRegions:
         return masks
 
 
-def shows_separate_parts(images: Iterable[NDArray[np.uint8]]) -> bool:
-    """Tell from a sample of normal images whether the product is a set of separate parts on an even background."""
-    counts = []
+def build_classical(sample: Sequence[NDArray[np.uint8]], canvas: Canvas, mode: str) -> MaskProposer:
+    """Choose the way of seeing from a sample of normal images.
+
+    Args:
+        sample: Normal images, uint8 (H, W, 3), from the whole training set.
+        canvas: Where the product is.
+        mode: "coarse" for whole parts, "fine" for colour regions, "auto" to find out.
+    """
+    if mode == "fine":
+        return ColourRegions(canvas)
+    candidates: list[Segmenter] = [foreground_mask, fit_median_background(sample).mask]
+    measured = [measure_parts(segment, sample) for segment in candidates]
+    for segment, parts in zip(candidates, measured, strict=True):
+        logger.info("classical proposals: %s", parts.describe())
+        if parts.reliable():
+            return WholeParts(segment)
+    if mode == "coarse":
+        best = int(np.argmin([parts.spread for parts in measured]))
+        return WholeParts(candidates[best])
+    return ColourRegions(canvas)
+
+
+@dataclass(frozen=True)
+class PartStatistics:
+    """How a way of finding parts behaves over normal images.
+
+    Attributes:
+        count: Median number of parts.
+        coverage: Mean fraction of the image that they cover.
+        spread: Standard deviation of that fraction over its mean; normal products hold the same parts.
+    """
+
+    count: float
+    coverage: float
+    spread: float
+
+    def reliable(self) -> bool:
+        """Whether this looks like a set of separate parts on a background."""
+        return (
+            self.count >= MINIMUM_PARTS
+            and MINIMUM_COVERAGE <= self.coverage <= MAXIMUM_COVERAGE
+            and self.spread <= MAXIMUM_SPREAD
+        )
+
+    def describe(self) -> str:
+        """One line for the log."""
+        verdict = "separate parts" if self.reliable() else "not separate parts"
+        return (
+            f"a median of {self.count:.0f} parts covers {100 * self.coverage:.0f} % "
+            f"(varying by {100 * self.spread:.0f} %): {verdict}"
+        )
+
+
+def measure_parts(segment: Segmenter, images: Iterable[NDArray[np.uint8]]) -> PartStatistics:
+    """Count the parts of normal images and what they cover."""
+    counts, coverages = [], []
     for image in images:
-        foreground = foreground_mask(image)
-        counts.append(0 if foreground is None else len(separate_parts(foreground)))
-    median = float(np.median(counts)) if counts else 0.0
-    logger.info("classical proposals: a median of %.0f separate parts in %d images", median, len(counts))
-    return median >= MINIMUM_PARTS
+        foreground = segment(image)
+        parts = [] if foreground is None else separate_parts(foreground)
+        counts.append(len(parts))
+        coverages.append(sum(float(part.mean()) for part in parts))
+    mean = float(np.mean(coverages))
+    return PartStatistics(float(np.median(counts)), mean, float(np.std(coverages)) / mean if mean > 0 else np.inf)
 
 
 def separate_parts(foreground: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:

@@ -62,8 +62,9 @@ def component_features(
     per_pass = max(1, BATCH // rotations)
     means: list[Tensor] = []
     for pictures in _batches(image, masks, rotations, per_pass, torch.device(device)):
-        deepest = backbone(pictures)[-1]                                    # (n R, C, h, w)
-        means.append(deepest.mean(dim=(2, 3)).unflatten(0, (-1, rotations)).mean(dim=1).float().cpu())
+        deepest = backbone(pictures)[-1]  # (n R, C, h, w)
+        per_angle = deepest.mean(dim=(2, 3)).reshape(-1, rotations, deepest.shape[1])
+        means.append(per_angle.mean(dim=1).float().cpu())
     if not means:
         return np.zeros((0, 0), dtype=np.float32)
     features: NDArray[np.float32] = torch.cat(means).numpy()
@@ -94,9 +95,9 @@ def rotated_pictures(
     rows, columns = _extent(mask)
     window = mask[rows, columns]
     crop = torch.from_numpy(np.where(window[..., None], image[rows, columns], 0)).to(device)
-    source = crop.permute(2, 0, 1)[None].float() / 255                      # (1, 3, h, w)
+    source = crop.permute(2, 0, 1)[None].float() / 255  # (1, 3, h, w)
     height, width = window.shape
-    scale = rectangle.diagonal / SIDE                                       # pixels of the image per pixel drawn
+    scale = rectangle.diagonal / SIDE  # pixels of the image per pixel drawn
     if scale > 1:
         size = (math.ceil(height / scale), math.ceil(width / scale))
         source = functional.interpolate(source, size=size, mode="bilinear", antialias=True)
@@ -105,12 +106,12 @@ def rotated_pictures(
     border_x, border_y = (source.shape[3] / (source.shape[3] - 2), source.shape[2] / (source.shape[2] - 2))
 
     centre = (rectangle.centre[0] - columns.start, rectangle.centre[1] - rows.start)
-    points = _sampling_points(rotations, scale, device)                     # (R, 64, 64, 2), pixels from the centre
+    points = _sampling_points(rotations, scale, device)  # (R, 64, 64, 2), pixels from the centre
     x = (2 * (points[..., 0] + centre[0]) / width - 1) / border_x
     y = (2 * (points[..., 1] + centre[1]) / height - 1) / border_y
-    grid = torch.stack([x, y], dim=-1).flatten(0, 1)[None]                  # (1, R 64, 64, 2)
+    grid = torch.stack([x, y], dim=-1).flatten(0, 1)[None]  # (1, R 64, 64, 2)
     drawn = functional.grid_sample(source, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
-    return drawn[0].unflatten(1, (rotations, SIDE)).transpose(0, 1)         # (R, 3, 64, 64)
+    return drawn.reshape(3, rotations, SIDE, SIDE).transpose(0, 1)  # (R, 3, 64, 64)
 
 
 def appearance_descriptors(image: NDArray[np.uint8], masks: NDArray[np.bool_]) -> NDArray[np.float32]:

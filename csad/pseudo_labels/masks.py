@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco
 
-from csad.errors import StageError
 from csad.atomic import replacing
+from csad.errors import StageError
 
 VERSION = 1
 

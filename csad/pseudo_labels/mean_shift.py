@@ -1,11 +1,11 @@
 """Mean shift with a flat kernel for tens of thousands of components (paper 3.1).
 
-The result is that of scikit-learn's `MeanShift(bin_seeding=False)`: every seed climbs to the mean of the points within the
-bandwidth until it rests, resting places within a bandwidth of a busier one give way to it, a point belongs to the nearest
-that remain. What differs is the work:
+The result is that of scikit-learn's `MeanShift(bin_seeding=False)`: every seed climbs to the mean of the points within
+the bandwidth until it rests, resting places within a bandwidth of a busier one give way to it, a point belongs to the
+nearest that remain. What differs is the work:
 
-- above `EXHAUSTIVE` points, distances are taken in the principal subspace that holds 99.9 % of the variance, and the seeds
-  are a cover (every point lies within a bandwidth of a seed) with a random sample;
+- above `EXHAUSTIVE` points, distances are taken in the principal subspace that holds 99.9 % of the variance, and the
+  seeds are a cover (every point lies within a bandwidth of a seed) with a random sample;
 - all seeds climb together in matrix products, and seeds that see the same points are one seed from then on.
 """
 
@@ -91,11 +91,11 @@ def mean_shift(features: NDArray[np.floating], bandwidth: float, seed: int) -> M
         raise ValueError(f"mean shift of {len(features)} points, bandwidth {bandwidth}; expected points, and above 0")
     original = np.asarray(features, dtype=np.float32)
     centred = original - original.mean(axis=0, dtype=np.float64).astype(np.float32)
-    if len(original) <= EXHAUSTIVE:
-        points = seeds = centred
-    else:
-        points = _principal_subspace(centred)
-        seeds = points[_seed_indices(points, bandwidth, seed)]
+    points = centred if len(original) <= EXHAUSTIVE else _principal_subspace(centred)
+    # Below the rounding of float32 distances a point would not even see itself.
+    rounding = 4 * np.sqrt(np.finfo(np.float32).eps) * float(np.linalg.norm(points, axis=1).max())
+    bandwidth = max(bandwidth, rounding)
+    seeds = points if len(original) <= EXHAUSTIVE else points[_seed_indices(points, bandwidth, seed)]
     resting, intensities = _climb(np.unique(seeds, axis=0), points, bandwidth)
     modes = _without_neighbours(resting, intensities, bandwidth)
     labels = _nearest(points, modes)

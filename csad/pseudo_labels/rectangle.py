@@ -54,12 +54,12 @@ def minimum_area_rectangle(mask: NDArray[np.bool_]) -> Rectangle:
     x = np.concatenate([left, left, right, right]).astype(np.float64)
     y = np.concatenate([rows, rows + 1, rows, rows + 1]).astype(np.float64)
     points = np.stack([x, y], axis=1)
-    hull = points[ConvexHull(points).vertices]                              # (E, 2)
+    hull = points[ConvexHull(points).vertices]  # (E, 2)
 
     edges = np.roll(hull, -1, axis=0) - hull
-    along = edges / np.linalg.norm(edges, axis=1, keepdims=True)            # (E, 2)
+    along = edges / np.linalg.norm(edges, axis=1, keepdims=True)  # (E, 2)
     across = np.stack([-along[:, 1], along[:, 0]], axis=1)
-    u, v = along @ hull.T, across @ hull.T                                  # (E, E)
+    u, v = along @ hull.T, across @ hull.T  # (E, E)
     width, height = np.ptp(u, axis=1), np.ptp(v, axis=1)
     best = int(np.argmin(width * height))
     middle_u = (u[best].min() + u[best].max()) / 2

@@ -76,8 +76,8 @@ def filter_by_grounding(
 def filter_by_combine(masks: NDArray[np.bool_] | PackedMasks, threshold: float = OVERLAP) -> list[int]:
     """Drop the masks that only repeat or unite smaller ones.
 
-    The masks are visited from small to large (equal areas in their order) with the union U of those kept so far. A mask m
-    is kept when it is the first or when |U and m| / min(|U|, |m|) < threshold, and joins U; otherwise it waits.
+    The masks are visited from small to large (equal areas in their order) with the union U of those kept so far. A
+    mask m is kept when it is the first or when |U and m| / min(|U|, |m|) < threshold, and joins U; otherwise it waits.
     At the end a waiting mask is kept too when |U and m| / |m| < threshold: enough of it is new.
 
     Args:

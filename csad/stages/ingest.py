@@ -5,7 +5,6 @@ from pathlib import Path
 
 from csad.images import ground_truth_masks, scan
 from csad.line import ProductLine
-from csad.progress import track
 from csad.stages.files import link_or_copy, writing
 from csad.stages.snapshot import Snapshot, all_images
 from csad.stages.stage import Stage
@@ -60,7 +59,7 @@ def run(line: ProductLine, data: Path, output: Path) -> IngestSummary:
     images = scan(data, line)
     snapshot = Snapshot.of(images)
     with writing(output):
-        for image in track(all_images(images), "Taking in images"):
+        for image in all_images(images):
             suffix = image.path.suffix.lower()
             link_or_copy(image.path, output / image.split / image.kind / f"{image.stem}{suffix}")
         for image in images.test:

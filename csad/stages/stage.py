@@ -4,16 +4,14 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-import csad
 from csad import atomic
 from csad.line import ProductLine
+from csad.stages.code import code_version
 from csad.stages.files import content_digest
 from csad.stages.snapshot import Snapshot
 from csad.stages.summary import Summary
@@ -52,7 +50,7 @@ class Stage(Generic[S]):
         """SHA-256 over all that the result depends on: equal keys, equal results."""
         parts = {
             "stage": self.name,
-            "version": code_version(),
+            "code": code_version(self.run.__module__),
             "line": line.section_digest(*self.sections) if self.sections else line.digest(),
             "seed": seed if self.seeded else None,
             "inputs": {name: self._input_key(folder) for name, folder in inputs.items()},
@@ -121,14 +119,3 @@ class StageRecord(BaseModel):
     def summary_as(self, stage: Stage[S]) -> S:
         """The summary as the stage returned it."""
         return TypeAdapter(stage.summary).validate_python(self.summary)
-
-
-@cache
-def code_version() -> str:
-    """The release and a digest of its code: results of other code are never taken for this one's."""
-    digest = hashlib.sha256()
-    root = Path(csad.__file__).parent
-    for file in sorted(root.rglob("*.py")):
-        digest.update(f"{file.relative_to(root).as_posix()}\0".encode())
-        digest.update(file.read_bytes())
-    return f"{metadata.version('csad')}+{digest.hexdigest()[:12]}"

@@ -13,6 +13,7 @@ from csad.errors import CsadError
 from csad.line import ProductLine
 from csad.stages.data_source import locate
 from csad.stages.files import writing
+from csad.stages.lock import end_with_holder
 from csad.stages.stage import NO_OPTIONS, Options, Stage, StageRecord
 from csad.stages.stage_runner import StageRunner
 from csad.stages.summary import Summary
@@ -64,6 +65,7 @@ def run_task(
         folders = {name: locate(uri) for name, uri in inputs.items()}
         store = os.environ.get(STORE_VARIABLE)
         if store:
+            end_with_holder(Path(store))
             result = StageRunner(Path(store), line, seed).run(stage, options, **folders)
             return TaskResult(str(result.folder), result.summary)
         return TaskResult(output, _run_in_place(stage, line, seed, Path(output), options, folders))

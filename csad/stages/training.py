@@ -59,7 +59,9 @@ def train(line: ProductLine, data: Path, output: Path, seed: int, evaluate: bool
         network = runner.run(segnet.STAGE, images=images, pseudo_labels=labels).folder
         students = runner.run(lgst.STAGE, images=images).folder
         fitted = runner.run(statistics.STAGE, images=images, pseudo_labels=labels, segnet=network, lgst=students)
-        measured = runner.run(evaluation.STAGE, images=images, model=fitted.folder) if evaluate else None
+        measured = None
+        if evaluate:
+            measured = runner.run(evaluation.STAGE, images=images, pseudo_labels=labels, model=fitted.folder)
         with writing(output):
             replace_folder(fitted.folder, output, leave_out=(RECORD,))
         runner.prune(since=started)

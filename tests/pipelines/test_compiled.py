@@ -62,7 +62,7 @@ def test_the_tasks_depend_on_each_other_as_the_method_says(gpu):
         "clustering": {"ingest", "masks"},
         "segnet": {"ingest", "clustering"},
         "statistics": {"ingest", "clustering", "segnet", "lgst"},
-        "evaluation": {"ingest", "statistics"},
+        "evaluation": {"ingest", "clustering", "statistics"},
     }
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from csad.errors import StageError
+from csad.stages import lock
 from csad.stages.stage import RECORD, Stage, StageRecord
 from csad.stages.stage_runner import PARTIAL, StageRunner, duration
 from csad.stages.summary import Summary
@@ -167,7 +168,8 @@ def test_a_read_only_output_is_named(tiny_line, tmp_path, powerless):
         pass
 
 
-def test_two_runs_on_one_output_do_not_mix(runner, tiny_line, tmp_path):
+def test_two_runs_on_one_output_do_not_mix(runner, tiny_line, tmp_path, monkeypatch):
+    monkeypatch.setattr(lock, "PATIENCE", 0.0)
     other = StageRunner(tmp_path / "stages", tiny_line, seed=1)
     message = rf"another run \(process {os.getpid()}\)"
 

@@ -1,0 +1,129 @@
+"""One score from many branches, calibrated on normal images alone (paper 3.5; METHOD 5)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from csad.branches import BRANCHES, GROUPS
+
+TRIM = (0.2, 0.8)
+"""Quantiles between which mean and deviation are taken (paper)."""
+
+RELATIVE_FLOOR = 1e-3
+"""A deviation below this share of the mean counts as this share: identical images must not give infinite scores."""
+
+FEW_IMAGES = 5
+LEAST_WEIGHT = 0.05
+"""A branch that tells nothing apart keeps this much: self-made anomalies do not show everything."""
+
+INSIDE_SLOPE = 0.01
+"""Weight of the plain sum, which orders images that every branch finds normal."""
+
+logger = logging.getLogger(__name__)
+
+Columns = Mapping[str, NDArray[np.float64]]
+
+
+class Scale(BaseModel):
+    """Trimmed mean and deviation of normal scores."""
+
+    model_config = ConfigDict(frozen=True)
+
+    mean: float
+    deviation: float
+
+    def __call__(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Normalise scores."""
+        return (values - self.mean) / self.deviation
+
+
+def fit_scale(values: NDArray[np.float64]) -> Scale:
+    """Take mean and deviation of the middle of normal scores (N,); never zero."""
+    low, high = np.quantile(values, TRIM)
+    middle = values[(values >= low) & (values <= high)] if len(values) >= FEW_IMAGES else values
+    mean = float(middle.mean())
+    # With a handful of images the middle's spread says little; the whole range is the safer guess.
+    deviation = float(middle.std()) if len(values) >= FEW_IMAGES else float(np.ptp(values))
+    return Scale(mean=mean, deviation=max(deviation, RELATIVE_FLOOR * abs(mean), 1e-9))
+
+
+class Fusion(BaseModel):
+    """How raw columns become one score.
+
+    Attributes:
+        columns: Scale of each column "branch@part".
+        branches: Scale of each branch's sum of normalised columns.
+        weights: What each branch counts, 0..1.
+        weighting: "evidence" or "equal".
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    columns: dict[str, Scale]
+    branches: dict[str, Scale]
+    weights: dict[str, float]
+    weighting: str
+
+    def branch_scores(self, raw: Columns) -> dict[str, NDArray[np.float64]]:
+        """Normalised score of each branch, (N,) each; about 0 +- 1 for normal images' middle."""
+        return {
+            branch: scale(sum_columns(raw, self.columns, branch)) for branch, scale in self.branches.items()
+        }
+
+    def combine(self, branches: Columns) -> NDArray[np.float64]:
+        """Fuse normalised branch scores, or some of them, into one score (N,).
+
+        "equal" is the paper's plain sum. "evidence" is the length of the vector of what each branch holds against the
+        image, weighted: a branch that finds nothing odd adds nothing, so weak branches cannot drown a strong one.
+        """
+        names = [name for name in self.branches if name in branches]
+        values = np.stack([branches[name] for name in names])
+        if self.weighting == "equal":
+            return np.asarray(values.sum(axis=0))
+        weights = np.array([self.weights[name] for name in names])[:, None]
+        against = np.sqrt((weights * np.maximum(values, 0) ** 2).sum(axis=0))
+        return np.asarray(against + INSIDE_SLOPE * (weights * values).sum(axis=0))
+
+    def groups(self, branches: Columns) -> dict[str, NDArray[np.float64]]:
+        """Fused score of each group of branches that is present: "histogram", "lgst"."""
+        result = {}
+        for group, members in GROUPS.items():
+            present = {name: branches[name] for name in members if name in branches}
+            if present:
+                result[group] = self.combine(present)
+        return result
+
+
+def sum_columns(raw: Columns, scales: Mapping[str, Scale], branch: str) -> NDArray[np.float64]:
+    """Sum of the normalised columns of a branch (paper: patch sizes sum), (N,)."""
+    return np.asarray(sum(scales[name](raw[name]) for name in raw if name.split("@")[0] == branch))
+
+
+def fit_fusion(normal: Columns, evidence: Mapping[str, float], weighting: str) -> Fusion:
+    """Calibrate on normal validation images.
+
+    Args:
+        normal: Raw columns of normal validation images.
+        evidence: Per branch, how well it tells self-made anomalies from them: AUROC in 0..1.
+        weighting: "evidence" or "equal".
+    """
+    count = len(next(iter(normal.values())))
+    if count < FEW_IMAGES:
+        logger.warning("only %d validation images: the scale of the scores is a guess, add normal images", count)
+    columns = {name: fit_scale(values) for name, values in normal.items()}
+    present = [branch for branch in BRANCHES if any(name.split("@")[0] == branch for name in normal)]
+    branches = {branch: fit_scale(sum_columns(normal, columns, branch)) for branch in present}
+    weights = {branch: weight_of(evidence.get(branch, 1.0)) for branch in present}
+    for branch, weight in weights.items():
+        logger.info("branch %s counts %.2f", branch, weight)
+    return Fusion(columns=columns, branches=branches, weights=weights, weighting=weighting)
+
+
+def weight_of(separation: float) -> float:
+    """Weight of a branch from its AUROC (0..1) on self-made anomalies: none for guessing, full for certainty."""
+    return max(LEAST_WEIGHT, 2 * separation - 1)

@@ -1,0 +1,138 @@
+"""Fit the local-global student-teacher branch of a line, on files (paper 3.4)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from csad.backbone import Backbone, backbone_of
+from csad.canvas import CanvasStore, to_tensor
+from csad.errors import StageError
+from csad.images import ImageSet
+from csad.lgst.linear import LinearStudent, fit_linear_student
+from csad.lgst.memory import PatchMemory, fit_patch_memory
+from csad.lgst.students import Students
+from csad.lgst.teacher import Teacher
+from csad.lgst.training import StudentTraining, train_students
+from csad.line import ProductLine
+from csad.training_images import canvas_of, open_canvases
+
+WEIGHTS = "lgst.safetensors"
+TEACHER_CHANNELS = 512
+"""Width of the teacher in the paper; narrower backbones keep all their channels."""
+
+BATCH = 8
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class LgstModel:
+    """Teacher and students; a student that the line does not use is None.
+
+    Attributes:
+        teacher: Frozen features.
+        linear: Global student without training.
+        memory: Local student without training.
+        students: The paper's networks.
+    """
+
+    teacher: Teacher
+    linear: LinearStudent | None
+    memory: PatchMemory | None
+    students: Students | None
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Flat tensors, each part under its own prefix."""
+        parts: dict[str, Mapping[str, Tensor]] = {"teacher": self.teacher.tensors()}
+        if self.linear:
+            parts["linear"] = self.linear.tensors()
+        if self.memory:
+            parts["memory"] = self.memory.tensors()
+        if self.students:
+            parts["students"] = self.students.tensors()
+        return {f"{part}.{name}": value for part, tensors in parts.items() for name, value in tensors.items()}
+
+    @classmethod
+    def from_tensors(cls, backbone: Backbone, tensors: Mapping[str, Tensor]) -> LgstModel:
+        """Rebuild what `tensors` stored."""
+
+        def part(name: str) -> dict[str, Tensor]:
+            prefix = f"{name}."
+            return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+
+        linear, memory, students = part("linear"), part("memory"), part("students")
+        return cls(
+            Teacher.from_tensors(backbone, part("teacher")),
+            LinearStudent.from_tensors(linear) if linear else None,
+            PatchMemory.from_tensors(memory) if memory else None,
+            Students.from_tensors(students) if students else None,
+        )
+
+
+class _CanvasTensors:
+    """Canvases as float32 (3, H, W) in 0..1, one at a time."""
+
+    def __init__(self, canvases: CanvasStore) -> None:
+        self._canvases = canvases
+
+    def __len__(self) -> int:
+        return len(self._canvases)
+
+    def __getitem__(self, index: int) -> Tensor:
+        return to_tensor(self._canvases[index][None])[0]
+
+
+def fit_lgst(line: ProductLine, images: ImageSet, output: Path, seed: int, checkpoint: Path | None = None) -> LgstModel:
+    """Fit teacher statistics and students on the normal training images and write `lgst.safetensors` to `output`.
+
+    Args:
+        line: Product line; `line.lgst` chooses the students.
+        images: Data set; the training images are used.
+        output: Folder.
+        seed: Of every draw.
+        checkpoint: File from which the training of networks resumes.
+    """
+    settings = line.lgst
+    canvas = canvas_of(line, images.train)
+    backbone = backbone_of(line.backbone, stages=3)
+    with open_canvases(line, canvas, images.train) as canvases:
+        teacher = Teacher.fit(backbone, canvases.batches(BATCH), TEACHER_CHANNELS, seed)
+
+        def features() -> Iterator[Tensor]:
+            for batch in canvases.batches(BATCH):
+                yield teacher(batch)
+
+        linear = memory = students = None
+        if settings.global_student == "linear":
+            linear = fit_linear_student(features(), settings.explained_variance, settings.max_components)
+            logger.info("global student: %d principal components", len(linear.components))
+        if settings.local_student == "memory":
+            memory = fit_patch_memory(features(), len(canvases), settings.memory_size, seed)
+            logger.info("local student: a memory of %d patches", len(memory.patches))
+        if settings.local_student == "pdn" or settings.global_student == "autoencoder":
+            training = StudentTraining.of(settings)
+            students = train_students(teacher, _CanvasTensors(canvases), training, seed, checkpoint=checkpoint)
+    model = LgstModel(teacher, linear, memory, students)
+    save_file(model.tensors(), output / WEIGHTS)
+    return model
+
+
+def load_lgst(folder: Path, backbone: Backbone) -> LgstModel:
+    """Load an output of `fit_lgst`.
+
+    Raises:
+        StageError: The output is incomplete.
+    """
+    try:
+        return LgstModel.from_tensors(backbone, load_file(folder / WEIGHTS))
+    except (OSError, KeyError) as error:
+        raise StageError(f"{folder} holds no whole LGST model ({error}); run the lgst stage again") from error
+
+

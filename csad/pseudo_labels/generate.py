@@ -1,0 +1,226 @@
+"""From component masks to pseudo-labels: features, clusters, label maps, label filter, pictures (paper 3.1)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from csad.backbone import backbone_of
+from csad.errors import TooFewComponents
+from csad.images import ImageFile, ImageSet, read_rgb
+from csad.line import ProductLine
+from csad.progress import track
+from csad.pseudo_labels.cluster import Clustering, bandwidth_sweep, cluster_components
+from csad.pseudo_labels.features import component_features
+from csad.pseudo_labels.gallery import (
+    Tile,
+    component_picture,
+    draw_contact_sheet,
+    draw_galleries,
+    draw_overlay,
+    overlay,
+)
+from csad.pseudo_labels.label_filter import LabelFilter, filter_label_maps, nearest_type
+from csad.pseudo_labels.label_maps import class_histogram, draw_label_map, load_label_map, save_label_map
+from csad.pseudo_labels.masks import load_masks, stack_masks
+from csad.pseudo_labels.record import GALLERY, LABEL_MAPS, OVERLAYS, BandwidthTrial, PseudoLabels
+
+OVERLAY_SIDE = 640
+SHEET_IMAGES = 12
+SHEET_COLUMNS = 4
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Components:
+    """The components of all images, in the images' order.
+
+    Attributes:
+        features: float32 (N, C).
+        image: Image of each component, int64 (N,).
+        area: Pixels of each component, int64 (N,).
+    """
+
+    features: NDArray[np.float32]
+    image: NDArray[np.int64]
+    area: NDArray[np.int64]
+
+
+def generate(line: ProductLine, images: ImageSet, masks: Path, output: Path, seed: int) -> PseudoLabels:
+    """Write label maps, galleries, overlays and clusters.json.
+
+    Where the images share no components there are no classes: the record says why, and the other branches do the work.
+
+    Args:
+        line: Product line; `line.pseudo_labels` holds alpha, the bandwidth and the types.
+        images: Data set; its training images get labels.
+        masks: Folder with the component masks of each training image, as the masks stage wrote them.
+        output: Folder for label_maps/<stem>.png, overlays/<stem>.jpg, gallery/*.png and clusters.json.
+        seed: Draws subsamples and examples.
+
+    Raises:
+        StageError: A mask file is missing or damaged.
+    """
+    files = images.train
+    components = describe(line, files, masks)
+    try:
+        clustering = cluster_components(
+            components.features, components.image, len(files), line.pseudo_labels, seed, components.area
+        )
+    except TooFewComponents as error:
+        _log.warning("no component classes: %s", error)
+        record = _without_classes(files, len(components.image), str(error))
+        record.write(output)
+        return record
+    histograms = _draw_label_maps(line, files, masks, output, components, clustering)
+    kept = filter_label_maps(histograms, line.pseudo_labels)
+    _draw_galleries(line, files, masks, output, components, clustering, seed)
+    _draw_sheet(line, files, output, kept)
+    trials = bandwidth_sweep(components.features, components.image, len(files), line.pseudo_labels, seed)
+    record = PseudoLabels(
+        classes=clustering.class_count,
+        components=len(components.image),
+        sizes=tuple(clustering.sizes.tolist()),
+        images=tuple(clustering.images_per_cluster.tolist()),
+        alpha=clustering.alpha,
+        bandwidth=clustering.bandwidth,
+        quantile=clustering.quantile,
+        found=clustering.found,
+        dropped_share=clustering.dropped_share,
+        kept=tuple(file.stem for file, labelled in zip(files, kept.kept, strict=True) if labelled),
+        types=_types(files, kept, histograms),
+        type_count=kept.type_count,
+        note=kept.reason,
+        trials=tuple(BandwidthTrial(**asdict(trial)) for trial in trials),
+    )
+    record.write(output)
+    return record
+
+
+def describe(line: ProductLine, files: Sequence[ImageFile], masks: Path) -> Components:
+    """Compute the features of every component.
+
+    Args:
+        line: Product line; `line.pseudo_labels.rotations` angles are averaged.
+        files: Training images.
+        masks: Folder with a mask file per image.
+    """
+    backbone = backbone_of(line.backbone)
+    features, owners, areas = [], [], []
+    for index, file in enumerate(track(files, "Describing components")):
+        image = read_rgb(file.path, line.images.max_pixels)
+        found = _masks_of(masks, file, image.shape[:2])
+        if len(found):
+            features.append(component_features(image, found, backbone, line.pseudo_labels.rotations))
+            owners.append(np.full(len(found), index, dtype=np.int64))
+            areas.append(np.count_nonzero(found, axis=(1, 2)).astype(np.int64))
+    if not features:
+        return Components(np.zeros((0, 0), np.float32), np.zeros(0, np.int64), np.zeros(0, np.int64))
+    return Components(np.concatenate(features), np.concatenate(owners), np.concatenate(areas))
+
+
+def _masks_of(folder: Path, file: ImageFile, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Masks of an image that hold a pixel, bool (N, H, W)."""
+    masks = stack_masks(load_masks(folder / f"{file.stem}.json"), (shape[0], shape[1]))
+    return masks[masks.any(axis=(1, 2))]
+
+
+def _draw_label_maps(
+    line: ProductLine,
+    files: Sequence[ImageFile],
+    masks: Path,
+    output: Path,
+    components: Components,
+    clustering: Clustering,
+) -> NDArray[np.float64]:
+    """Write label map and overlay of each image and return the class histograms (n, K)."""
+    histograms = np.zeros((len(files), clustering.class_count))
+    for index, file in enumerate(track(files, "Drawing label maps")):
+        image = read_rgb(file.path, line.images.max_pixels)
+        labels = clustering.labels[components.image == index]
+        label_map = draw_label_map(_masks_of(masks, file, image.shape[:2]), labels)
+        save_label_map(output / LABEL_MAPS, file.stem, label_map)
+        draw_overlay(output / OVERLAYS / f"{file.stem}.jpg", *_at_most(image, label_map, OVERLAY_SIDE))
+        histograms[index] = class_histogram(label_map, clustering.class_count)
+    return histograms
+
+
+def _at_most(
+    image: NDArray[np.uint8], label_map: NDArray[np.uint8], side: int
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    height, width = label_map.shape
+    scale = min(1.0, side / max(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small = Image.fromarray(image).resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+    labels = Image.fromarray(label_map).resize(size, Image.Resampling.NEAREST)
+    return np.asarray(small), np.asarray(labels)
+
+
+def _draw_galleries(
+    line: ProductLine,
+    files: Sequence[ImageFile],
+    masks: Path,
+    output: Path,
+    components: Components,
+    clustering: Clustering,
+    seed: int,
+) -> None:
+    first = np.searchsorted(components.image, np.arange(len(files)))
+
+    @lru_cache(maxsize=1)
+    def opened(index: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+        image = read_rgb(files[index].path, line.images.max_pixels)
+        return image, _masks_of(masks, files[index], image.shape[:2])
+
+    def picture_of(component: int) -> NDArray[np.uint8]:
+        index = int(components.image[component])
+        image, found = opened(index)
+        return component_picture(image, found[component - first[index]])
+
+    draw_galleries(output / GALLERY, clustering, components.image, picture_of, seed)
+
+
+def _draw_sheet(line: ProductLine, files: Sequence[ImageFile], output: Path, kept: LabelFilter) -> None:
+    """Show some images with their classes: as many left out as kept where there are so many."""
+    order = np.argsort(kept.kept, kind="stable")
+    chosen = np.unique(np.concatenate([order[: SHEET_IMAGES // 2], order[::-1][: SHEET_IMAGES // 2]]))
+    tiles = []
+    for index in chosen.tolist():
+        file = files[index]
+        image = read_rgb(file.path, line.images.max_pixels)
+        label_map = load_label_map(output / LABEL_MAPS, file.stem)
+        state = f"type {kept.type_of_image[index] + 1}" if kept.kept[index] else "left out"
+        tiles.append(Tile(f"{file.stem}: {state}", overlay(*_at_most(image, label_map, OVERLAY_SIDE // 2))))
+    draw_contact_sheet(output / GALLERY / "images.png", tiles, "Images and their classes", SHEET_COLUMNS)
+
+
+def _types(files: Sequence[ImageFile], kept: LabelFilter, histograms: NDArray[np.float64]) -> dict[str, int]:
+    nearest = nearest_type(histograms, kept.centres)
+    types = np.where(kept.type_of_image < 0, nearest, kept.type_of_image)
+    return {file.stem: int(kind) for file, kind in zip(files, types, strict=True)}
+
+
+def _without_classes(files: Sequence[ImageFile], components: int, note: str) -> PseudoLabels:
+    return PseudoLabels(
+        classes=0,
+        components=components,
+        sizes=(),
+        images=(),
+        alpha=0,
+        bandwidth=0.0,
+        quantile=None,
+        found=0,
+        dropped_share=1.0 if components else 0.0,
+        kept=(),
+        types={file.stem: 0 for file in files},
+        type_count=1,
+        note=note,
+    )

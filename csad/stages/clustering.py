@@ -1,0 +1,85 @@
+"""Stage `clustering`: component masks become semantic pseudo-labels (paper 3.1)."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from csad.line import ProductLine
+from csad.pseudo_labels.gallery_page import write_gallery_page
+from csad.pseudo_labels.generate import generate
+from csad.stages.files import writing
+from csad.stages.snapshot import open_snapshot
+from csad.stages.stage import Stage
+from csad.stages.summary import Summary, plural
+
+
+@dataclass(frozen=True)
+class ClusteringSummary(Summary):
+    """The classes and what they were made of.
+
+    Attributes:
+        classes: Component classes, background excluded.
+        components: Components of all images.
+        dropped_share: Share of the components in no class.
+        bandwidth: Of the mean shift.
+        labelled: Images that train as labelled ones.
+        unlabelled: Images that the label filter left out.
+        types: Product types.
+        note: What the label filter found, or why there are no classes.
+    """
+
+    classes: int
+    components: int
+    dropped_share: float
+    bandwidth: float
+    labelled: int
+    unlabelled: int
+    types: int
+    note: str
+
+    def headline(self) -> str:
+        """One line for people."""
+        if not self.classes:
+            return f"no classes: {self.note}"
+        return (
+            f"{plural(self.components, 'component')} in {self.classes} classes, {self.dropped_share:.0%} in none; "
+            f"{self.note}"
+        )
+
+
+def run(line: ProductLine, images: Path, masks: Path, output: Path, seed: int) -> ClusteringSummary:
+    """Write the pseudo-labels of the training images.
+
+    Args:
+        line: Product line; `line.pseudo_labels` holds alpha, the bandwidth and the types.
+        images: Output of `ingest`.
+        masks: Output of `masks`.
+        output: Folder for clusters.json, label_maps/<stem>.png (uint8, 0 = background), overlays, gallery and
+            gallery.html.
+        seed: Draws subsamples and examples.
+
+    Raises:
+        StageError: An input is missing or damaged, or the output cannot be written.
+    """
+    dataset = open_snapshot(images)
+    with writing(output):
+        record = generate(line, dataset, masks, output, seed)
+        write_gallery_page(output, line.name)
+    return ClusteringSummary(
+        classes=record.classes,
+        components=record.components,
+        dropped_share=record.dropped_share,
+        bandwidth=record.bandwidth,
+        labelled=len(record.kept),
+        unlabelled=len(record.types) - len(record.kept),
+        types=record.type_count,
+        note=record.note,
+    )
+
+
+STAGE = Stage(
+    name="clustering",
+    run=run,
+    summary=ClusteringSummary,
+    sections=("name", "images", "backbone", "pseudo_labels"),
+    seeded=True,
+)

@@ -1,0 +1,102 @@
+"""Stage `evaluation`: how good the scorer is on the test images (method 7)."""
+
+import json
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+from csad import atomic
+from csad.evaluation.evaluate import evaluate
+from csad.evaluation.figures import Evaluation
+from csad.evaluation.report import write_report
+from csad.line import ProductLine
+from csad.pseudo_labels.record import GALLERY
+from csad.scorer import Scorer
+from csad.stages.files import writing
+from csad.stages.snapshot import open_snapshot
+from csad.stages.stage import Stage
+from csad.stages.summary import Summary
+
+FIGURES = "evaluation.json"
+TABLE = "evaluation.txt"
+REPORT = "report.html"
+NOTHING = "not evaluated: the data has no test images (test/good and test/<kind of anomaly>)"
+
+
+@dataclass(frozen=True)
+class EvaluationSummary(Summary):
+    """The figures; None where the data cannot tell.
+
+    Attributes:
+        images: Test images.
+        auroc_logical: Image AUROC in percent.
+        auroc_structural: Image AUROC in percent.
+        auroc_mean: Image AUROC in percent.
+        false_reject_rate: Good test images that are rejected, as a fraction.
+        threshold: An image is rejected above it.
+    """
+
+    images: int
+    auroc_logical: float | None = None
+    auroc_structural: float | None = None
+    auroc_mean: float | None = None
+    false_reject_rate: float | None = None
+    threshold: float | None = None
+
+    def headline(self) -> str:
+        """One line for people."""
+        if not self.images:
+            return NOTHING
+        named = {"logical": self.auroc_logical, "structural": self.auroc_structural, "mean": self.auroc_mean}
+        figures = [f"{name} {value:.1f}" for name, value in named.items() if value is not None]
+        rejects = "" if self.false_reject_rate is None else f", {self.false_reject_rate:.1%} of the good rejected"
+        return f"AUROC {', '.join(figures) or 'unknown'}{rejects}"
+
+
+def run(line: ProductLine, images: Path, pseudo_labels: Path, model: Path, output: Path) -> EvaluationSummary:
+    """Measure a model and write its report; without test images the report says just that.
+
+    Args:
+        line: Product line.
+        images: Output of `ingest`.
+        pseudo_labels: Output of `clustering`; its gallery becomes part of the report.
+        model: Output of `statistics`.
+        output: Folder for evaluation.json, evaluation.txt and report.html.
+
+    Raises:
+        CsadError: An input is missing or damaged, or the output cannot be written.
+    """
+    dataset = open_snapshot(images)
+    scorer = Scorer.load(model)
+    if not dataset.test:
+        with writing(output):
+            _write_nothing(line, output)
+        return EvaluationSummary(images=0)
+    evaluation = evaluate(scorer, dataset)
+    with writing(output):
+        atomic.write_text(output / FIGURES, json.dumps(evaluation.to_json(), indent=2) + "\n")
+        atomic.write_text(output / TABLE, evaluation.to_text() + "\n")
+        write_report(evaluation, output / REPORT, gallery=pseudo_labels / GALLERY)
+    return _summarise(evaluation, len(dataset.test))
+
+
+def _summarise(evaluation: Evaluation, images: int) -> EvaluationSummary:
+    return EvaluationSummary(
+        images=images,
+        auroc_logical=evaluation.image_auroc.logical,
+        auroc_structural=evaluation.image_auroc.structural,
+        auroc_mean=evaluation.image_auroc.mean,
+        false_reject_rate=evaluation.false_reject_rate,
+        threshold=evaluation.threshold,
+    )
+
+
+def _write_nothing(line: ProductLine, output: Path) -> None:
+    figures = {"line": line.name, "image_auroc": None, "note": NOTHING}
+    atomic.write_text(output / FIGURES, json.dumps(figures, indent=2) + "\n")
+    atomic.write_text(output / TABLE, NOTHING + "\n")
+    head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(line.name)}</title>'
+    atomic.write_text(output / REPORT, f"{head}<p>{escape(NOTHING)}</p></html>\n")
+
+
+STAGE = Stage(name="evaluation", run=run, summary=EvaluationSummary, reads_tests=True)

@@ -1,0 +1,75 @@
+"""Stage `lgst`: fit the local and the global student to their teacher (paper 3.4)."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from csad.lgst.fit import fit_lgst
+from csad.line import ProductLine
+from csad.stages.files import writing
+from csad.stages.snapshot import open_snapshot
+from csad.stages.stage import Stage
+from csad.stages.summary import Summary
+
+CHECKPOINT = "checkpoint.safetensors"
+"""Of an interrupted training of networks; gone when the stage is done."""
+
+
+@dataclass(frozen=True)
+class LgstSummary(Summary):
+    """What was fitted.
+
+    Attributes:
+        images: Normal images.
+        global_student: Kind of the global student.
+        local_student: Kind of the local student.
+        components: Principal components of the linear global student; 0 for another.
+        memory_patches: Patches of the memory; 0 for another local student.
+    """
+
+    images: int
+    global_student: str
+    local_student: str
+    components: int
+    memory_patches: int
+
+    def headline(self) -> str:
+        """One line for people."""
+        components = f" ({self.components} components)" if self.components else ""
+        patches = f" ({self.memory_patches} patches)" if self.memory_patches else ""
+        return f"global student {self.global_student}{components}, local student {self.local_student}{patches}"
+
+
+def run(line: ProductLine, images: Path, output: Path, seed: int) -> LgstSummary:
+    """Fit the students; the training of networks goes on from its last checkpoint.
+
+    Args:
+        line: Product line; `line.lgst` chooses the students.
+        images: Output of `ingest`.
+        output: Folder for the students' tensors.
+        seed: Of every draw.
+
+    Raises:
+        StageError: An input is missing, the training diverged, or the output cannot be written.
+    """
+    dataset = open_snapshot(images)
+    checkpoint = output / CHECKPOINT
+    with writing(output):
+        model = fit_lgst(line, dataset, output, seed, checkpoint)
+        checkpoint.unlink(missing_ok=True)
+    return LgstSummary(
+        images=len(dataset.train),
+        global_student=line.lgst.global_student,
+        local_student=line.lgst.local_student,
+        components=len(model.linear.components) if model.linear else 0,
+        memory_patches=len(model.memory.patches) if model.memory else 0,
+    )
+
+
+STAGE = Stage(
+    name="lgst",
+    run=run,
+    summary=LgstSummary,
+    sections=("images", "backbone", "lgst"),
+    seeded=True,
+    resumable=True,
+)

@@ -1,0 +1,62 @@
+"""Stage `segnet`: train the component segmentation network on the pseudo-labels (paper 3.2)."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from csad.line import ProductLine
+from csad.segmentation.fit import fit_segmentation
+from csad.stages.files import writing
+from csad.stages.snapshot import open_snapshot
+from csad.stages.stage import Stage
+from csad.stages.summary import Summary, plural
+
+
+@dataclass(frozen=True)
+class SegnetSummary(Summary):
+    """What was trained.
+
+    Attributes:
+        classes: Component classes; 0 means that there was nothing to learn and no network was trained.
+        labelled: Images with a pseudo-label.
+        unlabelled: Images without.
+        steps: Optimiser steps.
+    """
+
+    classes: int
+    labelled: int
+    unlabelled: int
+    steps: int
+
+    def headline(self) -> str:
+        """One line for people."""
+        if not self.classes:
+            return "no classes, so no network was trained"
+        return (
+            f"{self.steps} steps on {self.classes} classes, "
+            f"{plural(self.labelled, 'labelled image')} and {self.unlabelled} unlabelled"
+        )
+
+
+def run(line: ProductLine, images: Path, pseudo_labels: Path, output: Path, seed: int) -> SegnetSummary:
+    """Train the network; without classes there is nothing to learn, and the other branches do the work.
+
+    Args:
+        line: Product line; `line.segmentation` holds the budget.
+        images: Output of `ingest`.
+        pseudo_labels: Output of `clustering`.
+        output: Folder for the network's weights.
+        seed: Of weights, order and augmentation.
+
+    Raises:
+        StageError: An input is missing, the training diverged, or the output cannot be written.
+    """
+    dataset = open_snapshot(images)
+    with writing(output):
+        fit = fit_segmentation(line, dataset, pseudo_labels, output, seed)
+    steps = line.segmentation.steps if fit.classes else 0
+    return SegnetSummary(classes=fit.classes, labelled=fit.labelled, unlabelled=fit.unlabelled, steps=steps)
+
+
+STAGE = Stage(
+    name="segnet", run=run, summary=SegnetSummary, sections=("images", "backbone", "segmentation"), seeded=True
+)

@@ -1,0 +1,71 @@
+"""Stage `statistics`: histograms, fusion and threshold on good images, and the model folder (paper 3.3, 3.5)."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from csad.line import ProductLine
+from csad.stages.files import writing
+from csad.stages.snapshot import open_snapshot
+from csad.stages.stage import Stage
+from csad.stages.summary import Summary, plural
+from csad.statistics import fit
+
+
+@dataclass(frozen=True)
+class StatisticsSummary(Summary):
+    """The decision and what it rests on.
+
+    Attributes:
+        classes: Component classes.
+        types: Product types.
+        validation: Good images that the threshold comes from.
+        threshold: An image is rejected above it.
+        weights: Weight of each branch in the score.
+    """
+
+    classes: int
+    types: int
+    validation: int
+    threshold: float
+    weights: dict[str, float]
+
+    def metrics(self) -> dict[str, float]:
+        """The figures, the weights among them."""
+        return super().metrics() | {f"weight_{name}": weight for name, weight in self.weights.items()}
+
+    def headline(self) -> str:
+        """One line for people."""
+        weights = ", ".join(f"{name} {weight:.2f}" for name, weight in self.weights.items())
+        return f"threshold {self.threshold:.3g} from {plural(self.validation, 'good image')}; weights: {weights}"
+
+
+def run(
+    line: ProductLine, images: Path, pseudo_labels: Path, segnet: Path, lgst: Path, output: Path, seed: int
+) -> StatisticsSummary:
+    """Fit all statistics and write the model folder.
+
+    Args:
+        line: Product line; all of it goes into the model.
+        images: Output of `ingest`.
+        pseudo_labels: Output of `clustering`.
+        segnet: Output of `segnet`.
+        lgst: Output of `lgst`.
+        output: The model folder that a scorer loads.
+        seed: Of the vocabulary and of the self-made anomalies that weigh the branches.
+
+    Raises:
+        CsadError: An input is missing or damaged, or the output cannot be written.
+    """
+    dataset = open_snapshot(images)
+    with writing(output):
+        manifest = fit(line, dataset, pseudo_labels, segnet, lgst, output, seed)
+    return StatisticsSummary(
+        classes=manifest.classes,
+        types=manifest.types,
+        validation=manifest.threshold.images,
+        threshold=manifest.threshold.value,
+        weights=dict(manifest.fusion.weights),
+    )
+
+
+STAGE = Stage(name="statistics", run=run, summary=StatisticsSummary, seeded=True)

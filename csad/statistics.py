@@ -1,0 +1,222 @@
+"""From trained networks to a model: histograms, evidence, fusion, threshold (paper 3.3, 3.5)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from csad.backbone import backbone_of
+from csad.branches import Histograms, Perception, raw_scores
+from csad.canvas import CanvasStore, to_tensor
+from csad.evaluation.threshold import choose_threshold
+from csad.evidence import foreign_patch, moved_components, separation
+from csad.fusion import Fusion, fit_fusion, fit_scale
+from csad.histogram import PatchHistogram, fit_patch_histogram, grid_histograms
+from csad.images import ImageSet
+from csad.inventory import Inventory, InventoryBuilder
+from csad.lgst.fit import load_lgst
+from csad.lgst.maps import CellSample, MapNormaliser, SAMPLE_SIZE
+from csad.line import ProductLine
+from csad.localisation import student_maps
+from csad.model_folder import CanvasRecord, Manifest, write_model
+from csad.progress import track
+from csad.pseudo_labels.label_maps import load_label_map
+from csad.pseudo_labels.record import LABEL_MAPS, PseudoLabels
+from csad.scorer import STAGES
+from csad.segmentation.fit import labelled_files, load_segmentation
+from csad.segmentation.lsa import Component, LabelledImage, components_of
+from csad.training_images import canvas_of, open_canvases
+from csad.words import Vocabulary, fit_vocabulary
+
+BATCH = 8
+DONORS = 8
+"""Labelled images whose components make logical anomalies for the evidence."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class NormalHistograms:
+    """What the training images hold.
+
+    Attributes:
+        fitted: The Gaussians of the histogram branches.
+        inventory: Of the components; None without component classes.
+    """
+
+    fitted: Histograms
+    inventory: Inventory | None
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What the validation images say.
+
+    Attributes:
+        columns: Raw columns of the normal images, float64 (N,) each.
+        made: The same of each kind of self-made anomaly.
+        map_scale: Scale of each student's map.
+    """
+
+    columns: dict[str, NDArray[np.float64]]
+    made: list[dict[str, NDArray[np.float64]]]
+    map_scale: dict[str, MapNormaliser]
+
+
+def fit(
+    line: ProductLine, images: ImageSet, pseudo_labels: Path, segnet: Path, lgst: Path, output: Path, seed: int
+) -> Manifest:
+    """Fit all statistics on normal images and write the model folder.
+
+    Args:
+        line: Product line.
+        images: Data set; training images make the histograms, validation images the scales and the threshold.
+        pseudo_labels: Output of the clustering stage.
+        segnet: Output of the segnet stage.
+        lgst: Output of the lgst stage.
+        output: The model folder.
+        seed: Of the vocabulary and the self-made anomalies.
+    """
+    record = PseudoLabels.read(pseudo_labels)
+    canvas = canvas_of(line, images.train)
+    backbone = backbone_of(line.backbone, stages=STAGES)
+    perception = Perception(backbone, load_segmentation(segnet, backbone), None, load_lgst(lgst, backbone))
+    types = np.array([record.types[file.stem] for file in images.train], dtype=np.int64)
+    with open_canvases(line, canvas, images.train) as train:
+        if line.histogram.words:
+            vocabulary = fit_vocabulary(_features(perception, train), len(train), line.histogram.words, seed)
+            perception = Perception(backbone, perception.network, vocabulary, perception.lgst)
+        normal = _fit_histograms(line, perception, train, types)
+    donors = _donors(line, images, record, pseudo_labels)
+    with open_canvases(line, canvas, images.validation) as validation:
+        calibration = _calibrate(perception, normal.fitted, validation, donors, seed)
+    fusion = _fuse(line, calibration)
+    scores = fusion.combine(fusion.branch_scores(calibration.columns))
+    threshold = choose_threshold(scores, line.threshold.false_reject_rate)
+    logger.info("threshold: %s", threshold.note)
+    assert backbone.weights is not None
+    manifest = Manifest(
+        line=line.to_yaml(),
+        seed=seed,
+        snapshot=images.training_digest,
+        weights={"backbone": asdict(backbone.weights)},
+        canvas=CanvasRecord(box=canvas.box, height=canvas.height, width=canvas.width),
+        classes=perception.network.classes if perception.network else 0,
+        types=record.type_count,
+        fusion=fusion,
+        threshold=threshold,
+        map_scale={name: (scale.low, scale.high) for name, scale in calibration.map_scale.items()},
+        normal_scores=tuple(float(score) for score in np.sort(scores)),
+    )
+    return write_model(output, manifest, _tensors(perception, normal))
+
+
+def _features(perception: Perception, canvases: CanvasStore) -> Iterator[Tensor]:
+    for batch in canvases.batches(BATCH):
+        yield perception.lgst.teacher(batch)
+
+
+def _fit_histograms(
+    line: ProductLine, perception: Perception, canvases: CanvasStore, types: NDArray[np.int64]
+) -> NormalHistograms:
+    settings = line.histogram
+    builder = InventoryBuilder() if perception.network else None
+    collected: dict[str, list[list[Tensor]]] = {"components": [], "words": []}
+    pixels: dict[str, int] = {}
+    batches = -(-len(canvases) // BATCH)
+    for batch in track(canvases.batches(BATCH), "Counting components", batches):
+        views = perception.look(batch)
+        if builder and views.probabilities is not None:
+            builder.add(views.probabilities)
+        for branch, shares in (("components", views.probabilities), ("words", views.words)):
+            if shares is not None:
+                histograms = grid_histograms(shares, settings.grids, settings.soft, settings.square_root)
+                collected[branch].append(histograms)
+                pixels[branch] = shares.shape[-1] * shares.shape[-2]
+
+    def gaussians(branch: str) -> PatchHistogram | None:
+        if not collected[branch]:
+            return None
+        per_grid = [torch.cat(parts).double().numpy() for parts in zip(*collected[branch], strict=True)]
+        return fit_patch_histogram(per_grid, types, pixels[branch], settings)
+
+    fitted = Histograms(gaussians("components"), gaussians("words"))
+    return NormalHistograms(fitted, builder.build(types) if builder else None)
+
+
+def _donors(
+    line: ProductLine, images: ImageSet, record: PseudoLabels, pseudo_labels: Path
+) -> list[list[Component]]:
+    """Components of a few labelled images."""
+    files = labelled_files(images, record)[:: max(1, len(record.kept) // DONORS)][:DONORS]
+    if not files:
+        return []
+    canvas = canvas_of(line, images.train)
+    with open_canvases(line, canvas, files) as canvases:
+        labels = [canvas.draw_labels(load_label_map(pseudo_labels / LABEL_MAPS, file.stem)) for file in files]
+        return [components_of(LabelledImage(canvases[i].copy(), label)) for i, label in enumerate(labels)]
+
+
+def _calibrate(
+    perception: Perception,
+    histograms: Histograms,
+    canvases: CanvasStore,
+    donors: Sequence[Sequence[Component]],
+    seed: int,
+) -> Calibration:
+    generator = np.random.default_rng(seed)
+    normal: list[dict[str, Tensor]] = []
+    made: list[list[dict[str, Tensor]]] = [[], []]
+    samples: dict[str, CellSample] = {}
+    for start in track(range(0, len(canvases), BATCH), "Calibrating"):
+        batch = [canvases[index] for index in range(start, min(start + BATCH, len(canvases)))]
+        views = perception.look(to_tensor(np.stack(batch)))
+        normal.append(raw_scores(views, histograms))
+        for name, values in student_maps(views).items():
+            samples.setdefault(name, CellSample(SAMPLE_SIZE, seed)).add(values)
+        others = [canvases[int(generator.integers(len(canvases)))] for _ in batch]
+        odd = [foreign_patch(canvas, other, generator) for canvas, other in zip(batch, others, strict=True)]
+        made[0].append(raw_scores(perception.look(to_tensor(np.stack(odd))), histograms))
+        if donors:
+            odd = [moved_components(canvas, donors[int(generator.integers(len(donors)))], generator) for canvas in batch]
+            made[1].append(raw_scores(perception.look(to_tensor(np.stack(odd))), histograms))
+    return Calibration(
+        columns=_joined(normal),
+        made=[_joined(kind) for kind in made if kind],
+        map_scale={name: MapNormaliser.from_sample(sample.values) for name, sample in samples.items()},
+    )
+
+
+def _joined(batches: Sequence[dict[str, Tensor]]) -> dict[str, NDArray[np.float64]]:
+    return {name: torch.cat([batch[name] for batch in batches]).double().numpy() for name in batches[0]}
+
+
+def _fuse(line: ProductLine, calibration: Calibration) -> Fusion:
+    scales = {name: fit_scale(values) for name, values in calibration.columns.items()}
+    branches = sorted({name.split("@")[0] for name in scales})
+    evidence = separation(calibration.columns, calibration.made, scales, branches)
+    return fit_fusion(calibration.columns, evidence, line.fusion.weighting)
+
+
+def _tensors(perception: Perception, normal: NormalHistograms) -> dict[str, dict[str, Tensor]]:
+    tensors = {
+        "backbone": dict(perception.backbone.pyramid.state_dict()),
+        "lgst": perception.lgst.tensors(),
+    }
+    if perception.network:
+        tensors["segmentation"] = perception.network.trainable_state()
+    optional: dict[str, Vocabulary | PatchHistogram | Inventory | None] = {
+        "vocabulary": perception.vocabulary,
+        "components": normal.fitted.components,
+        "words": normal.fitted.words,
+        "inventory": normal.inventory,
+    }
+    tensors.update({name: part.tensors() for name, part in optional.items() if part is not None})
+    return tensors

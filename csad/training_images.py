@@ -1,0 +1,36 @@
+"""The normal images of a line on its canvas."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from csad.canvas import Canvas, CanvasStore, fit_canvas
+from csad.images import ImageFile, read_rgb
+from csad.line import ProductLine
+
+SAMPLE = 48
+"""Images from which the canvas and the way of finding components are chosen."""
+
+
+def sample_images(line: ProductLine, files: Sequence[ImageFile]) -> list[NDArray[np.uint8]]:
+    """Read up to `SAMPLE` images, evenly spaced over the sorted files."""
+    chosen = np.unique(np.linspace(0, len(files) - 1, min(SAMPLE, len(files))).round().astype(int))
+    return [read_rgb(files[index].path, line.images.max_pixels) for index in chosen]
+
+
+def canvas_of(line: ProductLine, files: Sequence[ImageFile]) -> Canvas:
+    """Choose the canvas from the training images; the same files give the same canvas in every stage."""
+    return fit_canvas(sample_images(line, files), line.images.area, line.images.product_box)
+
+
+def open_canvases(line: ProductLine, canvas: Canvas, files: Sequence[ImageFile]) -> CanvasStore:
+    """Decode images once onto the canvas; use as a context manager."""
+    return CanvasStore(canvas, _read(line, files), len(files))
+
+
+def _read(line: ProductLine, files: Sequence[ImageFile]) -> Iterator[NDArray[np.uint8]]:
+    for file in files:
+        yield read_rgb(file.path, line.images.max_pixels)

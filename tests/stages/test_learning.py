@@ -1,0 +1,62 @@
+"""The stages that learn, on a tiny line; what they learn is tested where it is written."""
+
+import pytest
+
+from csad.errors import StageError
+from csad.line import ProductLine
+from csad.pseudo_labels.masks import save_masks
+from csad.pseudo_labels.record import PseudoLabels
+from csad.stages import clustering, lgst, segnet
+from csad.stages.snapshot import open_snapshot
+
+
+def test_clustering_finds_the_three_parts(tiny_line, images, proposed, tmp_path):
+    summary = clustering.run(tiny_line, images, proposed, tmp_path, seed=0)
+
+    assert (summary.classes, summary.components, summary.labelled + summary.unlabelled) == (3, 30, 10)
+    assert (tmp_path / "gallery.html").is_file()
+    assert PseudoLabels.read(tmp_path).classes == 3
+    assert "30 components in 3 classes" in summary.headline()
+
+
+def test_the_network_trains_on_the_labelled_images(tiny_line, images, labels, tmp_path):
+    summary = segnet.run(tiny_line, images, labels, tmp_path, seed=0)
+
+    record = PseudoLabels.read(labels)
+    assert (summary.classes, summary.labelled) == (3, len(record.kept))
+    assert summary.metrics()["steps"] == 4
+
+
+def test_a_line_without_components_goes_on_without_a_network(tiny_line, images, tmp_path):
+    for image in open_snapshot(images).train:
+        save_masks(tmp_path / "masks" / f"{image.stem}.json", [])
+
+    clustered = clustering.run(tiny_line, images, tmp_path / "masks", tmp_path / "labels", seed=0)
+    (tmp_path / "network").mkdir()
+    trained = segnet.run(tiny_line, images, tmp_path / "labels", tmp_path / "network", seed=0)
+
+    assert clustered.headline().startswith("no classes: no component was found")
+    assert trained.headline() == "no classes, so no network was trained"
+
+
+def test_the_students_that_the_line_names_are_fitted(tiny_line, images, tmp_path):
+    summary = lgst.run(tiny_line, images, tmp_path, seed=0)
+
+    assert (summary.images, summary.components, summary.memory_patches) == (10, 4, 200)
+    assert summary.headline() == "global student linear (4 components), local student memory (200 patches)"
+
+
+def test_the_checkpoint_of_trained_students_is_gone_at_the_end(images, tmp_path):
+    line = ProductLine.from_yaml(
+        "name: tiny\nimages: {area: 16384}\nlgst: {global_student: autoencoder, local_student: none, steps: 2}"
+    )
+    summary = lgst.run(line, images, tmp_path, seed=0)
+
+    assert (summary.components, summary.memory_patches) == (0, 0)
+    assert not (tmp_path / lgst.CHECKPOINT).exists()
+
+
+@pytest.mark.parametrize("stage", [clustering, segnet])
+def test_a_missing_input_is_named(stage, tiny_line, images, tmp_path):
+    with pytest.raises(StageError, match=r"run the (masks|clustering) stage"):
+        stage.run(tiny_line, images, tmp_path, tmp_path / "output", seed=0)

@@ -1,0 +1,174 @@
+"""The whole method on a tiny line, without a pipeline."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from csad.errors import CsadError, DatasetError, StageError
+from csad.images import read_rgb
+from csad.scorer import Scorer
+from csad.stages.snapshot import open_snapshot
+from csad.stages.stage import StageRecord
+from csad.stages.training import train
+
+STAGES = ["clustering", "evaluation", "ingest", "lgst", "masks", "segnet", "statistics", "tagging"]
+
+
+def finished(output: Path) -> dict[str, Path]:
+    """Finished stage folders by the stage's name."""
+    folders = [folder for folder in Path(f"{output}.stages").iterdir() if folder.is_dir()]
+    return {folder.name.split("-")[0]: folder for folder in folders if not folder.name.endswith(".partial")}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, tiny_line, tiny_line_data):
+    """A trained and evaluated model, and its line."""
+    output = tmp_path_factory.mktemp("trained") / "model"
+    return tiny_line, output, train(tiny_line, tiny_line_data, output, seed=3, evaluate=True)
+
+
+def test_every_stage_leaves_a_finished_folder(trained):
+    _, output, _ = trained
+    assert sorted(finished(output)) == STAGES
+    assert all(StageRecord.find(folder) for folder in finished(output).values())
+
+
+def test_the_model_scores_an_image(trained, tiny_line_data):
+    _, output, _ = trained
+    image = read_rgb(tiny_line_data / "test/good/000.png")
+
+    score = Scorer.load(output).score(image)
+
+    assert score.value == pytest.approx(score.value)
+    assert score.map.shape == image.shape[:2]
+
+
+def test_the_report_and_the_figures_are_there(trained):
+    _, _, result = trained
+    assert result.evaluation.images == 9
+    assert 0 <= result.evaluation.auroc_logical <= 100
+    assert "<html" in result.report.read_text()
+
+
+def test_the_model_folder_holds_nothing_of_the_stages(trained):
+    _, output, _ = trained
+    assert not (output / "stage.json").exists()
+
+
+def test_the_same_again_reuses_every_stage(trained, tiny_line_data, caplog):
+    line, output, _ = trained
+    caplog.set_level("INFO")
+
+    train(line, tiny_line_data, output, seed=3, evaluate=True)
+
+    reused = [message.split(":")[0] for message in caplog.messages if message.endswith("unchanged, reused")]
+    assert sorted(reused) == STAGES
+
+
+def test_a_new_seed_repeats_only_what_draws(trained, tiny_line_data, caplog, tmp_path):
+    line, output, _ = trained
+    caplog.set_level("INFO")
+    other = tmp_path / "model"
+    Path(f"{other}.stages").symlink_to(f"{output}.stages")
+
+    train(line, tiny_line_data, other, seed=4)
+
+    reused = [message.split(":")[0] for message in caplog.messages if message.endswith("unchanged, reused")]
+    assert sorted(reused) == ["ingest", "masks", "tagging"]
+
+
+def test_a_folder_that_is_no_model_is_not_replaced(tiny_line, tiny_line_data, tmp_path):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos/holiday.jpg").touch()
+
+    with pytest.raises(StageError, match="photos exists and is not a model folder"):
+        train(tiny_line, tiny_line_data, tmp_path / "photos", seed=0)
+    assert (tmp_path / "photos/holiday.jpg").exists()
+
+
+def test_no_images_is_an_error_that_names_the_folder(tiny_line, tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DatasetError, match="empty"):
+        train(tiny_line, tmp_path / "empty", tmp_path / "model", seed=0)
+    assert not (tmp_path / "model").exists()
+
+
+def test_data_without_test_images_trains_and_the_report_says_that_nothing_was_measured(
+    tiny_line, tiny_line_data, tmp_path
+):
+    result = train(tiny_line, tiny_line_data / "train/good", tmp_path / "model", seed=0, evaluate=True)
+
+    assert result.evaluation.images == 0
+    assert "not evaluated: the data has no test images" in result.report.read_text()
+    assert result.evaluation.metrics() == {"images": 0}
+
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from csad.line import ProductLine
+from csad.stages.training import train
+train(ProductLine.from_file(Path(sys.argv[1])), Path(sys.argv[2]), Path(sys.argv[3]), seed=0)
+"""
+
+
+def wait_for(condition, process):
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert process.poll() is None, "the run ended before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+@pytest.mark.parametrize("victim", ["masks", "segnet"])
+def test_a_killed_run_goes_on_at_the_first_unfinished_stage(victim, tiny_line, tiny_line_data, tmp_path, caplog):
+    caplog.set_level("INFO")
+    (tmp_path / "line.yaml").write_text(tiny_line.to_yaml())
+    output = tmp_path / "model"
+    stages = Path(f"{output}.stages")
+    arguments = [sys.executable, "-c", PROGRAM, tmp_path / "line.yaml", tiny_line_data, output]
+    process = subprocess.Popen(arguments, stderr=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: stages.is_dir() and any(stages.glob(f"{victim}-*.partial")), process)
+    finally:
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    before = set(finished(output))
+    assert not output.exists()
+
+    train(tiny_line, tiny_line_data, output, seed=0)
+
+    reused = {message.split(":")[0] for message in caplog.messages if message.endswith("unchanged, reused")}
+    assert reused == before
+    assert "ingest" in reused
+    assert victim not in reused
+    assert Scorer.load(output).line == tiny_line
+    assert not list(stages.glob("*.partial"))
+
+
+def test_a_killed_run_does_not_begin_its_masks_again(tiny_line, tiny_line_data, tmp_path, monkeypatch):
+    from csad.stages import masks
+
+    output = tmp_path / "model"
+    seen = []
+    original = masks.read_rgb
+
+    def count_and_stop(path, max_pixels):
+        if len(seen) == 4:
+            raise CsadError("interrupted")
+        seen.append(path)
+        return original(path, max_pixels)
+
+    monkeypatch.setattr(masks, "read_rgb", count_and_stop)
+    with pytest.raises(CsadError, match="interrupted"):
+        train(tiny_line, tiny_line_data, output, seed=0)
+    monkeypatch.setattr(masks, "read_rgb", lambda path, max_pixels: seen.append(path) or original(path, max_pixels))
+    train(tiny_line, tiny_line_data, output, seed=0)
+
+    assert len(seen) == len(open_snapshot(finished(output)["ingest"]).train) == 10
+    assert len(set(seen)) == 10
