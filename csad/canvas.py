@@ -70,12 +70,12 @@ class Canvas:
         return result
 
 
-def fit_canvas(images: Sequence[NDArray[np.uint8]], area: int, product_box: str | Sequence[float]) -> Canvas:
+def fit_canvas(images: Sequence[NDArray[np.uint8]], area: float, product_box: str | Sequence[float]) -> Canvas:
     """Choose the canvas of a line from a sample of its normal images.
 
     Args:
         images: Normal images, uint8 (H, W, 3); sizes may differ.
-        area: Wanted number of canvas pixels; the box's aspect ratio is kept.
+        area: Wanted number of canvas pixels, fewer where the images have fewer; the box's aspect ratio is kept.
         product_box: "auto" finds the product on an even background, "full" keeps the whole image, four fractions fix it.
     """
     box = (0.0, 0.0, 1.0, 1.0)
@@ -86,6 +86,8 @@ def fit_canvas(images: Sequence[NDArray[np.uint8]], area: int, product_box: str 
         box = (left, top, right, bottom)
     height, width = np.median([image.shape[:2] for image in images], axis=0)
     aspect = (box[2] - box[0]) * width / ((box[3] - box[1]) * height)
+    # Enlarging an image adds work, not detail.
+    area = min(area, (box[2] - box[0]) * width * (box[3] - box[1]) * height)
     canvas_width = _multiple((area * aspect) ** 0.5)
     return Canvas(box, _multiple(canvas_width / aspect), canvas_width)
 

@@ -131,7 +131,7 @@ class LossWeights(Settings):
 class SegmentationSettings(Settings):
     """Training of the component segmentation network (paper 3.2)."""
 
-    steps: int = Field(default=1500, ge=1, description="Optimiser steps.")
+    steps: int = Field(default=600, ge=1, description="Optimiser steps.")
     labelled_only_fraction: Fraction = Field(
         default=0.42, description="Share of the steps before unlabelled images join (50 of 120 epochs in the paper)."
     )
@@ -169,10 +169,10 @@ class LgstSettings(Settings):
     )
     explained_variance: PositiveFraction = Field(default=0.95, description="Variance that the linear student keeps.")
     max_components: int = Field(default=128, ge=1, description="Limit on the linear student's components.")
-    memory_size: int = Field(default=8000, ge=1, description="Patches that the memory keeps.")
+    memory_size: int = Field(default=4000, ge=1, description="Patches that the memory keeps.")
     steps: int = Field(default=2000, ge=1, description="Optimiser steps of the networks (autoencoder, pdn).")
     batch: int = Field(default=2, ge=1, description="Images per step of the networks.")
-    learning_rate: float = Field(default=0.0002, gt=0, description="Adam's rate for the networks.")
+    learning_rate: float = Field(default=0.001, gt=0, description="Adam's rate for the networks.")
 
 
 class FusionSettings(Settings):

@@ -18,12 +18,15 @@ from csad.errors import StageError
 from csad.progress import track
 from csad.segmentation.augmentation import random_affine, random_brightness, warp_images, warp_labels
 from csad.segmentation.losses import labelled_losses, unlabelled_losses
-from csad.segmentation.lsa import LabelledImage, components_of, paste_components
+from csad.segmentation.lsa import Component, LabelledImage, components_of, paste_components
 from csad.segmentation.network import LABEL_STRIDE, SegmentationNetwork
 from csad.settings import SegmentationSettings
 
 LSA_PROBABILITY = 0.5
 """Half of the labelled images stay as they were taken."""
+
+DONORS = 32
+"""Labelled images whose components are pasted into others; cutting them out anew at each step would cost more."""
 
 EMA_DECAY = 0.995
 WEIGHT_DECAY = 1e-4
@@ -76,6 +79,7 @@ def train_segmentation(
     optimiser = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=WEIGHT_DECAY)
     average = {key: value.clone() for key, value in network.trainable_state().items()}
     fractions = _class_fractions(data, labelled)
+    donors = _donors(data, labelled, generator) if settings.lsa else []
     labelled_order = _endless_order(labelled, generator)
     unlabelled_order = _endless_order(unlabelled, generator)
     first_unlabelled = round(settings.steps * settings.labelled_only_fraction)
@@ -84,7 +88,7 @@ def train_segmentation(
         for group in optimiser.param_groups:
             group["lr"] = _rate(settings.learning_rate, step, settings.steps)
         chosen = [next(labelled_order) for _ in range(max(2, settings.batch))]
-        images, labels = _labelled_batch(data, labelled, chosen, settings.lsa, generator, draw)
+        images, labels = _labelled_batch(data, chosen, donors, generator, draw)
         with_unlabelled = len(unlabelled) > 0 and step >= first_unlabelled
         if with_unlabelled:
             others = [next(unlabelled_order) for _ in range(settings.batch)]
@@ -110,21 +114,26 @@ def train_segmentation(
     return network.eval()
 
 
+def _donors(
+    data: SegmentationData, labelled: NDArray[np.int64], generator: np.random.Generator
+) -> list[list[Component]]:
+    """Components of some labelled images."""
+    chosen = generator.permutation(labelled)[:DONORS]
+    return [components_of(LabelledImage(np.array(data.canvases[i]), np.asarray(data.labels[i]))) for i in chosen]
+
+
 def _labelled_batch(
     data: SegmentationData,
-    labelled: NDArray[np.int64],
     chosen: Sequence[int],
-    lsa: bool,
+    donors: Sequence[Sequence[Component]],
     generator: np.random.Generator,
     draw: torch.Generator,
 ) -> tuple[Tensor, Tensor]:
     batch = []
     for index in chosen:
         image = LabelledImage(np.asarray(data.canvases[index]), np.asarray(data.labels[index]))
-        if lsa and generator.random() < LSA_PROBABILITY:
-            source = int(generator.choice(labelled))
-            components = components_of(LabelledImage(data.canvases[source], data.labels[source]))
-            image = paste_components(image, components, generator)
+        if donors and generator.random() < LSA_PROBABILITY:
+            image = paste_components(image, donors[int(generator.integers(len(donors)))], generator)
         batch.append(image)
     images = to_tensor(np.stack([image.pixels for image in batch]))
     labels = torch.from_numpy(np.stack([image.labels for image in batch]))

@@ -3,11 +3,14 @@
 import errno
 import hashlib
 import os
+import re
 import shutil
 import unicodedata
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from safetensors import SafetensorError
 
 from csad.errors import OS_REMEDIES, StageError
 
@@ -33,10 +36,18 @@ def writing(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno not in REFUSALS:
             raise
-        raise StageError(
-            f"cannot write {error.filename or path}: {OS_REMEDIES[error.errno]}, then run the same command again; "
-            "finished stages are kept"
-        ) from error
+        raise _refused(error.filename2 or error.filename or path, error.errno) from error
+    except SafetensorError as error:
+        code = re.search(r"\(os error (\d+)\)", str(error))
+        if code is None or int(code[1]) not in REFUSALS:
+            raise
+        raise _refused(path, int(code[1])) from error
+
+
+def _refused(path: object, code: int) -> StageError:
+    return StageError(
+        f"cannot write {path}: {OS_REMEDIES[code]}, then run the same command again; finished stages are kept"
+    )
 
 
 def link_or_copy(source: Path, target: Path) -> None:

@@ -1,12 +1,14 @@
 """Data that nobody wants, through the whole training: a model comes out, or an error that says what to do."""
 
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from csad.errors import CsadError, DatasetError, ModelFolderError
+from csad.errors import DatasetError, ModelFolderError
 from csad.images import read_rgb
 from csad.scorer import Scorer
 from csad.stages.training import train
@@ -97,16 +99,27 @@ def test_a_changed_byte_in_the_model_is_found(tiny_line, tiny_line_data, tmp_pat
         Scorer.load(model)
 
 
-def test_a_full_disk_keeps_what_is_finished(tiny_line, tiny_line_data, tmp_path, monkeypatch):
-    from csad.stages import clustering
+PROGRAM = """
+import resource, sys
+from pathlib import Path
+from csad.errors import CsadError
+from csad.line import ProductLine
+from csad.stages.training import train
+resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+try:
+    train(ProductLine.from_file(Path(sys.argv[1])), Path(sys.argv[2]), Path(sys.argv[3]), seed=0)
+except CsadError as error:
+    print(error)
+"""
 
-    def full(*arguments):
-        raise OSError(28, "No space left on device", str(tmp_path / "model.stages"))
 
-    monkeypatch.setattr(clustering, "generate", full)
-    with pytest.raises(CsadError, match="the disk is full; free some space, then run the same command again"):
-        train(tiny_line, tiny_line_data, tmp_path / "model", seed=0)
+def test_a_disk_that_takes_no_more_keeps_what_is_finished(tiny_line, tiny_line_data, tmp_path):
+    (tmp_path / "line.yaml").write_text(tiny_line.to_yaml())
+    arguments = [sys.executable, "-c", PROGRAM, tmp_path / "line.yaml", tiny_line_data, tmp_path / "model"]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=True)
 
-    finished = {folder.name.split("-")[0] for folder in (tmp_path / "model.stages").glob("*-*")}
-    assert {"ingest", "tagging", "masks"} <= finished
+    assert done.stdout.startswith(f"cannot write {tmp_path}/model.stages/")
+    assert "finished stages are kept" in done.stdout
+    finished = {folder.name.split("-")[0] for folder in (tmp_path / "model.stages").glob("*-*") if not folder.suffix}
+    assert {"ingest", "tagging", "masks"} <= finished < {"ingest", "tagging", "masks", "clustering", "segnet", "lgst"}
     assert not (tmp_path / "model").exists()

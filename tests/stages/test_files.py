@@ -1,6 +1,8 @@
 import os
 
 import pytest
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
 
 from csad.errors import StageError
 from csad.stages.files import content_digest, link_or_copy, replace_folder, writing
@@ -87,3 +89,16 @@ def test_an_error_that_is_no_disk_failure_stays_what_it_is(tmp_path):
 def test_a_disk_failure_names_the_file(tmp_path):
     with pytest.raises(StageError, match=r"cannot write model\.bin: the disk is full"), writing(tmp_path):
         raise OSError(28, "No space left on device", "model.bin")
+
+
+def test_a_full_disk_is_told_from_damage_in_a_tensor_file_too(tmp_path):
+    with pytest.raises(StageError, match=r"the disk is full"), writing(tmp_path):
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+    (tmp_path / "damaged.safetensors").write_bytes(b"damaged")
+    with pytest.raises(SafetensorError), writing(tmp_path):
+        load_file(tmp_path / "damaged.safetensors")
+
+
+def test_a_failed_copy_names_what_could_not_be_written(tmp_path):
+    with pytest.raises(StageError, match=r"cannot write target\.png"), writing(tmp_path):
+        raise OSError(28, "No space left on device", "source.png", None, "target.png")
