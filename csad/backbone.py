@@ -79,12 +79,17 @@ class Backbone(nn.Module):
         channels: Channels of each stage.
     """
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, name: str, weights: WeightsRecord | None = None, stages: int = 4) -> None:
         super().__init__()
         architecture = ARCHITECTURES[name]
         self.name = name
         self.weights = weights
-        self.pyramid = timm.create_model(name, features_only=True, out_indices=tuple(range(1, stages + 1)), pretrained=False)
+        self.pyramid = timm.create_model(
+            name, features_only=True, out_indices=tuple(range(1, stages + 1)), pretrained=False
+        )
         self.strides: tuple[int, ...] = tuple(self.pyramid.feature_info.reduction())
         self.channels: tuple[int, ...] = tuple(self.pyramid.feature_info.channels())
         self.register_buffer("mean", torch.tensor(architecture.mean).view(1, 3, 1, 1), persistent=False)
@@ -138,9 +143,7 @@ def load_backbone(name: str, weights: str = "embedded", stages: int = 4) -> Back
     return backbone
 
 
-def backbone_from_tensors(
-    name: str, record: WeightsRecord, stages: int, tensors: Mapping[str, Tensor]
-) -> Backbone:
+def backbone_from_tensors(name: str, record: WeightsRecord, stages: int, tensors: Mapping[str, Tensor]) -> Backbone:
     """Rebuild a backbone from the tensors of `backbone.pyramid.state_dict()`, batch norms folded.
 
     Raises:
@@ -213,7 +216,7 @@ def _read_state(path: Path) -> dict[str, Tensor]:
             from safetensors.torch import load_file
 
             return load_file(path)
-        state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+        state: dict[str, Tensor] = dict(torch.load(path, map_location="cpu", weights_only=True))
         return state
     except Exception as error:
         raise WeightsError(
@@ -232,8 +235,8 @@ def _load_strictly(model: nn.Module, state: dict[str, Tensor], path: Path) -> No
             missing = sorted(own.keys() - state.keys())[:5]
             unexpected = sorted(state.keys() - own.keys())[:5]
             raise WeightsError(
-                f"{path.name} does not fit {type(model).__name__}: missing {missing}, unexpected {unexpected} (first five); "
-                "use the file of this architecture"
+                f"{path.name} does not fit {type(model).__name__}: missing {missing}, unexpected {unexpected} "
+                "(first five); use the file of this architecture"
             )
         state = dict(zip(own.keys(), state.values(), strict=True))
     try:

@@ -63,8 +63,8 @@ class MedianBackground:
     def _distance(self, lab: NDArray[np.float32]) -> NDArray[np.float32]:
         """LAB distance (h, w) from the nearest usual colour; a shift of the whole image (exposure) is taken out."""
         middle = (self.lowest + self.highest) / 2
-        lab = lab - np.median((lab - middle).reshape(-1, 3), axis=0)
-        difference = np.maximum(lab - self.highest, 0) - np.maximum(self.lowest - lab, 0)
+        steady = lab - np.median((lab - middle).reshape(-1, 3), axis=0)
+        difference = np.maximum(steady - self.highest, 0) - np.maximum(self.lowest - steady, 0)
         difference[..., 0] = np.where(difference[..., 0] < 0, SHADOW_WEIGHT * difference[..., 0], difference[..., 0])
         return np.asarray(np.linalg.norm(difference, axis=-1))
 

@@ -11,12 +11,11 @@ from csad.backbone import Backbone
 from csad.histogram import PatchHistogram
 from csad.lgst.fit import LgstModel
 from csad.lgst.linear import LinearStudent
-from csad.lgst.memory import PatchMemory
 from csad.segmentation.network import SegmentationNetwork, class_probabilities
 from csad.words import Vocabulary
 
-BRANCHES = ("components", "words", "global", "local")
-GROUPS = {"histogram": ("components", "words"), "lgst": ("global", "local")}
+BRANCHES = ("components", "words", "global", "local", "detail")
+GROUPS = {"histogram": ("components", "words"), "lgst": ("global", "local", "detail")}
 
 LOCAL_CELLS = 5
 """A local score is the mean of this many highest cells: one odd cell is noise."""
@@ -30,13 +29,14 @@ class Views:
         probabilities: Component class probabilities, float32 (B, K + 1, h/4, w/4); None without a network.
         words: Shares of the visual words, float32 (B, W + 1, h/8, w/8); None without a vocabulary.
         global_map: Error of the global student, float32 (B, r, c); None without one.
-        local_map: Distance from normal patches, float32 (B, h/8, w/8); None without a local student.
+        local_maps: Error of the local student (branch "local") or distances from normal patches (branches "local" and
+            "detail"), float32 (B, h/8, w/8) each.
     """
 
     probabilities: Tensor | None
     words: Tensor | None
     global_map: Tensor | None
-    local_map: Tensor | None
+    local_maps: dict[str, Tensor]
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,10 @@ class Perception:
         lgst, words = self.lgst, self.vocabulary
         moved = LgstModel(
             teacher=lgst.teacher.to(device),
-            linear=LinearStudent(lgst.linear.mean.to(device), lgst.linear.components.to(device)) if lgst.linear else None,
-            memory=PatchMemory(lgst.memory.patches.to(device)) if lgst.memory else None,
+            linear=LinearStudent(lgst.linear.mean.to(device), lgst.linear.components.to(device))
+            if lgst.linear
+            else None,
+            memories={name: memory.to(device) for name, memory in lgst.memories.items()},
             students=lgst.students.to(device) if lgst.students else None,
         )
         vocabulary = Vocabulary(words.words.to(device), words.temperature) if words else None
@@ -76,18 +78,20 @@ class Perception:
         teacher = self.lgst.teacher
         grid = teacher.grid_of(canvases.shape[-2], canvases.shape[-1])
         features = teacher.standardise(teacher.combine(pyramid, grid))
-        global_map, local_map = self._student_maps(canvases, features)
+        global_map, local_maps = self._student_maps(canvases, pyramid, features)
         return Views(
             probabilities=class_probabilities(self.network.decode(pyramid)).cpu() if self.network else None,
             words=self.vocabulary.assign(features).cpu() if self.vocabulary else None,
             global_map=None if global_map is None else global_map.cpu(),
-            local_map=None if local_map is None else local_map.cpu(),
+            local_maps={name: values.cpu() for name, values in local_maps.items()},
         )
 
-    def _student_maps(self, canvases: Tensor, features: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    def _student_maps(
+        self, canvases: Tensor, pyramid: list[Tensor], features: Tensor
+    ) -> tuple[Tensor | None, dict[str, Tensor]]:
         lgst = self.lgst
         global_map = lgst.linear.error_map(features) if lgst.linear else None
-        local_map = lgst.memory.distance_map(features) if lgst.memory else None
+        local_maps = {name: memory.distance_map(pyramid) for name, memory in lgst.memories.items()}
         if lgst.students:
             maps = lgst.students.maps(canvases, features)
             # The second head expects the autoencoder's blur, so it speaks for the arrangement (paper 3.4).
@@ -95,8 +99,9 @@ class Perception:
                 global_map = maps.second_head
             elif maps.global_student is not None:
                 global_map = maps.global_student
-            local_map = local_map if maps.local is None else maps.local
-        return global_map, local_map
+            if maps.local is not None:
+                local_maps = {"local": maps.local}
+        return global_map, local_maps
 
 
 @dataclass(frozen=True)
@@ -123,7 +128,7 @@ def raw_scores(views: Views, histograms: Histograms) -> dict[str, Tensor]:
             columns.update({f"{branch}@{grid}": distances[:, i] for i, grid in enumerate(histogram.grids)})
     if views.global_map is not None:
         columns["global@max"] = views.global_map.flatten(1).amax(dim=1).double()
-    if views.local_map is not None:
-        cells = views.local_map.flatten(1)
-        columns["local@top"] = cells.topk(min(LOCAL_CELLS, cells.shape[1]), dim=1).values.mean(dim=1).double()
+    for branch, values in views.local_maps.items():
+        cells = values.flatten(1)
+        columns[f"{branch}@top"] = cells.topk(min(LOCAL_CELLS, cells.shape[1]), dim=1).values.mean(dim=1).double()
     return columns

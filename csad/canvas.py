@@ -56,7 +56,7 @@ class Canvas:
     def pixel_box(self, height: int, width: int) -> tuple[int, int, int, int]:
         """The crop in pixels of an image of this size."""
         left, top, right, bottom = self.box
-        x0, y0 = round(left * width), round(top * height)
+        x0, y0 = min(round(left * width), width - 1), min(round(top * height), height - 1)
         return x0, y0, max(x0 + 1, round(right * width)), max(y0 + 1, round(bottom * height))
 
     def undraw(self, values: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
@@ -76,7 +76,8 @@ def fit_canvas(images: Sequence[NDArray[np.uint8]], area: float, product_box: st
     Args:
         images: Normal images, uint8 (H, W, 3); sizes may differ.
         area: Wanted number of canvas pixels, fewer where the images have fewer; the box's aspect ratio is kept.
-        product_box: "auto" finds the product on an even background, "full" keeps the whole image, four fractions fix it.
+        product_box: "auto" finds the product on an even background, "full" keeps the whole image, four
+            fractions fix it.
     """
     box = (0.0, 0.0, 1.0, 1.0)
     if product_box == "auto":
@@ -124,11 +125,16 @@ class CanvasStore:
 
     def __init__(self, canvas: Canvas, images: Iterable[NDArray[np.uint8]], count: int) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="csad-canvases-"))
-        self._pixels = np.lib.format.open_memmap(
-            self._folder / "canvases.npy", mode="w+", dtype=np.uint8, shape=(count, canvas.height, canvas.width, 3)
-        )
-        for index, image in enumerate(images):
-            self._pixels[index] = canvas.draw(image)
+        path = self._folder / "canvases"
+        try:
+            # Written as a file, for a full disk answers a write with an error but a memory map by ending the process.
+            with path.open("wb") as file:
+                for image in images:
+                    file.write(canvas.draw(image).tobytes())
+            self._pixels = np.memmap(path, np.uint8, mode="r", shape=(count, canvas.height, canvas.width, 3))
+        except BaseException:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            raise
 
     def __len__(self) -> int:
         return len(self._pixels)

@@ -51,10 +51,6 @@ def separation(
         branches: Names of the branches.
     """
     return {
-        branch: max(
-            auroc(sum_columns(normal, scales, branch), sum_columns(kind, scales, branch)) for kind in made
-        )
+        branch: max(auroc(sum_columns(normal, scales, branch), sum_columns(kind, scales, branch)) for kind in made)
         for branch in branches
     }
-
-

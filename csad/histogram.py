@@ -36,7 +36,8 @@ def class_fractions(probabilities: Tensor, grid: int) -> Tensor:
 
 def harden(probabilities: Tensor) -> Tensor:
     """One-hot of the likeliest class (B, K + 1, h, w): the paper's counting."""
-    return functional.one_hot(probabilities.argmax(dim=1), probabilities.shape[1]).movedim(-1, 1).to(probabilities.dtype)
+    likeliest = functional.one_hot(probabilities.argmax(dim=1), probabilities.shape[1])
+    return likeliest.movedim(-1, 1).to(probabilities.dtype)
 
 
 @dataclass(frozen=True)

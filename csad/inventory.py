@@ -121,7 +121,7 @@ class Inventory:
         return heat
 
     def describe(self, differences: Sequence[Difference]) -> tuple[str, ...]:
-        """Put the differences in words, worst first; a class is described once, for the whole product if that differs."""
+        """Put the differences in words, worst first; each class once, for the whole product if that differs."""
         findings: dict[int, str] = {}
         whole = [difference for difference in differences if difference.grid == 1]
         for difference in (*whole, *(d for d in differences if d.grid > 1)):
@@ -207,7 +207,7 @@ class InventoryBuilder:
 
 def _fractions(probabilities: Tensor, grid: int) -> Tensor:
     """Class fractions as (B, K, P, P)."""
-    return class_fractions(probabilities, grid).unflatten(1, (-1, grid, grid))
+    return class_fractions(probabilities, grid).view(len(probabilities), -1, grid, grid)
 
 
 def _place(difference: Difference) -> str:

@@ -17,8 +17,10 @@ MapScales = Mapping[str, MapNormaliser]
 
 def student_maps(views: Views) -> dict[str, Tensor]:
     """The maps that are present, by branch: float32 (B, r, c)."""
-    named = {"global": views.global_map, "local": views.local_map}
-    return {branch: values for branch, values in named.items() if values is not None}
+    maps = dict(views.local_maps)
+    if views.global_map is not None:
+        maps["global"] = views.global_map
+    return maps
 
 
 def anomaly_map(

@@ -15,12 +15,14 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from csad import atomic
+from csad.border import BorderModel
 from csad.errors import ModelFolderError
 from csad.evaluation.threshold import Threshold
 from csad.fusion import Fusion
 
 MANIFEST = "model.json"
 FORMAT = 1
+EMPTY_CHECKSUM = '"checksum": ""'
 
 
 class CanvasRecord(BaseModel):
@@ -51,10 +53,12 @@ class Manifest(BaseModel):
         threshold: The decision.
         map_scale: Per map the values that normal images' cells have at quantiles .9 and .995.
         normal_scores: Scores of the normal validation images, to place a score among them.
+        border: Of normal images; shows differences between recording sessions, never part of a score.
         files: SHA-256 of every other file in the folder.
+        checksum: SHA-256 of this file with the checksum left empty.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: int = FORMAT
     version: str = Field(default_factory=lambda: metadata.version("csad"))
@@ -70,7 +74,9 @@ class Manifest(BaseModel):
     threshold: Threshold
     map_scale: dict[str, tuple[float, float]]
     normal_scores: tuple[float, ...]
+    border: BorderModel
     files: dict[str, str] = {}
+    checksum: str = ""
 
 
 def write_model(folder: Path, manifest: Manifest, tensors: Mapping[str, Mapping[str, Tensor]]) -> Manifest:
@@ -78,7 +84,7 @@ def write_model(folder: Path, manifest: Manifest, tensors: Mapping[str, Mapping[
 
     Args:
         folder: Created where it is missing.
-        manifest: Its `files` are filled in here.
+        manifest: Its `files` and `checksum` are filled in here.
         tensors: Per file name (without ending) the tensors that it holds.
 
     Raises:
@@ -94,9 +100,10 @@ def write_model(folder: Path, manifest: Manifest, tensors: Mapping[str, Mapping[
         except SafetensorError as error:
             raise ModelFolderError(f"{path} cannot be written ({error}); free some space and run again") from error
         files[path.name] = digest(path)
-    complete = manifest.model_copy(update={"files": files})
-    atomic.write_text(folder / MANIFEST, complete.model_dump_json(indent=2) + "\n")
-    return complete
+    text = manifest.model_copy(update={"files": files, "checksum": ""}).model_dump_json(indent=2) + "\n"
+    checksum = _text_digest(text)
+    atomic.write_text(folder / MANIFEST, text.replace(EMPTY_CHECKSUM, EMPTY_CHECKSUM[:-1] + f'{checksum}"'))
+    return manifest.model_copy(update={"files": files, "checksum": checksum})
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -109,15 +116,21 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ModelFolderError(f"{folder} is no model folder: {MANIFEST} cannot be read; train a model first") from error
+        raise ModelFolderError(
+            f"{folder} is no model folder: {MANIFEST} cannot be read; train a model first"
+        ) from error
     try:
         manifest = Manifest.model_validate_json(text)
     except ValidationError as error:
         first: Any = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise ModelFolderError(f"{path} is damaged or of another version: {place}: {first['msg']}; train again") from error
+        raise ModelFolderError(
+            f"{path} is damaged or of another version: {place}: {first['msg']}; train again"
+        ) from error
     if manifest.format != FORMAT:
         raise ModelFolderError(f"{path} has format {manifest.format}, this csad reads {FORMAT}; train the model again")
+    if manifest.checksum and _text_digest(text.replace(manifest.checksum, "")) != manifest.checksum:
+        raise ModelFolderError(f"{path} was changed: its checksum does not fit; copy the model folder again")
     for name, expected in manifest.files.items():
         file = folder / name
         if not file.is_file():
@@ -149,3 +162,7 @@ def digest(path: Path) -> str:
     """SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _text_digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from csad.backbone import WeightsRecord, backbone_from_tensors
@@ -40,7 +39,8 @@ class Score:
         value: Larger is more anomalous.
         threshold: Above it the image is rejected.
         branches: Normalised score of each branch and group of branches.
-        map: Where it is unusual, float32 (H, W) at the image's size, at least 0; normal images' upper tail is about 0.1.
+        map: Where it is unusual, float32 (H, W) at the image's size, at least 0; normal images' upper tail
+            is about 0.1.
         findings: What is unusual about the components, in words, worst first.
     """
 
@@ -146,6 +146,10 @@ class Scorer:
             self._explain(image, index, views, float(values[index]), {k: float(v[index]) for k, v in named.items()})
             for index, image in enumerate(images)
         ]
+
+    def background_score(self, image: NDArray[np.uint8]) -> float:
+        """How unusual the bare border of an image is; never part of a score, only a check on the data."""
+        return self.manifest.border.distance(image)
 
     def _explain(
         self, image: NDArray[np.uint8], index: int, views: Views, value: float, branches: dict[str, float]

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from csad.backbone import backbone_of
 from csad.branches import Histograms, Perception, raw_scores
+from csad.border import fit_border
 from csad.canvas import CanvasStore, to_tensor
 from csad.evaluation.threshold import choose_threshold
 from csad.evidence import foreign_patch, moved_components, separation
@@ -22,7 +23,7 @@ from csad.histogram import PatchHistogram, fit_patch_histogram, grid_histograms
 from csad.images import ImageSet
 from csad.inventory import Inventory, InventoryBuilder
 from csad.lgst.fit import load_lgst
-from csad.lgst.maps import CellSample, MapNormaliser, SAMPLE_SIZE
+from csad.lgst.maps import SAMPLE_SIZE, CellSample, MapNormaliser
 from csad.line import ProductLine
 from csad.localisation import student_maps
 from csad.model_folder import CanvasRecord, Manifest, write_model
@@ -32,7 +33,7 @@ from csad.pseudo_labels.record import LABEL_MAPS, PseudoLabels
 from csad.scorer import STAGES
 from csad.segmentation.fit import labelled_files, load_segmentation
 from csad.segmentation.lsa import Component, LabelledImage, components_of
-from csad.training_images import canvas_of, open_canvases
+from csad.training_images import canvas_of, open_canvases, sample_images
 from csad.words import Vocabulary, fit_vocabulary
 
 BATCH = 8
@@ -100,7 +101,6 @@ def fit(
     fusion = _fuse(line, calibration)
     scores = fusion.combine(fusion.branch_scores(calibration.columns))
     threshold = choose_threshold(scores, line.threshold.false_reject_rate)
-    logger.info("threshold: %s", threshold.note)
     assert backbone.weights is not None
     manifest = Manifest(
         line=line.to_yaml(),
@@ -113,6 +113,7 @@ def fit(
         fusion=fusion,
         threshold=threshold,
         map_scale={name: (scale.low, scale.high) for name, scale in calibration.map_scale.items()},
+        border=fit_border(sample_images(line, images.train)),
         normal_scores=tuple(float(score) for score in np.sort(scores)),
     )
     return write_model(output, manifest, _tensors(perception, normal))
@@ -151,9 +152,7 @@ def _fit_histograms(
     return NormalHistograms(fitted, builder.build(types) if builder else None)
 
 
-def _donors(
-    line: ProductLine, images: ImageSet, record: PseudoLabels, pseudo_labels: Path
-) -> list[list[Component]]:
+def _donors(line: ProductLine, images: ImageSet, record: PseudoLabels, pseudo_labels: Path) -> list[list[Component]]:
     """Components of a few labelled images."""
     files = labelled_files(images, record)[:: max(1, len(record.kept) // DONORS)][:DONORS]
     if not files:
@@ -185,7 +184,9 @@ def _calibrate(
         odd = [foreign_patch(canvas, other, generator) for canvas, other in zip(batch, others, strict=True)]
         made[0].append(raw_scores(perception.look(to_tensor(np.stack(odd))), histograms))
         if donors:
-            odd = [moved_components(canvas, donors[int(generator.integers(len(donors)))], generator) for canvas in batch]
+            odd = [
+                moved_components(canvas, donors[int(generator.integers(len(donors)))], generator) for canvas in batch
+            ]
             made[1].append(raw_scores(perception.look(to_tensor(np.stack(odd))), histograms))
     return Calibration(
         columns=_joined(normal),

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -16,7 +15,7 @@ from csad.canvas import CanvasStore, to_tensor
 from csad.errors import StageError
 from csad.images import ImageSet
 from csad.lgst.linear import LinearStudent, fit_linear_student
-from csad.lgst.memory import PatchMemory, fit_patch_memory
+from csad.lgst.memory import VIEWS, PatchMemory, fit_patch_memory
 from csad.lgst.students import Students
 from csad.lgst.teacher import Teacher
 from csad.lgst.training import StudentTraining, train_students
@@ -39,13 +38,13 @@ class LgstModel:
     Attributes:
         teacher: Frozen features.
         linear: Global student without training.
-        memory: Local student without training.
+        memories: Local student without training, one memory per view of `csad.lgst.memory.VIEWS`; empty without one.
         students: The paper's networks.
     """
 
     teacher: Teacher
     linear: LinearStudent | None
-    memory: PatchMemory | None
+    memories: dict[str, PatchMemory]
     students: Students | None
 
     def tensors(self) -> dict[str, Tensor]:
@@ -53,8 +52,7 @@ class LgstModel:
         parts: dict[str, Mapping[str, Tensor]] = {"teacher": self.teacher.tensors()}
         if self.linear:
             parts["linear"] = self.linear.tensors()
-        if self.memory:
-            parts["memory"] = self.memory.tensors()
+        parts.update({f"memory-{name}": memory.tensors() for name, memory in self.memories.items()})
         if self.students:
             parts["students"] = self.students.tensors()
         return {f"{part}.{name}": value for part, tensors in parts.items() for name, value in tensors.items()}
@@ -67,11 +65,12 @@ class LgstModel:
             prefix = f"{name}."
             return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
 
-        linear, memory, students = part("linear"), part("memory"), part("students")
+        linear, students = part("linear"), part("students")
+        memories = {name: part(f"memory-{name}") for name in VIEWS}
         return cls(
             Teacher.from_tensors(backbone, part("teacher")),
             LinearStudent.from_tensors(linear) if linear else None,
-            PatchMemory.from_tensors(memory) if memory else None,
+            {name: PatchMemory.from_tensors(name, memory) for name, memory in memories.items() if memory},
             Students.from_tensors(students) if students else None,
         )
 
@@ -109,17 +108,20 @@ def fit_lgst(line: ProductLine, images: ImageSet, output: Path, seed: int, check
             for batch in canvases.batches(BATCH):
                 yield teacher(batch)
 
-        linear = memory = students = None
+        linear = students = None
+        memories = {}
         if settings.global_student == "linear":
             linear = fit_linear_student(features(), settings.explained_variance, settings.max_components)
             logger.info("global student: %d principal components", len(linear.components))
         if settings.local_student == "memory":
-            memory = fit_patch_memory(features(), len(canvases), settings.memory_size, seed)
-            logger.info("local student: a memory of %d patches", len(memory.patches))
+            for name, view in VIEWS.items():
+                pyramids = (backbone(batch) for batch in canvases.batches(BATCH))
+                memories[name] = fit_patch_memory(view, pyramids, len(canvases), settings.memory_size, seed)
+                logger.info("local student: a memory of %d patches (%s)", len(memories[name].patches), name)
         if settings.local_student == "pdn" or settings.global_student == "autoencoder":
             training = StudentTraining.of(settings)
             students = train_students(teacher, _CanvasTensors(canvases), training, seed, checkpoint=checkpoint)
-    model = LgstModel(teacher, linear, memory, students)
+    model = LgstModel(teacher, linear, memories, students)
     save_file(model.tensors(), output / WEIGHTS)
     return model
 
@@ -134,5 +136,3 @@ def load_lgst(folder: Path, backbone: Backbone) -> LgstModel:
         return LgstModel.from_tensors(backbone, load_file(folder / WEIGHTS))
     except (OSError, KeyError) as error:
         raise StageError(f"{folder} holds no whole LGST model ({error}); run the lgst stage again") from error
-
-

@@ -5,13 +5,14 @@ Stands where the paper's patch network stands; on two CPU cores it is ready in s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from csad.lgst.teacher import orthogonal_projection
+from csad.lgst.teacher import LEAST_RELATIVE_DEVIATION, orthogonal_projection
 
 POOL_FACTOR = 5
 """Patches drawn per patch that the memory keeps."""
@@ -21,48 +22,96 @@ PROJECTED = 48
 
 
 @dataclass(frozen=True)
+class PatchView:
+    """Which stages of the backbone describe a patch.
+
+    Attributes:
+        stages: Two neighbouring stages, 0 the finest.
+        averaged: Average over 3 x 3 patches, which steadies fine stages.
+    """
+
+    stages: tuple[int, int]
+    averaged: bool
+
+    def describe(self, pyramid: Sequence[Tensor]) -> Tensor:
+        """Bring the stages, (B, C_s, H/s, W/s), to the grid at stride 8 and stack them: (B, C, H/8, W/8)."""
+        grid = (pyramid[1].shape[-2], pyramid[1].shape[-1])
+        parts = []
+        for stage in self.stages:
+            values = pyramid[stage]
+            if values.shape[-2] > grid[0]:
+                parts.append(functional.adaptive_avg_pool2d(values, grid))
+            else:
+                parts.append(functional.interpolate(values, size=grid, mode="bilinear", align_corners=False))
+        features = torch.cat(parts, dim=1)
+        if self.averaged:
+            features = functional.avg_pool2d(features, 3, stride=1, padding=1, count_include_pad=False)
+        return features
+
+
+VIEWS = {"local": PatchView((1, 2), averaged=False), "detail": PatchView((0, 1), averaged=True)}
+"""Two memories: shape and arrangement of a part, and its colour and texture. Neither sees what the other does: on
+fastener_kit bent and broken parts are found by the first, discoloured and dirty ones by the second."""
+
+
+@dataclass(frozen=True)
 class PatchMemory:
     """Normal patches that cover all others.
 
     Attributes:
-        patches: float32 (M, C), standardised teacher features.
+        view: What describes a patch.
+        mean: float32 (C,), over all normal patches.
+        deviation: float32 (C,), above 0.
+        patches: Standardised, float32 (M, C).
     """
 
+    view: PatchView
+    mean: Tensor
+    deviation: Tensor
     patches: Tensor
 
-    def distance_map(self, features: Tensor) -> Tensor:
+    def distance_map(self, pyramid: Sequence[Tensor]) -> Tensor:
         """Distance of each patch to the nearest normal one.
 
         Args:
-            features: Teacher features, float32 (B, C, h, w).
+            pyramid: Stages of the backbone, (B, C_s, H/s, W/s).
 
         Returns:
-            float32 (B, h, w), at least 0.
+            float32 (B, H/8, W/8), at least 0.
         """
+        features = self.view.describe(pyramid)
         batch, channels, height, width = features.shape
         norms = self.patches.square().sum(dim=1)
         maps = []
         # One image at a time: (h * w, M) distances are the largest thing held.
         for image in features.permute(0, 2, 3, 1).reshape(batch, height * width, channels):
-            nearest = torch.addmm(norms, image, self.patches.T, alpha=-2).amin(dim=1)
-            maps.append((nearest + image.square().sum(dim=1)).clamp_min(0).sqrt())
+            standardised = (image - self.mean) / self.deviation
+            nearest = torch.addmm(norms, standardised, self.patches.T, alpha=-2).amin(dim=1)
+            maps.append((nearest + standardised.square().sum(dim=1)).clamp_min(0).sqrt())
         return torch.stack(maps).view(batch, height, width)
+
+    def to(self, device: str) -> PatchMemory:
+        """Move to a device."""
+        return PatchMemory(self.view, self.mean.to(device), self.deviation.to(device), self.patches.to(device))
 
     def tensors(self) -> dict[str, Tensor]:
         """Flat tensors for the model folder."""
-        return {"patches": self.patches.half().contiguous()}
+        return {"mean": self.mean, "deviation": self.deviation, "patches": self.patches.half().contiguous()}
 
     @classmethod
-    def from_tensors(cls, tensors: Mapping[str, Tensor]) -> PatchMemory:
-        """Rebuild what `tensors` stored."""
-        return cls(tensors["patches"].float())
+    def from_tensors(cls, name: str, tensors: Mapping[str, Tensor]) -> PatchMemory:
+        """Rebuild what `tensors` stored; `name` is a key of `VIEWS`."""
+        return cls(VIEWS[name], tensors["mean"], tensors["deviation"], tensors["patches"].float())
 
 
-def fit_patch_memory(batches: Iterable[Tensor], images: int, size: int, seed: int) -> PatchMemory:
+def fit_patch_memory(
+    view: PatchView, pyramids: Iterable[Sequence[Tensor]], images: int, size: int, seed: int
+) -> PatchMemory:
     """Draw patches evenly from all normal images and keep those that cover the rest best (greedy k-centre).
 
     Args:
-        batches: Teacher features of normal images, float32 (B, C, h, w) each.
+        view: What describes a patch.
+        pyramids: Stages of the backbone of normal images, a batch at a time.
         images: How many images the batches hold altogether.
         size: Patches to keep, M.
         seed: Of the draw.
@@ -73,11 +122,14 @@ def fit_patch_memory(batches: Iterable[Tensor], images: int, size: int, seed: in
     generator = torch.Generator().manual_seed(seed)
     per_image = max(1, -(-POOL_FACTOR * size // max(1, images)))
     drawn = []
-    for batch in batches:
-        for image in batch.flatten(2).transpose(1, 2):  # (h * w, C)
+    for pyramid in pyramids:
+        for image in view.describe(pyramid).flatten(2).transpose(1, 2):  # (h * w, C)
             drawn.append(image[torch.randperm(len(image), generator=generator)[:per_image]].cpu())
     pool = torch.cat(drawn)
-    return PatchMemory(pool[_greedy_k_centre(pool, size, seed)])
+    mean, deviation = pool.mean(dim=0), pool.std(dim=0, correction=0)
+    deviation = deviation.clamp_min(max(1e-6, LEAST_RELATIVE_DEVIATION * float(deviation.mean())))
+    pool = (pool - mean) / deviation
+    return PatchMemory(view, mean, deviation, pool[_greedy_k_centre(pool, size, seed)])
 
 
 def _greedy_k_centre(points: Tensor, size: int, seed: int) -> Tensor:

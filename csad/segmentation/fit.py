@@ -87,7 +87,9 @@ def load_segmentation(folder: Path, backbone: Backbone) -> SegmentationNetwork |
         network = SegmentationNetwork(backbone, classes)
         network.load_trainable_state(load_file(folder / WEIGHTS))
     except (OSError, ValueError, KeyError) as error:
-        raise StageError(f"{folder} holds no whole segmentation network ({error}); run the segnet stage again") from error
+        raise StageError(
+            f"{folder} holds no whole segmentation network ({error}); run the segnet stage again"
+        ) from error
     return network.eval()
 
 

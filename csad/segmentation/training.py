@@ -6,6 +6,7 @@ import logging
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -34,6 +35,14 @@ WEIGHT_DECAY = 1e-4
 logger = logging.getLogger(__name__)
 
 
+class Canvases(Protocol):
+    """Canvases uint8 (H, W, 3) by their index."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> NDArray[np.uint8]: ...
+
+
 @dataclass(frozen=True)
 class SegmentationData:
     """What the network learns from; image i is described by the i-th entry of each field.
@@ -46,7 +55,7 @@ class SegmentationData:
         classes: Component classes K, the background not counted.
     """
 
-    canvases: Sequence[NDArray[np.uint8]]
+    canvases: Canvases
     labels: Sequence[NDArray[np.uint8]]
     labelled: NDArray[np.bool_]
     types: NDArray[np.int64]
@@ -103,7 +112,9 @@ def train_segmentation(
             unlabelled_parts = unlabelled_losses(logits[len(labels) :], wanted)
             loss = loss + weights.histogram * unlabelled_parts.histogram + weights.entropy * unlabelled_parts.entropy
         if not torch.isfinite(loss):
-            raise StageError(f"the segmentation loss became {loss.item()} at step {step}; lower segmentation.learning_rate")
+            raise StageError(
+                f"the segmentation loss became {loss.item()} at step {step}; lower segmentation.learning_rate"
+            )
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()

@@ -23,7 +23,7 @@ class LgstSummary(Summary):
         global_student: Kind of the global student.
         local_student: Kind of the local student.
         components: Principal components of the linear global student; 0 for another.
-        memory_patches: Patches of the memory; 0 for another local student.
+        memory_patches: Patches of the memories; 0 for another local student.
     """
 
     images: int
@@ -61,7 +61,7 @@ def run(line: ProductLine, images: Path, output: Path, seed: int) -> LgstSummary
         global_student=line.lgst.global_student,
         local_student=line.lgst.local_student,
         components=len(model.linear.components) if model.linear else 0,
-        memory_patches=len(model.memory.patches) if model.memory else 0,
+        memory_patches=sum(len(memory.patches) for memory in model.memories.values()),
     )
 
 

@@ -1,0 +1,55 @@
+"""The data sets that are measured, and the settings that are compared on them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from csad.line import ProductLine
+
+ROOT = Path(__file__).resolve().parents[1]
+EXAMPLE = ROOT / "examples" / "fastener_kit"
+SHARED = ROOT.parent / "shared" / "data"
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """One product line with test images.
+
+    Attributes:
+        name: Also the name of its product line.
+        folder: In LOCO layout.
+        labels: True label maps of the training images, `<stem>.png`; None where nobody knows them.
+    """
+
+    name: str
+    folder: Path
+    labels: Path | None = None
+
+
+@dataclass(frozen=True)
+class Variant:
+    """Settings to compare.
+
+    Attributes:
+        name: For files and tables.
+        changes: Per section of the product line, the settings that differ from a fresh line file.
+    """
+
+    name: str
+    changes: Mapping[str, Mapping[str, object]]
+
+    def line(self, name: str) -> ProductLine:
+        """The product line that `csad line new` writes, with the changes."""
+        return ProductLine.model_validate({"name": name, **self.changes})
+
+
+DATA_SETS = (
+    DataSet("fastener_kit", EXAMPLE / "data", EXAMPLE / "component_labels" / "train" / "good"),
+    DataSet("juice_bottle", SHARED / "mvtec_loco" / "juice_bottle"),
+    DataSet("bottle", SHARED / "mvtec_ad" / "bottle"),
+)
+
+FULL = Variant("full", {})
+NO_LSA = Variant("no_lsa", {"segmentation": {"lsa": False}})
+CLASS_HISTOGRAM = Variant("class_histogram", {"histogram": {"grids": [1]}})
+ABLATIONS = (NO_LSA, CLASS_HISTOGRAM)

@@ -1,0 +1,67 @@
+"""Detection, localisation, false rejects, time and memory on every data set that is here, over several seeds.
+
+Run `make measure`, or `python -m benchmarks.measure --only juice_bottle --seeds 0 1 2 --ablations`.
+
+Each run takes the product line that `csad line new` writes, trains and evaluates it with the `csad` command in a
+process of its own, and leaves its figures in measurements/. The same command again goes on where it was interrupted; a
+result is measured anew when csad's code has changed. Real images are looked for in ../shared/data; what is absent is
+left out.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from benchmarks.datasets import ABLATIONS, DATA_SETS, FULL
+from benchmarks.markdown import report
+from benchmarks.measurement import measure
+from csad import atomic
+from csad.errors import CsadError
+
+SEEDS = (0, 1, 2)
+TABLES = "tables.md"
+
+
+def main() -> None:
+    """Measure and print the tables."""
+    options = _options()
+    command = " ".join(["python -m benchmarks.measure", *sys.argv[1:]])
+    variants = (FULL, *ABLATIONS) if options.ablations else (FULL,)
+    reports = []
+    for data in DATA_SETS:
+        if options.only and data.name not in options.only:
+            continue
+        if not data.folder.is_dir():
+            print(f"{data.name}: not on this machine, left out", file=sys.stderr)
+            continue
+        try:
+            runs = [
+                measure(data, variant, seed, options.output, options.any_code)
+                for variant in variants
+                for seed in options.seeds
+            ]
+        except CsadError as error:
+            sys.exit(f"Error: {error}")
+        reports.append(report(data.name, runs, command))
+        print(f"\n{reports[-1]}\n", flush=True)
+    if not reports:
+        sys.exit("Error: none of the chosen data sets is on this machine")
+    atomic.write_text(options.output / TABLES, "\n\n".join(reports) + "\n")
+    print(f"tables in {options.output / TABLES}", file=sys.stderr)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    names = [data.name for data in DATA_SETS]
+    parser.add_argument("--only", nargs="+", choices=names, metavar="NAME", help=f"of: {', '.join(names)}")
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS), help="default: 0 1 2")
+    parser.add_argument("--ablations", action="store_true", help="also train without LSA and with 1 x 1 histograms")
+    parser.add_argument("--output", type=Path, default=Path("measurements"), help="default: measurements")
+    parser.add_argument("--any-code", action="store_true", help="reuse results although csad's code has changed")
+    options = parser.parse_args()
+    options.output = options.output.resolve()
+    return options
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+import numpy as np
+
+from csad.foreground import foreground_mask
+
+GREY = (200, 200, 200)
+
+
+def grey(height, width):
+    return np.full((height, width, 3), GREY, np.uint8)
+
+
+def test_a_coloured_square_is_found_where_it_lies():
+    image = grey(100, 120)
+    image[30:60, 40:80] = (180, 30, 30)
+
+    mask = foreground_mask(image)
+
+    truth = np.zeros((100, 120), bool)
+    truth[30:60, 40:80] = True
+    assert (mask & truth).sum() / (mask | truth).sum() > 0.95
+
+
+def test_the_inside_of_a_ring_is_filled():
+    image = grey(100, 100)
+    image[20:80, 20:80] = (20, 20, 120)
+    image[40:60, 40:60] = GREY
+
+    assert foreground_mask(image)[50, 50]
+
+
+def test_large_images_are_looked_at_in_small():
+    image = grey(512, 1024)
+    image[128:384, 256:512] = (20, 120, 20)
+
+    mask = foreground_mask(image)
+
+    assert mask.shape == (128, 256)
+    assert abs(mask.mean() - 1 / 8) < 0.01
+
+
+def test_an_empty_scene_has_no_foreground():
+    assert not foreground_mask(grey(64, 64)).any()
+
+
+def test_faint_noise_is_no_foreground():
+    noise = np.random.default_rng(0).integers(-2, 3, (64, 64, 3))
+
+    assert not foreground_mask((grey(64, 64) + noise).astype(np.uint8)).any()
+
+
+def test_an_uneven_border_tells_nothing():
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+
+    assert foreground_mask(noise) is None
+
+
+def test_a_single_pixel_does_not_fail():
+    assert not foreground_mask(grey(1, 1)).any()
