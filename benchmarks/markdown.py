@@ -91,7 +91,8 @@ def other_figures(full: Sequence[Measurement]) -> str:
 
 def _cells(runs: Sequence[Measurement], branch: str, kinds: Sequence[str]) -> Iterator[str]:
     for kind in kinds:
-        values = _values(runs, lambda run, kind=kind: run.auroc.get(branch, {}).get(kind))
+        found = [run.auroc.get(branch, {}).get(kind) for run in runs]
+        values = [value for value in found if value is not None]
         yield f"{fmean(values):.1f}" if values else ABSENT
         yield f"{min(values):.1f}" if values else ABSENT
 

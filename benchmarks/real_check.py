@@ -26,7 +26,7 @@ QUICK = Variant(
     "quick",
     {"images": {"area": 65_536}, "segmentation": {"steps": 100}, "pseudo_labels": {"rotations": 4}},
 )
-LEAST = {"full": 95.0, "lgst": 95.0}
+LEAST = {"full": 92.0, "lgst": 92.0}
 """Image AUROC, logical against good, in percent."""
 
 

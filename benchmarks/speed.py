@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -83,7 +84,7 @@ def _median(call: Callable[[int], object], repeats: int, warm_up: int) -> float:
     """Median seconds of a call; scores lie on the CPU when it returns, so nothing is left to wait for."""
     for index in range(warm_up):
         call(index)
-    return median(_seconds(lambda index=index: call(index)) for index in range(repeats))
+    return median(_seconds(partial(call, index)) for index in range(repeats))
 
 
 def _seconds(call: Callable[[], object]) -> float:

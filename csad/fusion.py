@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from csad.branches import BRANCHES, GROUPS
+from csad.errors import StageError
 
 TRIM = (0.2, 0.8)
 """Quantiles between which mean and deviation are taken (paper)."""
@@ -109,7 +110,15 @@ def fit_fusion(normal: Columns, evidence: Mapping[str, float], weighting: str) -
         normal: Raw columns of normal validation images.
         evidence: Per branch, how well it tells self-made anomalies from them: AUROC in 0..1.
         weighting: "evidence" or "equal".
+
+    Raises:
+        StageError: There is no column, for every branch is switched off or found nothing.
     """
+    if not normal:
+        raise StageError(
+            "no branch is left to score with: the images share no components and all other branches are switched off; "
+            "set histogram.words above 0, or lgst.global_student or lgst.local_student to other than none"
+        )
     count = len(next(iter(normal.values())))
     if count < FEW_IMAGES:
         logger.warning("only %d validation images: the scale of the scores is a guess, add normal images", count)

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from csad.backbone import backbone_of
-from csad.branches import Histograms, Perception, raw_scores
 from csad.border import fit_border
+from csad.branches import Histograms, Perception, raw_scores
 from csad.canvas import CanvasStore, to_tensor
 from csad.evaluation.threshold import choose_threshold
 from csad.evidence import foreign_patch, moved_components, separation

@@ -104,3 +104,11 @@ segmentation: {steps: 4, batch: 2}
 histogram: {words: 8}
 lgst: {max_components: 4, memory_size: 200, steps: 4}
 """)
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tiny_line: ProductLine, tiny_line_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The model folder of the tiny line, trained once. Read only."""
+    from csad.stages.training import train
+
+    return train(tiny_line, tiny_line_data, tmp_path_factory.mktemp("tiny") / "model", seed=3).model

@@ -51,7 +51,7 @@ def photo(pixels):
 def test_the_packaged_weights_recognise_a_cat_and_an_espresso(lite0, classifier):
     for pixels, expected in ((data.chelsea(), CATS), (data.coffee(), [ESPRESSO])):
         last_stage = lite0(photo(pixels))[3]
-        head = classifier.bn1(classifier.conv_head(last_stage))
+        head = classifier.bn2(classifier.conv_head(last_stage))
         logits = classifier.classifier(classifier.global_pool(head))
         assert int(logits.argmax()) in expected
 
@@ -141,12 +141,16 @@ def test_an_unknown_backbone_names_the_known_ones(lite0):
 
 
 def test_weights_that_no_package_carries_say_where_to_get_them():
-    with pytest.raises(WeightsError, match=r"no package carries .*wide_resnet50_2.*Hugging Face hub.*backbone\.weights"):
+    with pytest.raises(
+        WeightsError, match=r"no package carries .*wide_resnet50_2.*Hugging Face hub.*backbone\.weights"
+    ):
         backbone_of(BackboneSettings(name="wide_resnet50_2.tv2_in1k"))
 
 
 def test_a_missing_weights_file_says_where_to_get_it(tmp_path):
-    with pytest.raises(WeightsError, match=r"none\.safetensors of backbone .* does not exist; download timm/wide_resnet"):
+    with pytest.raises(
+        WeightsError, match=r"none\.safetensors of backbone .* does not exist; download timm/wide_resnet"
+    ):
         load_backbone("wide_resnet50_2.tv2_in1k", str(tmp_path / "none.safetensors"))
 
 
@@ -168,7 +172,9 @@ def test_a_damaged_weights_file_is_named(name, tmp_path):
 def test_a_file_that_holds_no_state_dict_is_refused(tmp_path):
     torch.save(torch.zeros(3), tmp_path / "tensor.pth")
 
-    with pytest.raises(WeightsError, match=r"tensor\.pth cannot be read .* expected \.safetensors or a plain state dict"):
+    with pytest.raises(
+        WeightsError, match=r"tensor\.pth cannot be read .* expected \.safetensors or a plain state dict"
+    ):
         load_backbone(LITE0, str(tmp_path / "tensor.pth"))
 
 

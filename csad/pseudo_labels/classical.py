@@ -38,7 +38,7 @@ MERGE_DISTANCE = 6.0
 
 MINIMUM_PARTS = 3
 MINIMUM_COVERAGE, MAXIMUM_COVERAGE = 0.02, 0.4
-MAXIMUM_SPREAD = 0.35
+MAXIMUM_SPREAD = 0.2
 """When a product counts as a set of separate parts: their median number, the fraction of the image that they cover
 and how much that fraction varies between normal images."""
 
@@ -112,16 +112,15 @@ def build_classical(sample: Sequence[NDArray[np.uint8]], canvas: Canvas, mode: s
     """
     if mode == "fine":
         return ColourRegions(canvas)
-    candidates: list[Segmenter] = [foreground_mask, fit_median_background(sample).mask]
-    measured = [measure_parts(segment, sample) for segment in candidates]
-    for segment, parts in zip(candidates, measured, strict=True):
+    even, median = foreground_mask, fit_median_background(sample).mask
+    for segment in (even, median):
+        parts = measure_parts(segment, sample)
         logger.info("classical proposals: %s", parts.describe())
         if parts.reliable():
             return WholeParts(segment)
-    if mode == "coarse":
-        best = int(np.argmin([parts.spread for parts in measured]))
-        return WholeParts(candidates[best])
-    return ColourRegions(canvas)
+        if parts.single_body():
+            break
+    return WholeParts(even if parts.single_body() else median) if mode == "coarse" else ColourRegions(canvas)
 
 
 @dataclass(frozen=True)
@@ -146,9 +145,13 @@ class PartStatistics:
             and self.spread <= MAXIMUM_SPREAD
         )
 
+    def single_body(self) -> bool:
+        """Whether this looks like one product that stands out everywhere: then what differs inside it is no part."""
+        return 1 <= self.count < MINIMUM_PARTS and self.coverage >= MINIMUM_COVERAGE and self.spread <= MAXIMUM_SPREAD
+
     def describe(self) -> str:
         """One line for the log."""
-        verdict = "separate parts" if self.reliable() else "not separate parts"
+        verdict = "separate parts" if self.reliable() else "one body" if self.single_body() else "no parts to tell"
         return (
             f"a median of {self.count:.0f} parts covers {100 * self.coverage:.0f} % "
             f"(varying by {100 * self.spread:.0f} %): {verdict}"

@@ -2,8 +2,6 @@
 
 from types import SimpleNamespace
 
-import pytest
-
 from benchmarks import real_check
 from csad.evaluation.figures import AurocByKind
 
@@ -37,8 +35,3 @@ def test_the_images_taken_are_evenly_spaced(tmp_path, monkeypatch):
 def test_the_quick_line_is_valid():
     line = real_check.QUICK.line("juice_bottle")
     assert (line.segmentation.steps, line.images.area, line.pseudo_labels.rotations) == (100, 65_536, 4)
-
-
-@pytest.mark.parametrize("branch", ["full", "lgst"])
-def test_both_limits_are_checked(branch):
-    assert real_check.LEAST[branch] == 95.0

@@ -1,0 +1,131 @@
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from csad.lgst.memory import VIEWS, PatchMemory, fit_patch_memory
+
+
+class OneStage:
+    """A view that takes a single stage as it is."""
+
+    def describe(self, pyramid):
+        return pyramid[0]
+
+
+PLAIN = OneStage()
+
+
+def pyramid_of(patches, height, width):
+    """A stage that holds these patches (N, C) row by row."""
+    return [torch.as_tensor(patches).T.reshape(1, -1, height, width).float()]
+
+
+def memory_of(patches):
+    patches = torch.as_tensor(patches).float()
+    channels = patches.shape[1]
+    return PatchMemory(PLAIN, torch.zeros(channels), torch.ones(channels), patches)
+
+
+def test_a_view_brings_finer_and_coarser_stages_to_stride_8():
+    pyramid = [torch.rand(2, 3, 16, 24), torch.rand(2, 4, 8, 12), torch.rand(2, 5, 4, 6)]
+
+    local, detail = VIEWS["local"].describe(pyramid), VIEWS["detail"].describe(pyramid)
+
+    assert local.shape == (2, 9, 8, 12)
+    assert detail.shape == (2, 7, 8, 12)
+    assert torch.equal(local[:, :4], pyramid[1]), "what lies at stride 8 stays"
+
+
+def test_averaging_counts_only_patches_inside_the_image():
+    pyramid = [torch.ones(1, 1, 8, 8), torch.ones(1, 1, 4, 4), torch.ones(1, 1, 2, 2)]
+
+    torch.testing.assert_close(VIEWS["detail"].describe(pyramid), torch.ones(1, 2, 4, 4))
+
+
+def test_the_distance_is_to_the_nearest_normal_patch():
+    memory = memory_of([[0.0, 0.0], [10.0, 0.0]])
+
+    distances = memory.distance_map(pyramid_of([[3.0, 4.0], [10.0, 2.0]], 1, 2))
+
+    torch.testing.assert_close(distances, torch.tensor([[[5.0, 2.0]]]))
+
+
+def test_distances_are_in_deviations_of_normal_patches():
+    memory = PatchMemory(PLAIN, torch.tensor([10.0]), torch.tensor([2.0]), torch.zeros(1, 1))
+
+    assert memory.distance_map(pyramid_of([[16.0]], 1, 1)).item() == pytest.approx(3)
+
+
+def test_the_memory_covers_every_group_of_patches_however_rare():
+    """99 patches near the origin and a single one far away."""
+    crowd = 0.01 * torch.randn(99, 3, generator=torch.Generator().manual_seed(0))
+    rare = torch.tensor([[50.0, 0, 0]])
+
+    memory = fit_patch_memory(PLAIN, [pyramid_of(torch.cat([crowd, rare]), 10, 10)], images=1, size=20, seed=0)
+
+    assert memory.patches.shape == (20, 3)
+    assert memory.distance_map(pyramid_of(rare, 1, 1)).item() < 0.1
+
+
+def test_few_patches_are_all_kept():
+    pyramids = [pyramid_of(torch.randn(4, 3), 2, 2) for _ in range(2)]
+
+    assert fit_patch_memory(PLAIN, pyramids, images=2, size=100, seed=0).patches.shape == (8, 3)
+
+
+def test_every_image_gives_patches_and_only_five_times_the_memory_are_held(monkeypatch):
+    held = []
+    monkeypatch.setattr("csad.lgst.memory._greedy_k_centre", lambda pool, size, seed: held.append(len(pool)) or [0])
+    pyramids = (pyramid_of(torch.randn(100, 2), 10, 10) for _ in range(30))
+
+    fit_patch_memory(PLAIN, pyramids, images=30, size=6, seed=0)
+
+    assert held == [30]
+
+
+def test_wide_features_are_covered_too():
+    patches = torch.randn(64, 100, generator=torch.Generator().manual_seed(0))
+    patches[63] += 30
+
+    memory = fit_patch_memory(PLAIN, [pyramid_of(patches, 8, 8)], images=1, size=5, seed=0)
+
+    assert memory.distance_map(pyramid_of(patches[63:], 1, 1)).item() == pytest.approx(0, abs=0.1)
+
+
+def test_identical_images_give_numbers():
+    pyramids = [pyramid_of(torch.full((4, 3), 0.7), 2, 2)] * 3
+
+    memory = fit_patch_memory(PLAIN, pyramids, images=3, size=5, seed=0)
+
+    assert memory.distance_map(pyramids[0]).max() == 0
+    assert torch.isfinite(memory.distance_map(pyramid_of(torch.ones(4, 3), 2, 2))).all()
+
+
+def test_the_same_seed_keeps_the_same_patches():
+    pyramids = [pyramid_of(torch.randn(36, 4), 6, 6) for _ in range(3)]
+
+    one, same, other = (fit_patch_memory(PLAIN, pyramids, 3, 5, seed).patches for seed in (1, 1, 2))
+
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)
+
+
+@given(order=st.permutations(range(4)))
+def test_permuting_a_batch_permutes_its_maps(order):
+    generator = torch.Generator().manual_seed(0)
+    memory = memory_of(torch.randn(6, 3, generator=generator))
+    pyramid = [torch.randn(4, 3, 2, 2, generator=generator)]
+
+    permuted = memory.distance_map([pyramid[0][list(order)]])
+
+    torch.testing.assert_close(permuted, memory.distance_map(pyramid)[list(order)])
+
+
+def test_a_stored_memory_measures_nearly_the_same():
+    memory = PatchMemory(VIEWS["local"], torch.randn(5), torch.rand(5) + 0.5, torch.randn(10, 5))
+    pyramid = [torch.rand(1, 1, 8, 8), torch.rand(1, 2, 4, 4), torch.rand(1, 3, 2, 2)]
+
+    again = PatchMemory.from_tensors("local", memory.tensors())
+
+    torch.testing.assert_close(again.distance_map(pyramid), memory.distance_map(pyramid), atol=0.01, rtol=0.01)

@@ -1,0 +1,173 @@
+import numpy as np
+import pytest
+
+from csad.canvas import Canvas
+from csad.pseudo_labels.classical import (
+    ColourRegions,
+    PartStatistics,
+    WholeParts,
+    build_classical,
+    colour_regions,
+    measure_parts,
+    merge_similar,
+    separate_parts,
+)
+
+FULL = Canvas((0.0, 0.0, 1.0, 1.0), 96, 96)
+GREY, RED, GREEN, BLUE = (205, 205, 205), (200, 40, 40), (40, 160, 60), (40, 60, 190)
+SQUARES = {RED: (10, 10), GREEN: (10, 60), BLUE: (60, 30)}
+
+
+def squares(shift=0, colours=(RED, GREEN, BLUE)):
+    """Squares of 20 px, apart from each other on grey."""
+    image = np.full((96, 96, 3), GREY, np.uint8)
+    for colour in colours:
+        top, left = SQUARES[colour]
+        image[top + shift : top + shift + 20, left : left + 20] = colour
+    return image
+
+
+def overlap(mask, top, left, height, width):
+    truth = np.zeros_like(mask)
+    truth[top : top + height, left : left + width] = True
+    return (mask & truth).sum() / (mask | truth).sum()
+
+
+def test_separate_parts_come_largest_first_without_specks():
+    foreground = np.zeros((100, 100), bool)
+    foreground[5:10, 5:10] = True
+    foreground[50:60, 50:60] = True
+    foreground[90, 90:95] = True
+
+    parts = separate_parts(foreground)
+
+    assert [int(part.sum()) for part in parts] == [100, 25], "5 of 10,000 pixels are a speck"
+    assert separate_parts(np.zeros((10, 10), bool)) == []
+
+
+def test_a_product_of_separate_parts_gives_one_mask_per_part():
+    sample = [squares(shift) for shift in (0, 2, 4)]
+
+    proposer = build_classical(sample, FULL, "auto")
+
+    assert isinstance(proposer, WholeParts)
+    masks = proposer.propose(squares())
+    assert len(masks) == 3
+    assert all(mask.mask.shape == (96, 96) and mask.mask.dtype == bool for mask in masks)
+    for top, left in SQUARES.values():
+        assert max(overlap(mask.mask, top, left, 20, 20) for mask in masks) > 0.85
+
+
+def test_a_product_of_one_body_gives_its_regions_of_one_colour():
+    body = np.full((96, 96, 3), GREY, np.uint8)
+    body[20:50, 20:70], body[50:80, 20:70] = RED, BLUE
+
+    proposer = build_classical([body, body], FULL, "auto")
+
+    assert isinstance(proposer, ColourRegions)
+    masks = proposer.propose(body)
+    assert len(masks) == 2, "the even background is left out"
+    for top in (20, 50):
+        assert max(overlap(mask.mask, top, 20, 30, 50) for mask in masks) > 0.8
+
+
+@pytest.mark.parametrize(("mode", "kind"), [("fine", ColourRegions), ("coarse", WholeParts)])
+def test_a_mode_that_is_named_is_taken(mode, kind):
+    assert isinstance(build_classical([squares(), squares()], FULL, mode), kind)
+
+
+@pytest.mark.parametrize("mode", ["auto", "fine", "coarse"])
+def test_an_empty_scene_gives_no_mask_of_a_part(mode):
+    empty = squares(colours=())
+
+    assert build_classical([empty, empty], FULL, mode).propose(empty) == []
+
+
+def test_a_crop_of_the_canvas_is_searched_and_masks_lie_in_the_whole_image():
+    lower_half = ColourRegions(Canvas((0.0, 0.5, 1.0, 1.0), 64, 96))
+
+    masks = lower_half.propose(squares())
+
+    assert len(masks) == 1
+    assert overlap(masks[0].mask, 60, 30, 20, 20) > 0.8
+
+
+def test_a_segmenter_that_cannot_tell_gives_no_mask():
+    assert WholeParts(lambda image: None).propose(squares()) == []
+
+
+def test_parts_are_counted_and_measured():
+    # Two images with 2 and 4 squares of 10 px on 100 x 100: 2 % and 4 %.
+    masks = []
+    for count in (2, 4):
+        mask = np.zeros((100, 100), bool)
+        for index in range(count):
+            mask[20 * index : 20 * index + 10, :10] = True
+        masks.append(mask)
+    answers = iter(masks)
+
+    found = measure_parts(lambda image: next(answers), [squares(), squares()])
+
+    assert found.count == 3
+    assert found.coverage == pytest.approx(0.03)
+    assert found.spread == pytest.approx(1 / 3)
+
+
+def test_nothing_found_is_not_a_set_of_parts():
+    found = measure_parts(lambda image: None, [squares()])
+
+    assert (found.count, found.coverage) == (0, 0)
+    assert not found.reliable()
+
+
+@pytest.mark.parametrize(
+    ("statistics", "reliable"),
+    [
+        (PartStatistics(5, 0.2, 0.1), True),
+        (PartStatistics(2, 0.2, 0.1), False),
+        (PartStatistics(5, 0.01, 0.1), False),
+        (PartStatistics(5, 0.6, 0.1), False),
+        (PartStatistics(5, 0.2, 0.9), False),
+    ],
+)
+def test_few_huge_tiny_or_changing_parts_are_not_a_set_of_parts(statistics, reliable):
+    assert statistics.reliable() is reliable
+    assert statistics.describe().endswith(": separate parts") is reliable
+
+
+@pytest.mark.parametrize(
+    ("statistics", "single"),
+    [
+        (PartStatistics(1, 0.5, 0.05), True),
+        (PartStatistics(5, 0.2, 0.1), False),
+        (PartStatistics(0, 0.0, 0.0), False),
+        (PartStatistics(1, 0.5, 0.9), False),
+    ],
+)
+def test_one_steady_part_is_a_single_body(statistics, single):
+    assert statistics.single_body() is single
+    assert statistics.describe().endswith(": one body") is single
+
+
+def test_neighbours_of_nearly_one_colour_merge_and_others_stay():
+    regions = np.array([[0, 0, 1, 1, 2, 2]], np.int32)
+    lightness = np.array([50.0, 50, 53, 53, 80, 80])
+    lab = np.stack([lightness, np.zeros(6), np.zeros(6)], axis=-1)[None]
+
+    assert merge_similar(regions, lab).tolist() == [[0, 0, 0, 0, 1, 1]]
+
+
+def test_regions_of_one_colour_that_do_not_touch_stay_apart():
+    regions = np.array([[0, 1, 2]], np.int32)
+    lab = np.array([[[50.0, 0, 0], [90, 0, 0], [50, 0, 0]]])
+
+    assert merge_similar(regions, lab).tolist() == [[0, 1, 2]]
+
+
+def test_colour_regions_are_labelled_from_1_and_cover_the_image():
+    regions = colour_regions(squares())
+
+    assert regions.min() == 1
+    assert regions.shape == (96, 96)
+    inside = {int(regions[top + 10, left + 10]) for top, left in SQUARES.values()}
+    assert len(inside | {int(regions[0, 0])}) == 4

@@ -1,0 +1,56 @@
+import numpy as np
+import pytest
+
+from csad.errors import ImageError
+from csad.images import ImageFile, scan
+from csad.training_images import SAMPLE, canvas_of, open_canvases, sample_images
+
+
+@pytest.fixture(scope="module")
+def images(tiny_line, tiny_line_data):
+    return scan(tiny_line_data, tiny_line)
+
+
+def test_a_few_images_are_all_sampled(tiny_line, images):
+    assert len(sample_images(tiny_line, images.train)) == 10
+
+
+def test_many_images_are_sampled_evenly_from_the_first_to_the_last(tiny_line, images, monkeypatch):
+    files = [images.train[index % 10] for index in range(10 * SAMPLE)]
+    read = []
+    monkeypatch.setattr("csad.training_images.read_rgb", lambda path, max_pixels: read.append(path) or np.zeros(1))
+
+    sample_images(tiny_line, files)
+
+    assert len(read) == SAMPLE
+    assert (read[0], read[-1]) == (files[0].path, files[-1].path)
+
+
+def test_the_same_files_give_the_same_canvas(tiny_line, images):
+    canvas = canvas_of(tiny_line, images.train)
+
+    assert canvas == canvas_of(tiny_line, images.train)
+    left, top, right, bottom = canvas.box
+    # The parts of all images lie within columns 19 to 108 and rows 19 to 104 of 128, give or take the margin.
+    assert 0.05 < left < 0.2
+    assert 0.05 < top < 0.2
+    assert 0.8 < right < 0.9
+    assert 0.75 < bottom < 0.88
+
+
+def test_canvases_come_in_the_order_of_the_files(tiny_line, images):
+    canvas = canvas_of(tiny_line, images.train)
+    files = images.train[3], images.train[1]
+
+    with open_canvases(tiny_line, canvas, files) as canvases, open_canvases(tiny_line, canvas, files[::-1]) as reverse:
+        assert len(canvases) == 2
+        assert canvases[0].shape == (canvas.height, canvas.width, 3)
+        assert np.array_equal(canvases[0], reverse[1])
+        assert not np.array_equal(canvases[0], canvases[1])
+
+
+def test_a_file_that_vanished_is_named(tiny_line, images, tmp_path):
+    gone = ImageFile("gone", tmp_path / "gone.png", "train", "good")
+
+    with pytest.raises(ImageError, match=r"gone\.png"):
+        open_canvases(tiny_line, canvas_of(tiny_line, images.train), [gone])
