@@ -95,7 +95,7 @@ class PseudoLabelSettings(Settings):
     )
     filter_by_grounding: bool = Field(default=True, description="Keep proposals that lie on open-vocabulary masks.")
     filter_by_combine: bool = Field(default=True, description="Drop proposals that only unite or repeat smaller ones.")
-    rotations: int = Field(default=12, ge=1, le=360, description="Rotations averaged in a component's features.")
+    rotations: int = Field(default=8, ge=1, le=360, description="Rotations averaged in a component's features.")
     bandwidth: float | None = Field(
         default=None,
         gt=0,

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -134,5 +135,5 @@ def load_lgst(folder: Path, backbone: Backbone) -> LgstModel:
     """
     try:
         return LgstModel.from_tensors(backbone, load_file(folder / WEIGHTS))
-    except (OSError, KeyError) as error:
+    except (OSError, KeyError, SafetensorError) as error:
         raise StageError(f"{folder} holds no whole LGST model ({error}); run the lgst stage again") from error

@@ -58,12 +58,16 @@ def fill_holes(label_map: NDArray[np.uint8]) -> NDArray[np.uint8]:
         uint8 (H, W). A hole within two classes belongs to the inner one.
     """
     filled_regions = []
-    for label in np.unique(label_map[label_map > 0]):
-        region = _with_small_holes_filled(label_map == label)
-        filled_regions.append((int(np.count_nonzero(region)), int(label), region))
+    for label, box in enumerate(ndimage.find_objects(label_map), start=1):
+        if box is None:
+            continue
+        # A hole lies within its class's bounding box: with dozens of classes the whole map would be looked at in vain.
+        region = _with_small_holes_filled(label_map[box] == label)
+        filled_regions.append((int(np.count_nonzero(region)), label, box, region))
     filled = label_map.copy()
-    for _, label, region in sorted(filled_regions, key=lambda item: item[0]):
-        filled[region & (filled == 0)] = label
+    for _, label, box, region in sorted(filled_regions, key=lambda item: item[:2]):
+        part = filled[box]
+        part[region & (part == 0)] = label
     return filled
 
 

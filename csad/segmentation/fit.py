@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from csad.backbone import Backbone, backbone_of
@@ -86,7 +87,7 @@ def load_segmentation(folder: Path, backbone: Backbone) -> SegmentationNetwork |
             return None
         network = SegmentationNetwork(backbone, classes)
         network.load_trainable_state(load_file(folder / WEIGHTS))
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise StageError(
             f"{folder} holds no whole segmentation network ({error}); run the segnet stage again"
         ) from error

@@ -74,7 +74,7 @@ def test_check_counts_and_plans(file, data):
     for expected in ("train/good 3", "test/logical_anomalies 1", "64x96 6", "RGB 6", "ready to train"):
         assert expected in lines
     assert "1 of 1 anomalous test images have no mask" in result.stdout
-    assert "1500 steps with synthetic logical anomalies" in result.stdout
+    assert "600 steps with synthetic logical anomalies" in result.stdout
 
 
 def test_check_as_json_is_one_object(file, data):

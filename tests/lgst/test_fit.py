@@ -1,0 +1,54 @@
+import pytest
+import torch
+
+from csad.backbone import load_backbone
+from csad.errors import StageError
+from csad.images import scan
+from csad.lgst.fit import WEIGHTS, fit_lgst, load_lgst
+
+
+@pytest.fixture(scope="module")
+def images(tiny_line, tiny_line_data):
+    return scan(tiny_line_data, tiny_line)
+
+
+@pytest.fixture(scope="module")
+def backbone():
+    return load_backbone("tf_efficientnet_lite0", stages=3)
+
+
+def line_with(line, **changes):
+    return line.model_copy(update={"lgst": line.lgst.model_copy(update=changes)})
+
+
+def test_the_default_students_need_no_training_and_load_again(tiny_line, images, backbone, tmp_path):
+    model = fit_lgst(tiny_line, images, tmp_path, seed=0)
+
+    assert set(model.memories) == {"local", "detail"}
+    assert all(len(memory.patches) == 200 for memory in model.memories.values())
+    assert 1 <= len(model.linear.components) <= 4
+    assert model.students is None
+    loaded = load_lgst(tmp_path, backbone)
+    canvas = torch.rand(1, 3, 64, 64)
+    torch.testing.assert_close(loaded.teacher(canvas), model.teacher(canvas), atol=1e-4, rtol=1e-4)
+    for name, memory in model.memories.items():
+        wanted = memory.distance_map(backbone(canvas))
+        torch.testing.assert_close(loaded.memories[name].distance_map(backbone(canvas)), wanted, atol=0.05, rtol=0.01)
+
+
+def test_students_that_are_switched_off_are_absent(tiny_line, images, backbone, tmp_path):
+    line = line_with(tiny_line, global_student="none", local_student="none")
+
+    fit_lgst(line, images, tmp_path, seed=0)
+
+    loaded = load_lgst(tmp_path, backbone)
+    assert (loaded.linear, loaded.memories, loaded.students) == (None, {}, None)
+
+
+@pytest.mark.parametrize("broken", [None, b"no tensors"])
+def test_an_incomplete_output_says_which_stage_to_run_again(broken, backbone, tmp_path):
+    if broken:
+        (tmp_path / WEIGHTS).write_bytes(broken)
+
+    with pytest.raises(StageError, match=r"holds no whole LGST model .* run the lgst stage again"):
+        load_lgst(tmp_path, backbone)
