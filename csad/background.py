@@ -28,7 +28,7 @@ REACH = 0.02
 LOW_SHARE = 0.6
 """Of the sure distance: what touches a sure part counts from here on."""
 
-SMALL_HOLE = 0.0008
+SMALL_HOLE = 0.0002
 """Of the image: smaller holes are filled, larger ones belong to the part's shape (a washer)."""
 
 SHADOW_WEIGHT = 0.12
