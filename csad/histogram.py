@@ -56,10 +56,6 @@ class GaussianPerType:
         """Mahalanobis distance (Eq. 4) to the nearest type: (B, D) -> float64 (B,)."""
         return self._squared(histograms).amin(dim=1).clamp_min(0).sqrt()
 
-    def nearest_type(self, histograms: Tensor) -> Tensor:
-        """Index of the nearest type, int64 (B,)."""
-        return self._squared(histograms).argmin(dim=1)
-
     def _squared(self, histograms: Tensor) -> Tensor:
         centred = histograms.double().unsqueeze(1) - self.means  # (B, T, D)
         return torch.einsum("btd,tde,bte->bt", centred, self.precisions, centred)

@@ -85,7 +85,6 @@ def test_the_distance_is_mahalanobis_to_the_nearest_type():
 
     # sqrt(3 ** 2 + 4 * 2 ** 2) = 5 from the first type, 2 from the second.
     assert gaussian.distance(histograms).tolist() == [5, 2]
-    assert gaussian.nearest_type(histograms).tolist() == [0, 1]
 
 
 def test_a_fitted_gaussian_measures_deviations():

@@ -12,11 +12,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from csad.backbone import Backbone, backbone_of
-from csad.canvas import CanvasStore, to_tensor
 from csad.errors import StageError
 from csad.images import ImageSet
 from csad.lgst.linear import LinearStudent, fit_linear_student
 from csad.lgst.memory import VIEWS, PatchMemory, fit_patch_memory
+from csad.lgst.sampling import CanvasImages
 from csad.lgst.students import Students
 from csad.lgst.teacher import Teacher
 from csad.lgst.training import StudentTraining, train_students
@@ -76,19 +76,6 @@ class LgstModel:
         )
 
 
-class _CanvasTensors:
-    """Canvases as float32 (3, H, W) in 0..1, one at a time."""
-
-    def __init__(self, canvases: CanvasStore) -> None:
-        self._canvases = canvases
-
-    def __len__(self) -> int:
-        return len(self._canvases)
-
-    def __getitem__(self, index: int) -> Tensor:
-        return to_tensor(self._canvases[index][None])[0]
-
-
 def fit_lgst(line: ProductLine, images: ImageSet, output: Path, seed: int, checkpoint: Path | None = None) -> LgstModel:
     """Fit teacher statistics and students on the normal training images and write `lgst.safetensors` to `output`.
 
@@ -121,7 +108,7 @@ def fit_lgst(line: ProductLine, images: ImageSet, output: Path, seed: int, check
                 logger.info("local student: a memory of %d patches (%s)", len(memories[name].patches), name)
         if settings.local_student == "pdn" or settings.global_student == "autoencoder":
             training = StudentTraining.of(settings)
-            students = train_students(teacher, _CanvasTensors(canvases), training, seed, checkpoint=checkpoint)
+            students = train_students(teacher, CanvasImages(canvases), training, seed, checkpoint=checkpoint)
     model = LgstModel(teacher, linear, memories, students)
     save_file(model.tensors(), output / WEIGHTS)
     return model
