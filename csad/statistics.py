@@ -15,12 +15,12 @@ from torch import Tensor
 from csad.backbone import backbone_of
 from csad.border import fit_border
 from csad.branches import Histograms, Perception, raw_scores
-from csad.canvas import CanvasStore, to_tensor
+from csad.canvas import Canvas, CanvasStore, to_tensor
 from csad.evaluation.threshold import choose_threshold
 from csad.evidence import foreign_patch, moved_components, separation
 from csad.fusion import Fusion, fit_fusion, fit_scale
 from csad.histogram import PatchHistogram, fit_patch_histogram, grid_histograms
-from csad.images import ImageSet
+from csad.images import ImageFile, ImageSet
 from csad.inventory import Inventory, InventoryBuilder
 from csad.lgst.fit import load_lgst
 from csad.lgst.maps import SAMPLE_SIZE, CellSample, MapNormaliser
@@ -95,7 +95,7 @@ def fit(
             vocabulary = fit_vocabulary(_features(perception, train), len(train), line.histogram.words, seed)
             perception = Perception(backbone, perception.network, vocabulary, perception.lgst)
         normal = _fit_histograms(line, perception, train, types)
-    donors = _donors(line, images, record, pseudo_labels)
+    donors = _donors(line, canvas, labelled_files(images, record), pseudo_labels)
     with open_canvases(line, canvas, images.validation) as validation:
         calibration = _calibrate(perception, normal.fitted, validation, donors, seed)
     fusion = _fuse(line, calibration)
@@ -152,12 +152,13 @@ def _fit_histograms(
     return NormalHistograms(fitted, builder.build(types) if builder else None)
 
 
-def _donors(line: ProductLine, images: ImageSet, record: PseudoLabels, pseudo_labels: Path) -> list[list[Component]]:
+def _donors(
+    line: ProductLine, canvas: Canvas, labelled: Sequence[ImageFile], pseudo_labels: Path
+) -> list[list[Component]]:
     """Components of a few labelled images."""
-    files = labelled_files(images, record)[:: max(1, len(record.kept) // DONORS)][:DONORS]
+    files = labelled[:: max(1, len(labelled) // DONORS)][:DONORS]
     if not files:
         return []
-    canvas = canvas_of(line, images.train)
     with open_canvases(line, canvas, files) as canvases:
         labels = [canvas.draw_labels(load_label_map(pseudo_labels / LABEL_MAPS, file.stem)) for file in files]
         return [components_of(LabelledImage(canvases[i].copy(), label)) for i, label in enumerate(labels)]
