@@ -9,7 +9,7 @@ import csad
 
 ROOT = Path(csad.__file__).parent
 PLATFORM = {"kfp", "kubernetes", "minio", "bentoml", "components", "pipelines"}
-MAY_USE_IT = ("store.py", "serving/")
+MAY_USE_IT = ("store/", "serving/", "delivery/")
 
 
 def imported(source: str) -> set[str]:
