@@ -83,15 +83,51 @@ class TagSettings(Settings):
     drop: tuple[str, ...] = Field(default=(), description="Words to remove from the tags that were found.")
 
 
+class FoundationSettings(Settings):
+    """Grounding DINO and SAM-HQ; read with `proposals: foundation` only. The defaults of SAM are the paper's."""
+
+    weights: str | None = Field(
+        default=None, min_length=1, description="Folder of the model files; null: the one that CSAD_WEIGHTS names."
+    )
+    sam: Literal["vit_h", "vit_l", "vit_b", "vit_tiny"] = Field(
+        default="vit_h", description="SAM-HQ's image encoder: vit_h is the paper's, vit_tiny the cheapest."
+    )
+    box_threshold: PositiveFraction = Field(
+        default=0.25, description="Least score of a box that the words find; the paper's lines use .15 to .3."
+    )
+    text_threshold: PositiveFraction = Field(
+        default=0.2, description="Least score at which a word counts to a box's phrase; it decides no mask."
+    )
+    box_overlap: PositiveFraction = Field(
+        default=0.7, description="Of two boxes that overlap more (intersection over union), the better one stays."
+    )
+    points_per_side: int = Field(default=32, ge=1, le=256, description="Point prompts along a side, in every crop.")
+    predicted_iou: Fraction = Field(default=0.88, description="Least quality that SAM predicts for a proposal.")
+    stability: Fraction = Field(default=0.96, description="Least stability of a proposal against its cut-off.")
+    mask_overlap: PositiveFraction = Field(
+        default=0.7, description="Of two proposals whose boxes overlap more, the better one stays."
+    )
+    crop_layers: int = Field(default=1, ge=0, le=3, description="Layer n adds 4^n crops, each encoded once.")
+    minimum_region: int = Field(
+        default=500, ge=0, description="Holes and islands of a proposal with fewer pixels are removed."
+    )
+
+
 class PseudoLabelSettings(Settings):
     """Component masks and their grouping into classes (paper 3.1)."""
 
-    proposals: Literal["classical"] = Field(
-        default="classical", description="Who proposes component masks: classical needs no foundation model."
+    proposals: Literal["classical", "foundation"] = Field(
+        default="classical",
+        description="Who proposes component masks: classical needs no foundation model; foundation is the paper's "
+        "Grounding DINO and SAM-HQ, with their weights and preferably a GPU.",
     )
     mode: Literal["auto", "fine", "coarse"] = Field(
         default="auto",
-        description="fine: filtered proposals; coarse: open-vocabulary masks only; auto: what is available.",
+        description="fine: filtered proposals; coarse: open-vocabulary masks only; auto: what is available. "
+        "`csad masks preview` shows both.",
+    )
+    foundation: FoundationSettings = Field(
+        default_factory=FoundationSettings, description="The foundation models, where they propose the masks."
     )
     filter_by_grounding: bool = Field(default=True, description="Keep proposals that lie on open-vocabulary masks.")
     filter_by_combine: bool = Field(default=True, description="Drop proposals that only unite or repeat smaller ones.")

@@ -29,6 +29,8 @@ class ComponentMask:
         score: The proposer's confidence, higher is better.
         phrase: Words that the mask was found with, if any.
         point: (x, y) in pixels that prompted it, if any.
+        box: (left, top, right, bottom) in pixels that prompted it, if any.
+        stability: How little the mask depends on the cut-off of its logits, 0..1, where that was measured.
     """
 
     mask: NDArray[np.bool_]
@@ -36,6 +38,8 @@ class ComponentMask:
     score: float
     phrase: str | None = None
     point: tuple[float, float] | None = None
+    box: tuple[float, float, float, float] | None = None
+    stability: float | None = None
 
 
 class MaskProposer(Protocol):
@@ -111,25 +115,32 @@ def load_masks(path: Path) -> list[ComponentMask]:
 
 def _record(component: ComponentMask) -> dict[str, Any]:
     run_length = coco.encode(np.asfortranarray(component.mask, dtype=np.uint8))
-    return {
+    record = {
         "segmentation": {"size": [int(side) for side in run_length["size"]], "counts": run_length["counts"].decode()},
         "source": component.source,
         "score": float(component.score),
         "phrase": component.phrase,
         "point": None if component.point is None else [float(value) for value in component.point],
     }
+    if component.box is not None:
+        record["box"] = [float(value) for value in component.box]
+    if component.stability is not None:
+        record["stability"] = float(component.stability)
+    return record
 
 
 def _component(record: dict[str, Any]) -> ComponentMask:
     run_length = record["segmentation"]
     mask = coco.decode({"size": run_length["size"], "counts": run_length["counts"].encode()}).astype(bool)
-    point = record["point"]
+    point, box = record["point"], record.get("box")
     return ComponentMask(
         mask=np.ascontiguousarray(mask),
         source=record["source"],
         score=record["score"],
         phrase=record["phrase"],
         point=None if point is None else (point[0], point[1]),
+        box=None if box is None else (box[0], box[1], box[2], box[3]),
+        stability=record.get("stability"),
     )
 
 
