@@ -29,6 +29,7 @@ def load_strictly(
     sha256: str | None = None,
     prefix_map: Mapping[str, str] | None = None,
     computed: Collection[str] = (),
+    unused: Collection[str] = (),
 ) -> str:
     """Fill a module with the tensors of a file: every key and shape must fit.
 
@@ -41,6 +42,7 @@ def load_strictly(
         prefix_map: Prefixes of the file's keys and what they become, such as {"module.": ""}; the longest match counts.
         computed: Last parts of keys that the network or an older release computes, such as "position_ids": the file
             may lack them, and one that the module does not know is left out. Where both have it, it must be equal.
+        unused: Mapped names that the file may hold beside the network, such as what only its training needed.
 
     Returns:
         The file's SHA-256.
@@ -51,6 +53,7 @@ def load_strictly(
     digest = verify_digest(path, sha256)
     state = _renamed(read_state(path), prefix_map or {}, path)
     own = module.state_dict()
+    state = {name: tensor for name, tensor in state.items() if name in own or name not in unused}
     _forgive_computed(state, own, frozenset(computed), path)
     _require_same_keys(state, own, module, path)
     _require_same_shapes(state, own, module, path)
