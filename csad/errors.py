@@ -35,6 +35,22 @@ class ImageError(CsadError):
     """One image file that cannot be read or is refused."""
 
 
+class EmptyImage(ImageError):  # noqa: N818 - what was found, like every kind of refused image
+    """No bytes at all."""
+
+
+class NotAnImage(ImageError):  # noqa: N818
+    """Bytes of no image format that is read."""
+
+
+class TooManyPixels(ImageError):  # noqa: N818
+    """An image that is larger than allowed, found out from its header."""
+
+
+class CorruptImage(ImageError):  # noqa: N818
+    """An image of a known format that is truncated, damaged, or of pixels whose range is unknown."""
+
+
 class DatasetError(CsadError):
     """A folder of images that cannot be trained on or evaluated."""
 
@@ -51,5 +67,17 @@ class TooFewComponents(CsadError):  # noqa: N818 - named by the method, like sci
     """The normal images do not share enough components to train the segmentation network."""
 
 
+class ServingError(CsadError):
+    """A scoring service that cannot start or be reached: a wrong setting, no model, no server."""
+
+
 class StageError(CsadError):
     """A pipeline stage that cannot run: an input of an earlier stage is missing or does not fit."""
+
+
+class StoreError(CsadError):
+    """The object store is not set up, does not answer, refuses, or holds something damaged."""
+
+
+class DeploymentError(CsadError):
+    """A model that could not be brought into service, or a cluster that does not do what was asked."""

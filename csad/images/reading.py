@@ -20,7 +20,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from csad.errors import ImageError
+from csad.errors import CorruptImage, EmptyImage, ImageError, NotAnImage, TooManyPixels
 from csad.settings import MAX_PIXELS
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
@@ -72,23 +72,28 @@ def open_image(source: bytes | BinaryIO, name: str, max_pixels: int) -> Image.Im
     """Read an image's header only.
 
     Raises:
-        ImageError: Empty, not an image of a known format, or more pixels than allowed.
+        EmptyImage: No bytes.
+        NotAnImage: Of no known format.
+        CorruptImage: Of a known format with a broken header.
+        TooManyPixels: More pixels than allowed.
     """
     stream = io.BytesIO(source) if isinstance(source, bytes) else source
     if not stream.read(1):
-        raise ImageError(f"{name}: empty file (0 bytes)")
+        raise EmptyImage(f"{name}: empty file (0 bytes)")
     stream.seek(0)
     try:
         image = Image.open(stream, formats=FORMATS)
     except Image.DecompressionBombError:
-        raise ImageError(f"{name}: too many pixels; at most {max_pixels:,} (images.max_pixels) are allowed") from None
+        raise TooManyPixels(
+            f"{name}: too many pixels; at most {max_pixels:,} (images.max_pixels) are allowed"
+        ) from None
     except UnidentifiedImageError:
-        raise ImageError(f"{name}: not an image; expected {', '.join(FORMATS)}") from None
+        raise NotAnImage(f"{name}: not an image; expected {', '.join(FORMATS)}") from None
     except Exception as error:
-        raise ImageError(f"{name}: broken image header: {error}") from None
+        raise CorruptImage(f"{name}: broken image header: {error}") from None
     width, height = image.size
     if width * height > max_pixels:
-        raise ImageError(
+        raise TooManyPixels(
             f"{name}: {width} x {height} are {width * height:,} pixels; "
             f"at most {max_pixels:,} (images.max_pixels) are allowed"
         )
@@ -99,26 +104,26 @@ def load(image: Image.Image, name: str) -> Image.Image:
     """Decode the pixels and turn the image upright.
 
     Raises:
-        ImageError: Truncated or corrupt data. Decoders fail in many ways on broken bytes, so any failure counts.
+        CorruptImage: Truncated or corrupt data. Decoders fail in many ways on broken bytes, so any failure counts.
     """
     try:
         image.load()
         return ImageOps.exif_transpose(image)
     except Exception as error:
         reason = str(error) or type(error).__name__
-        raise ImageError(f"{name}: corrupt or truncated image: {reason}") from None
+        raise CorruptImage(f"{name}: corrupt or truncated image: {reason}") from None
 
 
 def to_rgb(image: Image.Image, name: str) -> np.ndarray:
     """Convert a decoded image of any mode to uint8 (H, W, 3).
 
     Raises:
-        ImageError: Pixels whose range is unknown.
+        CorruptImage: Pixels whose range is unknown.
     """
     if image.mode in SIXTEEN_BIT_MODES:
         return _from_sixteen_bits(np.asarray(image), name)
     if image.mode == "F":
-        raise ImageError(f"{name}: floating-point pixels; expected 8 or 16 bits per channel, save it so")
+        raise CorruptImage(f"{name}: floating-point pixels; expected 8 or 16 bits per channel, save it so")
     if image.has_transparency_data:
         colour = image.convert("RGBA")
         white = Image.new("RGBA", colour.size, "white")
@@ -134,7 +139,7 @@ def _from_sixteen_bits(pixels: np.ndarray, name: str) -> np.ndarray:
         name: What the image is called in error messages.
     """
     if pixels.size and (pixels.min() < 0 or pixels.max() > 65535):
-        raise ImageError(
+        raise CorruptImage(
             f"{name}: 32-bit pixels from {pixels.min()} to {pixels.max()}; expected 0 to 65535, "
             "save it with 8 or 16 bits"
         )

@@ -3,7 +3,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from csad.cli.heat import heat_overlay, write_heat
+from csad.cli.heat import write_heat
+from csad.evaluation.heat import heat_overlay
 
 
 @dataclass(frozen=True)

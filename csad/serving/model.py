@@ -1,0 +1,90 @@
+"""The loaded model of a service: one `csad.scorer.Scorer`, its name and how many processors it uses."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from csad.serving.cpu import usable_cpus
+from csad.serving.schemas import ModelAnswer, ModelName
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from csad.scorer import Score
+    from csad.serving.settings import ServingSettings
+
+CPU_BATCH = 4
+GPU_BATCH = 16
+METRICS = "metrics.json"
+"""Beside the model folder: figures of the evaluation, name -> number, put there by whoever packs the model."""
+
+_log = logging.getLogger(__name__)
+
+
+class ServedModel:
+    """A scorer with the processors divided among the batches that run at the same time.
+
+    Attributes:
+        name: Line and version.
+        card: What /model answers.
+        lanes: Batches that may run at a time.
+        max_batch: Images in one batch.
+        max_pixels: The largest image that the line accepts.
+    """
+
+    def __init__(self, settings: ServingSettings) -> None:
+        """Load the folder and score one blank image, so that the first request is as quick as the next.
+
+        Raises:
+            ModelFolderError: The folder is missing, incomplete or damaged.
+        """
+        import torch
+
+        from csad.scorer import Scorer
+
+        self._cpus = usable_cpus()
+        torch.set_num_threads(self._cpus)
+        self._scorer = Scorer.load(settings.model, device=settings.device)
+        manifest = self._scorer.manifest
+        on_cpu = settings.device == "cpu"
+        self.lanes = min(self._cpus, 4) if on_cpu else 1
+        self.max_batch = settings.max_batch or (CPU_BATCH if on_cpu else GPU_BATCH)
+        self.max_pixels = self._scorer.line.images.max_pixels
+        version = settings.version or f"local-{manifest.checksum[:8]}"
+        self.name = ModelName(line=self._scorer.line.name, version=version)
+        self.card = ModelAnswer.of(manifest, self.name, read_metrics(settings.model.parent / METRICS))
+        canvas = manifest.canvas
+        self.score_images([np.full((canvas.height, canvas.width, 3), 128, np.uint8)], busy=1)
+        _log.info("%s %s is ready on %s with %d threads", self.name.line, version, settings.device, self._cpus)
+
+    def score_images(self, images: Sequence[NDArray[np.uint8]], busy: int) -> list[Score]:
+        """Score a batch.
+
+        Args:
+            images: uint8 (H, W, 3) each.
+            busy: Batches that run now, this one included; each gets its part of the processors.
+        """
+        import torch
+
+        # Torch keeps the number of OpenMP threads per calling thread, so lanes do not disturb each other.
+        torch.set_num_threads(max(1, self._cpus // busy))
+        return self._scorer.score_batch(images)
+
+
+def read_metrics(path: Path) -> dict[str, float | None]:
+    """Read the figures of an evaluation; none where there is no readable file."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return {str(name): None if value is None else float(value) for name, value in content.items()}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        _log.warning("%s cannot be read as figures (%s); /model shows none", path, error)
+        return {}

@@ -1,0 +1,43 @@
+"""The BentoML service: `bentoml serve csad.serving.service:ScorerService`, or `csad serve MODEL`.
+
+The addresses are a Starlette application mounted at the root, because /score takes an image in three forms and every
+failure is our own JSON. One process loads the model; its lanes use all processors (csad.serving.batching).
+"""
+
+from __future__ import annotations
+
+import bentoml
+
+from csad.serving.app import create_app
+from csad.serving.boundary import Boundary
+from csad.serving.settings import ServingSettings
+
+GRACE = 30.0
+"""Seconds after the service's own timeout until BentoML gives a request up."""
+
+api = create_app()
+
+
+@bentoml.service(
+    name="csad_scorer",
+    workers=1,
+    traffic={"timeout": ServingSettings.from_environment().timeout + GRACE},
+    metrics={"enabled": False},
+    logging={"access": {"enabled": False}},
+)
+@bentoml.asgi_app(api, path="/")
+class ScorerService:
+    """Scores images of one product line."""
+
+    def __init__(self) -> None:
+        from csad.serving.runtime import Runtime
+
+        self.runtime = api.state.runtime = Runtime(ServingSettings.from_environment())
+
+    @bentoml.on_shutdown
+    async def close(self) -> None:
+        """Finish what runs."""
+        await self.runtime.close()
+
+
+ScorerService.add_asgi_middleware(Boundary, state=api.state)
