@@ -1,20 +1,18 @@
 """Stage `masks`: the component masks of the training images (paper 3.1)."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 
 from csad import atomic
 from csad.images import ImageFile, read_rgb
 from csad.line import ProductLine
 from csad.progress import track
-from csad.pseudo_labels.masks import ComponentMask, MaskProposer, save_masks, stack_masks
-from csad.pseudo_labels.proposers import build_proposer
-from csad.pseudo_labels.refine import filter_by_combine
+from csad.pseudo_labels.finding import ComponentFinder, MaskCounts
+from csad.pseudo_labels.mask_pictures import draw_mask_sheet
+from csad.pseudo_labels.masks import save_masks
+from csad.pseudo_labels.proposers import build_finder
 from csad.stages.files import writing
 from csad.stages.snapshot import open_snapshot
 from csad.stages.stage import Stage
@@ -22,22 +20,9 @@ from csad.stages.summary import Summary, plural
 from csad.stages.tagging import Tags
 
 RULES = "rules"
+SHEET = "masks.png"
 
-
-class MaskCounts(BaseModel):
-    """What the rules did to one image; its file says that the image is done.
-
-    Attributes:
-        proposed: Masks of the proposer.
-        combined: Masks that filter-by-combine dropped.
-        kept: Masks that are left.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    proposed: int
-    combined: int
-    kept: int
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -52,6 +37,11 @@ class MasksSummary(Summary):
         combine_dropped: Masks that filter-by-combine dropped.
         combine_images: Images in which it dropped any.
         kept: Masks after the rules.
+        open_vocabulary: Masks of what the line's words name.
+        images_without_detection: Images in which nothing answers to the words.
+        unsuitable_dropped: Proposals that were the image's frame, background or specks.
+        grounding_dropped: Masks that filter-by-grounding dropped.
+        grounding_images: Images in which it dropped any.
     """
 
     proposer: str
@@ -61,59 +51,77 @@ class MasksSummary(Summary):
     combine_dropped: int
     combine_images: int
     kept: int
+    open_vocabulary: int = 0
+    images_without_detection: int = 0
+    unsuitable_dropped: int = 0
+    grounding_dropped: int = 0
+    grounding_images: int = 0
 
     def headline(self) -> str:
         """One line for people."""
         empty = f", {plural(self.images_without_masks, 'image')} without any" if self.images_without_masks else ""
         return (
-            f"{plural(self.kept, 'mask')} in {plural(self.images, 'image')} ({self.proposer}); filter-by-combine "
-            f"dropped {self.combine_dropped} in {plural(self.combine_images, 'image')}{empty}"
+            f"{plural(self.kept, 'mask')} in {plural(self.images, 'image')} ({self.proposer}); {self._grounding()}"
+            f"filter-by-combine dropped {self.combine_dropped} in {plural(self.combine_images, 'image')}{empty}"
         )
+
+    def _grounding(self) -> str:
+        if not self.grounding_images:
+            return ""
+        return f"filter-by-grounding dropped {self.grounding_dropped} in {plural(self.grounding_images, 'image')}, "
 
 
 def run(line: ProductLine, images: Path, tags: Path, output: Path, shard: int = 0, shards: int = 1) -> MasksSummary:
     """Write the masks of every training image; images that are done already are left alone.
 
-    Filter-by-grounding needs open-vocabulary masks, which the classical proposals do not have: it touches nothing.
+    An image in which nothing answers to the line's words is a warning, and has no masks.
 
     Args:
         line: Product line; `line.pseudo_labels` names the proposer and the rules.
         images: Output of `ingest`.
-        tags: Output of `tagging`.
-        output: Folder for `<stem>.json` (COCO run-lengths) and `rules/<stem>.json` (what the rules did).
+        tags: Output of `tagging`: what the foundation models look for.
+        output: Folder for `<stem>.json` (COCO run-lengths and where each mask comes from), `rules/<stem>.json` (what
+            the rules did) and, with foundation proposals, masks.png (some images and their masks, for people).
         shard: Share of the images to do, 0..shards - 1.
         shards: Number of shares.
 
     Raises:
         StageError: An input is missing, or the output cannot be written.
+        WeightsError: The foundation models or their files are missing.
     """
-    Tags.read(tags)
+    words = Tags.read(tags).words
     dataset = open_snapshot(images)
-    proposer = build_proposer(line, dataset)
+    finder = build_finder(line, dataset, words)
     mine = dataset.train[shard::shards]
     counts = []
     with writing(output):
+        if shards == 1:
+            _remove_unfinished(output)
         for image in track(mine, "Finding components"):
-            counts.append(_counts_of(image, line, proposer, output))
-    return _summarise(proposer.name, counts)
+            counts.append(_counts_of(image, line, finder, output))
+        if line.pseudo_labels.proposals == "foundation":
+            draw_mask_sheet(output / SHEET, mine, output, f"{line.name}: {finder.name}", line.images.max_pixels)
+    return _summarise(finder.name, counts)
 
 
-def _counts_of(image: ImageFile, line: ProductLine, proposer: MaskProposer, output: Path) -> MaskCounts:
+def _remove_unfinished(output: Path) -> None:
+    """Remove files that a killed run was writing; where several shares write at once they may be another's."""
+    for folder in (output, output / RULES):
+        for file in folder.glob(".*.json"):
+            file.unlink(missing_ok=True)
+
+
+def _counts_of(image: ImageFile, line: ProductLine, finder: ComponentFinder, output: Path) -> MaskCounts:
     done = output / RULES / f"{image.stem}.json"
     if done.is_file():
         return MaskCounts.model_validate_json(done.read_text(encoding="utf-8"))
-    pixels = read_rgb(image.path, line.images.max_pixels)
-    proposed = proposer.propose(pixels)
-    kept = _refine(proposed, pixels.shape[:2]) if line.pseudo_labels.filter_by_combine else proposed
-    counts = MaskCounts(proposed=len(proposed), combined=len(proposed) - len(kept), kept=len(kept))
-    save_masks(output / f"{image.stem}.json", kept)
-    atomic.write_text(done, counts.model_dump_json() + "\n")
-    return counts
-
-
-def _refine(proposed: Sequence[ComponentMask], shape: tuple[int, ...]) -> list[ComponentMask]:
-    stack: NDArray[np.bool_] = stack_masks(proposed, (shape[0], shape[1]))
-    return [proposed[index] for index in filter_by_combine(stack)]
+    found = finder.find(read_rgb(image.path, line.images.max_pixels))
+    if found.counts.open_vocabulary == 0:
+        _log.warning("%s: nothing answers to the line's words; it has no masks of them", image.path.name)
+    save_masks(output / f"{image.stem}.json", found.masks)
+    # Written last: it says that the image is done.
+    atomic.write_text(done, found.counts.model_dump_json(exclude_defaults=True) + "\n")
+    return found.counts
 
 
 def _summarise(proposer: str, counts: Sequence[MaskCounts]) -> MasksSummary:
@@ -125,6 +133,11 @@ def _summarise(proposer: str, counts: Sequence[MaskCounts]) -> MasksSummary:
         combine_dropped=sum(count.combined for count in counts),
         combine_images=sum(count.combined > 0 for count in counts),
         kept=sum(count.kept for count in counts),
+        open_vocabulary=sum(count.open_vocabulary or 0 for count in counts),
+        images_without_detection=sum(count.open_vocabulary == 0 for count in counts),
+        unsuitable_dropped=sum(count.unsuitable for count in counts),
+        grounding_dropped=sum(count.ungrounded for count in counts),
+        grounding_images=sum(count.ungrounded > 0 for count in counts),
     )
 
 

@@ -3,6 +3,7 @@ import pytest
 
 from csad.errors import StageError
 from csad.line import ProductLine
+from csad.pseudo_labels import proposers
 from csad.pseudo_labels.masks import ComponentMask, load_masks
 from csad.stages import masks
 from csad.stages.snapshot import open_snapshot
@@ -26,7 +27,7 @@ class Quarters:
 @pytest.fixture
 def quarters(monkeypatch):
     proposer = Quarters()
-    monkeypatch.setattr(masks, "build_proposer", lambda line, images: proposer)
+    monkeypatch.setattr(proposers, "build_proposer", lambda line, images: proposer)
     return proposer
 
 

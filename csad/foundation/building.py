@@ -1,0 +1,116 @@
+"""Grounding DINO and SAM-HQ from the published files: every weight must be there, and nothing is downloaded."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import torch
+
+from csad.errors import WeightsError
+from csad.foundation.checkpoints import load_strictly
+from csad.foundation.grounding import Grounding
+from csad.foundation.sam import SamHq
+from csad.settings import FoundationSettings
+
+FOLDER_VARIABLE = "CSAD_WEIGHTS"
+SAM_FILE = "sam_hq_{name}"
+GROUNDING_FILE = "groundingdino_swint_ogc"
+BERT_FOLDER = "bert-base-uncased"
+SUFFIXES = (".safetensors", ".pth")
+NOT_INSTALLED = (
+    "the foundation models need the package {name}, which is not installed here; run in the environment that "
+    "`make foundation` makes, or with the foundation image"
+)
+
+
+def weights_folder(settings: FoundationSettings) -> Path:
+    """The folder of the model files.
+
+    Raises:
+        WeightsError: Neither the line nor the environment names one, or it does not exist.
+    """
+    named = settings.weights or os.environ.get(FOLDER_VARIABLE)
+    if not named:
+        raise WeightsError(
+            "no folder of model files; set pseudo_labels.foundation.weights or the environment variable "
+            f"{FOLDER_VARIABLE} to the folder that `csad weights sync` or `csad weights import` filled"
+        )
+    folder = Path(named)
+    if not folder.is_dir():
+        raise WeightsError(f"the folder of model files {folder} does not exist; fill it with `csad weights sync`")
+    return folder
+
+
+def model_file(folder: Path, stem: str) -> Path:
+    """The file of a model: safetensors where it was converted, else as it was published.
+
+    Raises:
+        WeightsError: Neither exists.
+    """
+    for suffix in SUFFIXES:
+        if (folder / f"{stem}{suffix}").is_file():
+            return folder / f"{stem}{suffix}"
+    names = " or ".join(f"{stem}{suffix}" for suffix in SUFFIXES)
+    raise WeightsError(f"{folder} holds no {names}; fill it with `csad weights sync` or `csad weights import`")
+
+
+def foundation_device() -> torch.device:
+    """The GPU where there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def build_sam(settings: FoundationSettings, device: torch.device) -> SamHq:
+    """Build SAM-HQ with its published weights.
+
+    Raises:
+        WeightsError: The package or the file is missing, or the file is of another network.
+    """
+    path = model_file(weights_folder(settings), SAM_FILE.format(name=settings.sam))
+    try:
+        from segment_anything_hq import sam_model_registry
+    except ModuleNotFoundError as error:
+        raise WeightsError(NOT_INSTALLED.format(name=error.name)) from error
+    model = sam_model_registry[settings.sam]()
+    load_strictly(model, path)
+    # Once more after loading: vit_tiny derives its attention biases from the weights when it leaves training.
+    return SamHq(model.to(device).eval())
+
+
+def build_grounding(settings: FoundationSettings, device: torch.device) -> Grounding:
+    """Build Grounding DINO, Swin-T, with its published weights and a local BERT.
+
+    Raises:
+        WeightsError: The package or a file is missing, or a file is of another network.
+    """
+    folder = weights_folder(settings)
+    path = model_file(folder, GROUNDING_FILE)
+    bert = folder / BERT_FOLDER
+    for name in ("config.json", "vocab.txt"):
+        if not (bert / name).is_file():
+            raise WeightsError(f"{bert} holds no {name}; fill it with `csad weights sync` or `csad weights import`")
+    # Read when transformers is imported: from then on nothing asks the hub.
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    try:
+        from groundingdino.config import GroundingDINO_SwinT_OGC as published
+        from groundingdino.models import build_model
+    except ModuleNotFoundError as error:
+        raise WeightsError(NOT_INSTALLED.format(name=error.name)) from error
+    architecture = {name: value for name, value in vars(published).items() if not name.startswith("_")}
+    # Checkpointing saves memory in training alone.
+    architecture |= {"use_checkpoint": False, "use_transformer_ckpt": False}
+    arguments = SimpleNamespace(**architecture, device=str(device))
+    arguments.text_encoder_type = str(bert)
+    with contextlib.redirect_stdout(sys.stderr):
+        model = build_model(arguments)
+    load_strictly(
+        model,
+        path,
+        prefix_map={"module.": ""},
+        computed=("position_ids",),
+        unused=("label_enc.weight",),
+    )
+    return Grounding(model.to(device).eval(), device, settings)
