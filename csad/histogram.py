@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.covariance import LedoitWolf
 from torch import Tensor
 from torch.nn import functional
 
@@ -89,6 +88,8 @@ def fit_gaussians(
 
 
 def _precision(histograms: NDArray[np.float64], floor: float, covariance: str) -> NDArray[np.float64]:
+    from sklearn.covariance import LedoitWolf  # a second to import, and only fitting needs it
+
     if covariance == "pseudo_inverse":
         spread = np.atleast_2d(np.cov(histograms, rowvar=False)) if len(histograms) > 1 else np.zeros((1, 1))
         return np.asarray(np.linalg.pinv(np.broadcast_to(spread, (histograms.shape[1],) * 2)))

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import torch
-from sklearn.cluster import MiniBatchKMeans
 from torch import Tensor
 
 MAXIMUM_PATCHES = 60_000
@@ -59,6 +58,8 @@ def fit_vocabulary(batches: Iterable[Tensor], images: int, words: int, seed: int
         words: Words to find, K.
         seed: Of the draw and the clustering.
     """
+    from sklearn.cluster import MiniBatchKMeans  # a second to import, and only fitting needs it
+
     generator = torch.Generator().manual_seed(seed)
     per_image = max(1, MAXIMUM_PATCHES // max(1, images))
     drawn = []

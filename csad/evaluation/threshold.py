@@ -16,7 +16,6 @@ import math
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
-from scipy.stats import beta
 
 from csad.errors import DatasetError
 
@@ -95,6 +94,8 @@ def choose_threshold(scores: np.ndarray, false_reject_rate: float) -> Threshold:
 
 def rate_interval(count: int, total: int) -> tuple[float, float]:
     """Clopper-Pearson 95 % interval of a rate of which `count` in `total` were seen; (0, 1) without any."""
+    from scipy.stats import beta  # slow to import, and a service starts without it
+
     tail = (1 - CONFIDENCE) / 2
     low = float(beta.ppf(tail, count, total - count + 1)) if count > 0 else 0.0
     high = float(beta.ppf(1 - tail, count + 1, total - count)) if count < total else 1.0
