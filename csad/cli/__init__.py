@@ -9,7 +9,9 @@ from csad.cli.evaluate import evaluate
 from csad.cli.failures import FailingClearly
 from csad.cli.line import line
 from csad.cli.score import score
+from csad.cli.serve import serve
 from csad.cli.train import train
+from csad.cli.watch import watch
 
 HELP = """Find logical and structural defects after training on good images only.
 
@@ -57,5 +59,5 @@ def main(quiet: bool) -> None:
     logging.getLogger("csad").setLevel(logging.WARNING if quiet else logging.INFO)
 
 
-for command in (line, train, score, evaluate):
+for command in (line, train, score, serve, watch, evaluate):
     main.add_command(command)

@@ -1,0 +1,191 @@
+"""A folder that a camera writes to: every image is scored once, whole, even when the service comes and goes."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from csad.errors import ImageError
+from csad.images import decode_rgb
+from csad.images.reading import EXTENSIONS
+from csad.serving.client import ImageRefused, ScoringClient, ServerAway
+from csad.serving.ledger import Ledger, Seen
+
+LONGEST_PAUSE = 30.0
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How long a watcher waits.
+
+    Attributes:
+        interval: Seconds between two looks at the folder.
+        settle: Seconds that a file must not have changed before it is read.
+        patience: Seconds that an unreadable file must not have changed before it is given up: a slow writer.
+    """
+
+    interval: float = 1.0
+    settle: float = 1.0
+    patience: float = 30.0
+
+
+@dataclass
+class _Resting:
+    seen: Seen
+    since: float
+
+
+class FolderWatcher:
+    """Scores what appears in a folder.
+
+    Args:
+        folder: Watched with its subfolders; hidden files are left alone.
+        client: The service.
+        ledger: What is done.
+        pace: How long to wait.
+        report: Told of every recorded image.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        client: ScoringClient,
+        ledger: Ledger,
+        pace: Pace,
+        report: Callable[[str, dict[str, Any]], None],
+    ) -> None:
+        self._folder = folder
+        self._client = client
+        self._ledger = ledger
+        self._pace = pace
+        self._report = report
+        self._resting: dict[str, _Resting] = {}
+        self._stop = threading.Event()
+        self._away = False
+
+    def stop(self) -> None:
+        """End after the image that is being scored."""
+        self._stop.set()
+
+    def run(self) -> None:
+        """Watch until stopped.
+
+        Raises:
+            ServingError: A wrong address or token.
+        """
+        while not self._stop.is_set():
+            self.look()
+            self._stop.wait(self._pace.interval)
+
+    def run_once(self) -> None:
+        """Score what is there now, waiting for unfinished files, then end.
+
+        Raises:
+            ServingError: A wrong address or token.
+        """
+        while self.look() and not self._stop.is_set():
+            self._stop.wait(self._pace.interval)
+
+    def look(self) -> int:
+        """Score the files that have come to rest, oldest first.
+
+        Returns:
+            Files that are not done yet.
+        """
+        waiting = 0
+        present: dict[str, _Resting] = {}
+        for path, seen in self._new_files():
+            if self._stop.is_set():
+                break
+            now = time.monotonic()
+            before = self._resting.get(seen.file)
+            resting = before if before and before.seen == seen else _Resting(seen, now)
+            present[seen.file] = resting
+            if now - resting.since < self._pace.settle or not self._score(path, seen, now - resting.since):
+                waiting += 1
+        self._resting = present
+        return waiting
+
+    def _new_files(self) -> Iterator[tuple[Path, Seen]]:
+        found = []
+        for folder, folders, files in os.walk(self._folder):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            for name in files:
+                path = Path(folder, name)
+                if name.startswith(".") or path.suffix.lower() not in EXTENSIONS:
+                    continue
+                try:
+                    status = path.stat()
+                except OSError:
+                    continue  # moved away between the listing and now
+                seen = Seen(path.relative_to(self._folder).as_posix(), status.st_size, status.st_mtime_ns)
+                if seen not in self._ledger:
+                    found.append((path, seen))
+        yield from sorted(found, key=lambda item: (item[1].modified, item[1].file))
+
+    def _score(self, path: Path, seen: Seen, rested: float) -> bool:
+        """Score one file at rest; False when it is to be looked at again."""
+        try:
+            content = path.read_bytes()
+            unchanged = _state(path) == (seen.bytes, seen.modified) and len(content) == seen.bytes
+        except OSError as error:
+            _log.warning("%s cannot be read yet: %s", path, error.strerror or error)
+            return False
+        if not unchanged:
+            return False
+        try:
+            decode_rgb(content, seen.file)
+        except ImageError as error:
+            if rested < self._pace.patience:
+                return False
+            self._record(seen, {"error": str(error)})
+            return True
+        try:
+            self._record(seen, self._ask(content, seen.file))
+        except _Stopped:
+            return False
+        return True
+
+    def _ask(self, content: bytes, name: str) -> dict[str, Any]:
+        """Ask the service until it answers."""
+        pause = self._pace.interval
+        while True:
+            try:
+                answer = self._client.score(content, name)
+            except ImageRefused as error:
+                return {"error": str(error)}
+            except ServerAway as error:
+                if not self._away:
+                    _log.warning("%s; trying again until it does", error)
+                self._away = True
+                if self._stop.wait(min(error.seconds or pause, LONGEST_PAUSE)):
+                    raise _Stopped from None
+                pause = min(2 * pause, LONGEST_PAUSE)
+            else:
+                if self._away:
+                    _log.info("the service answers again")
+                self._away = False
+                return answer
+
+    def _record(self, seen: Seen, result: dict[str, Any]) -> None:
+        result = {"scored": datetime.now(UTC).isoformat(timespec="milliseconds"), **result}
+        self._ledger.add(seen, result)
+        self._report(seen.file, result)
+
+
+class _Stopped(Exception):  # noqa: N818 - not an error
+    """The watcher was asked to end while it waited for the service."""
+
+
+def _state(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
