@@ -11,6 +11,9 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 PositiveFraction = Annotated[float, Field(gt=0, lt=1)]
 Weight = Annotated[float, Field(ge=0)]
 Box = tuple[Fraction, Fraction, Fraction, Fraction]
+TagGroup = Literal[
+    "action", "property", "colour", "material", "background", "picture", "abstract", "collective", "container"
+]
 MAX_PIXELS = 100_000_000
 
 
@@ -81,6 +84,23 @@ class TagSettings(Settings):
         default=None, description="The parts' names, e.g. [screw, washer]; null lets the tagging model find them."
     )
     drop: tuple[str, ...] = Field(default=(), description="Words to remove from the tags that were found.")
+    keep: tuple[str, ...] = Field(
+        default=(), description="Found words to keep although their group is dropped; drop wins over keep."
+    )
+    drop_groups: tuple[TagGroup, ...] = Field(
+        default=("action", "property", "colour", "material", "background", "picture", "abstract", "collective"),
+        description="Groups of found words that name no part and are left out: these, and container.",
+    )
+    images: Literal["auto"] | Annotated[int, Field(ge=1, le=100)] = Field(
+        default="auto",
+        description="Training images that the tagging model sees, their tags merged; auto takes one per product type.",
+    )
+    weights: str | None = Field(
+        default=None,
+        min_length=1,
+        description="File of the tagging model RAM++; null: ram_plus_swin_large_14m.safetensors beside the other "
+        "foundation models.",
+    )
 
 
 class FoundationSettings(Settings):

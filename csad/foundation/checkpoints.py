@@ -30,6 +30,7 @@ def load_strictly(
     prefix_map: Mapping[str, str] | None = None,
     computed: Collection[str] = (),
     unused: Collection[str] = (),
+    optional: Collection[str] = (),
 ) -> str:
     """Fill a module with the tensors of a file: every key and shape must fit.
 
@@ -40,9 +41,10 @@ def load_strictly(
         path: A .safetensors file, or a pickled state dict (plain, or under "model" or "state_dict").
         sha256: Digest that the file must have; None accepts any.
         prefix_map: Prefixes of the file's keys and what they become, such as {"module.": ""}; the longest match counts.
-        computed: Last parts of keys that the network or an older release computes, such as "position_ids": the file
-            may lack them, and one that the module does not know is left out. Where both have it, it must be equal.
+        computed: Last parts of keys that the network computes itself, such as "position_ids"; the file's copies of
+            them, where it has any, are left out.
         unused: Mapped names that the file may hold beside the network, such as what only its training needed.
+        optional: Mapped names that the file may lack; the module keeps its own.
 
     Returns:
         The file's SHA-256.
@@ -54,7 +56,12 @@ def load_strictly(
     state = _renamed(read_state(path), prefix_map or {}, path)
     own = module.state_dict()
     state = {name: tensor for name, tensor in state.items() if name in own or name not in unused}
-    _forgive_computed(state, own, frozenset(computed), path)
+    state = {name: tensor for name, tensor in state.items() if not _ends_in(name, computed)}
+    state |= {
+        name: tensor
+        for name, tensor in own.items()
+        if name not in state and (_ends_in(name, computed) or name in optional) and not tensor.is_meta
+    }
     _require_same_keys(state, own, module, path)
     _require_same_shapes(state, own, module, path)
     on_meta = any(tensor.is_meta for tensor in own.values())
@@ -163,21 +170,8 @@ def _renamed(state: dict[str, Tensor], prefixes: Mapping[str, str], path: Path) 
     return renamed
 
 
-def _forgive_computed(
-    state: dict[str, Tensor], own: Mapping[str, Tensor], computed: frozenset[str], path: Path
-) -> None:
-    """Complete or empty the state of what is computed rather than learned, in place."""
-    for name in [name for name in state if name.rpartition(".")[2] in computed]:
-        if name not in own:
-            del state[name]
-        elif not own[name].is_meta and not torch.equal(state[name].to(own[name].dtype), own[name].cpu()):
-            raise WeightsError(
-                f"{path} was made for another arrangement: its {name!r} differs from what the network computes; "
-                "use the file of this architecture"
-            )
-    for name, tensor in own.items():
-        if name not in state and name.rpartition(".")[2] in computed and not tensor.is_meta:
-            state[name] = tensor
+def _ends_in(name: str, last_parts: Collection[str]) -> bool:
+    return name.rpartition(".")[2] in last_parts
 
 
 def _require_same_keys(state: Mapping[str, Tensor], own: Mapping[str, Tensor], module: nn.Module, path: Path) -> None:

@@ -1,5 +1,6 @@
 """Stage `tagging`: the words that open-vocabulary masks look for (paper 3.1)."""
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,13 +8,20 @@ from pydantic import BaseModel, ConfigDict
 
 from csad import atomic
 from csad.errors import StageError
+from csad.foundation.tag_filter import FilteredWords, filter_words
+from csad.images import ImageFile, ImageSet, read_rgb
 from csad.line import ProductLine
+from csad.progress import track
 from csad.stages.files import writing
 from csad.stages.snapshot import open_snapshot
 from csad.stages.stage import Stage
 from csad.stages.summary import Summary, plural
 
 FILE = "tags.json"
+MODEL = "ram_plus"
+"""The proposer of words that a tagging model found."""
+
+_log = logging.getLogger(__name__)
 
 
 class DroppedTag(BaseModel):
@@ -25,14 +33,49 @@ class DroppedTag(BaseModel):
     reason: str
 
 
+class SeenTag(BaseModel):
+    """A word that the tagging model found.
+
+    Attributes:
+        word: As the model's vocabulary writes it.
+        probability: In the image where it is surest.
+        threshold: What the probability had to exceed.
+        images: Stems of the images that show it.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    word: str
+    probability: float
+    threshold: float
+    images: tuple[str, ...]
+
+
+class Tagging(BaseModel):
+    """What the tagging model was asked and what it answered.
+
+    Attributes:
+        weights: SHA-256 of its file.
+        images: Stems of the training images that it saw.
+        found: Its words before the filter.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    weights: str
+    images: tuple[str, ...]
+    found: tuple[SeenTag, ...]
+
+
 class Tags(BaseModel):
     """`tags.json`.
 
     Attributes:
-        proposer: Who named the words: "line" (the product line's own list) or "none".
+        proposer: Who named the words: "line" (the product line's own list), "ram_plus" or "none".
         words: What open-vocabulary masks look for.
         dropped: What was named and left out.
         note: What this means for the masks.
+        tagging: What the tagging model said, where it was asked.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -41,6 +84,7 @@ class Tags(BaseModel):
     words: tuple[str, ...]
     dropped: tuple[DroppedTag, ...]
     note: str
+    tagging: Tagging | None = None
 
     @classmethod
     def read(cls, folder: Path) -> "Tags":
@@ -59,23 +103,33 @@ class Tags(BaseModel):
 
 @dataclass(frozen=True)
 class TaggingSummary(Summary):
-    """How many words were found and left out."""
+    """How many words were found and left out.
+
+    Attributes:
+        words: Words to look for.
+        dropped: Words that are not looked for.
+        proposer: Who named them.
+        reasons: Why each found word was dropped, such as "red: a colour".
+    """
 
     words: int
     dropped: int
     proposer: str
+    reasons: str = ""
 
     def headline(self) -> str:
         """One line for people."""
         if self.proposer == "none":
             return "no words needed: the mask proposals use no vocabulary"
-        return f"{plural(self.words, 'word')}, {self.dropped} dropped"
+        reasons = f" ({self.reasons})" if self.reasons else ""
+        return f"{plural(self.words, 'word')}, {self.dropped} dropped{reasons}"
 
 
 def run(line: ProductLine, images: Path, output: Path) -> TaggingSummary:
     """Write the vocabulary of a line.
 
-    The classical proposals ask no tagging model: the vocabulary is the line's own list, or empty.
+    The line's own list is taken as it is. Without one, lines whose masks come from the foundation models ask RAM++;
+    the classical proposals need no words.
 
     Args:
         line: Product line; `line.tags` may name and drop words.
@@ -83,34 +137,92 @@ def run(line: ProductLine, images: Path, output: Path) -> TaggingSummary:
         output: Folder for tags.json.
 
     Raises:
-        StageError: `images` is not an ingested data set, or the output cannot be written.
+        StageError: `images` is not an ingested data set, the output cannot be written, or the coarse mode is left
+            without a word to look for.
+        WeightsError: RAM++ is needed and its weights are missing, damaged, or of another network.
     """
-    open_snapshot(images)
-    tags = _from_line(line)
+    dataset = open_snapshot(images)
+    asks = line.pseudo_labels.proposals == "foundation" and line.tags.words is None
+    tags = _from_model(line, dataset) if asks else _from_line(line)
     with writing(output):
-        atomic.write_text(output / FILE, tags.model_dump_json(indent=2) + "\n")
-    return TaggingSummary(words=len(tags.words), dropped=len(tags.dropped), proposer=tags.proposer)
+        atomic.write_text(output / FILE, tags.model_dump_json(indent=2, exclude_none=True) + "\n")
+    return TaggingSummary(
+        words=len(tags.words),
+        dropped=len(tags.dropped),
+        proposer=tags.proposer,
+        reasons=_reasons(tags) if asks else "",
+    )
+
+
+def _from_model(line: ProductLine, dataset: ImageSet) -> Tags:
+    """Ask RAM++ about one image of each product type, and leave out what names no part."""
+    from csad.foundation.tagging import build_tagger, merge_tags
+    from csad.foundation.type_samples import images_to_tag
+
+    tagger = build_tagger(line)
+    chosen = images_to_tag(line, dataset.train)
+    merged = merge_tags(
+        [tagger.tag(read_rgb(image.path, line.images.max_pixels)) for image in track(chosen, "Tagging")]
+    )
+    filtered = filter_words((found.tag.word for found in merged), line.tags)
+    tags = Tags(
+        proposer=MODEL,
+        words=filtered.kept,
+        dropped=_dropped(filtered),
+        note=f"RAM++ saw {_named(chosen)} and found {plural(len(merged), 'word')}, "
+        f"{len(filtered.dropped)} of them no parts",
+        tagging=Tagging(
+            weights=tagger.sha256,
+            images=tuple(image.stem for image in chosen),
+            found=tuple(
+                SeenTag(
+                    word=found.tag.word,
+                    probability=round(found.tag.probability, 4),
+                    threshold=found.tag.threshold,
+                    images=tuple(chosen[position].stem for position in found.images),
+                )
+                for found in merged
+            ),
+        ),
+    )
+    _require_words(tags, line)
+    return tags
+
+
+def _require_words(tags: Tags, line: ProductLine) -> None:
+    """Stop before hours of work where there would be nothing to look for, and warn where it is a choice."""
+    if tags.words:
+        return
+    said = f"{tags.note}{': ' if tags.dropped else ''}{_reasons(tags)}"
+    remedy = "name the parts in tags.words, or keep found words with tags.keep"
+    if line.pseudo_labels.mode == "coarse":
+        raise StageError(f"the coarse mode has no word to look for; {said}; {remedy}")
+    _log.warning("tagging: no word to look for; %s; %s", said, remedy)
+
+
+def _named(chosen: list[ImageFile]) -> str:
+    stems = ", ".join(image.stem for image in chosen)
+    return f"{plural(len(chosen), 'training image')} ({stems})"
+
+
+def _reasons(tags: Tags) -> str:
+    return "; ".join(f"{dropped.word}: {dropped.reason}" for dropped in tags.dropped)
 
 
 def _from_line(line: ProductLine) -> Tags:
-    named = line.tags.words or ()
-    drop = {_normalised(word) for word in line.tags.drop}
-    words: list[str] = []
-    dropped: list[DroppedTag] = []
-    for word in map(_normalised, named):
-        if word in drop:
-            dropped.append(DroppedTag(word=word, reason="listed in tags.drop"))
-        elif not word or word in words:
-            dropped.append(DroppedTag(word=word, reason="repeated" if word else "empty"))
-        else:
-            words.append(word)
-    proposals = line.pseudo_labels.proposals
-    note = f"the {proposals} proposals use no vocabulary: no tagging model was asked"
-    return Tags(proposer="line" if named else "none", words=tuple(words), dropped=tuple(dropped), note=note)
+    """Take the line's own list; the groups of the filter are for found words alone."""
+    filtered = filter_words(line.tags.words or (), line.tags.model_copy(update={"drop_groups": ()}))
+    if line.pseudo_labels.proposals == "classical":
+        note = "the classical proposals use no vocabulary: no tagging model was asked"
+    else:
+        note = "the line names the words: no tagging model was asked"
+    return Tags(
+        proposer="line" if line.tags.words else "none", words=filtered.kept, dropped=_dropped(filtered), note=note
+    )
 
 
-def _normalised(word: str) -> str:
-    return " ".join(word.lower().split())
+def _dropped(filtered: FilteredWords) -> tuple[DroppedTag, ...]:
+    return tuple(DroppedTag(word=dropped.word, reason=dropped.reason) for dropped in filtered.dropped)
 
 
 STAGE = Stage(name="tagging", run=run, summary=TaggingSummary, sections=("tags", "pseudo_labels"))

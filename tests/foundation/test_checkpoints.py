@@ -1,4 +1,5 @@
 import hashlib
+import os
 import pickle
 from pathlib import Path
 
@@ -134,10 +135,26 @@ def test_what_is_computed_may_be_unknown_to_the_module(tmp_path: Path, weights: 
     assert layer.bias.tolist() == [7, 8]
 
 
-def test_what_is_computed_must_agree_where_both_have_it(tmp_path: Path, weights: dict[str, Tensor]) -> None:
-    state = {f"layer.{name}": tensor for name, tensor in weights.items()} | {"position_ids": torch.ones(4)}
-    path = pickled(state, tmp_path)
-    assert "another arrangement" in refusal(Counted(), path, computed=("position_ids",))
+def test_the_files_copy_of_what_is_computed_is_left_out(tmp_path: Path, weights: dict[str, Tensor]) -> None:
+    state = {f"layer.{name}": tensor for name, tensor in weights.items()} | {"position_ids": torch.ones(9)}
+    module = Counted()
+    load_strictly(module, pickled(state, tmp_path), computed=("position_ids",))
+    assert module.position_ids.tolist() == [0, 1, 2, 3]
+
+
+def test_an_optional_tensor_may_be_missing_or_there(tmp_path: Path, weights: dict[str, Tensor]) -> None:
+    layer = nn.Linear(3, 2)
+    before = layer.bias.tolist()
+    load_strictly(layer, pickled({"weight": weights["weight"]}, tmp_path), optional=("bias",))
+    assert layer.bias.tolist() == before
+    load_strictly(layer, pickled(weights, tmp_path), optional=("bias",))
+    assert layer.bias.tolist() == [7, 8]
+
+
+def test_an_unused_tensor_may_be_there(tmp_path: Path, weights: dict[str, Tensor]) -> None:
+    path = pickled(weights | {"loss.scale": torch.ones(1)}, tmp_path)
+    assert "loss.scale" in refusal(nn.Linear(3, 2), path)
+    load_strictly(nn.Linear(3, 2), path, unused=("loss.scale",))
 
 
 def test_the_digest_is_verified_before_anything_is_read(tmp_path: Path, weights: dict[str, Tensor]) -> None:
@@ -184,10 +201,10 @@ def test_a_pickle_of_a_program_is_refused_without_running_it(tmp_path: Path) -> 
 
     class Program:
         def __reduce__(self) -> tuple[object, tuple[object, ...]]:
-            return Path.touch, (trace,)
+            return os.mkdir, (str(trace),)
 
     path = tmp_path / "weights.pth"
-    path.write_bytes(pickle.dumps(Program()))
+    path.write_bytes(pickle.dumps(Program(), protocol=2))
     refusal(nn.Linear(3, 2), path)
     torch.save({"weight": Program()}, path)
     refusal(nn.Linear(3, 2), path)

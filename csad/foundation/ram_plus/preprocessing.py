@@ -1,0 +1,29 @@
+"""How RAM++ sees an image: the whole of it, squeezed into a square."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+MEAN = (0.485, 0.456, 0.406)
+DEVIATION = (0.229, 0.224, 0.225)
+"""ImageNet's, of RGB in 0..1."""
+
+
+def prepare(pixels: NDArray[np.uint8], side: int) -> Tensor:
+    """Resize and normalise one image.
+
+    Args:
+        pixels: RGB, uint8 (H, W, 3).
+        side: S, the side of the network's input.
+
+    Returns:
+        float32 (1, 3, S, S).
+    """
+    square = Image.fromarray(pixels).resize((side, side), Image.Resampling.BILINEAR)
+    scaled = torch.from_numpy(np.array(square)).permute(2, 0, 1).float() / 255
+    normalised: Tensor = (scaled - torch.tensor(MEAN)[:, None, None]) / torch.tensor(DEVIATION)[:, None, None]
+    return normalised[None]

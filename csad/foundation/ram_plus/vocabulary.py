@@ -1,0 +1,36 @@
+"""The 4,585 words of RAM++ and how sure it must be of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from csad.foundation.packaged import read_packaged
+
+FILE = Path(__file__).with_name("vocabulary.yaml")
+SHA256 = "e7f14455381d6a1cebe36782ee1050f5bc921ae3f5569799eab9d0f179017567"
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """What the outputs of a tagging network mean.
+
+    Attributes:
+        words: In the order of the outputs.
+        thresholds: Probability that each must exceed; 1 for words that are never given.
+    """
+
+    words: tuple[str, ...]
+    thresholds: tuple[float, ...]
+
+
+@cache
+def published_vocabulary() -> Vocabulary:
+    """The words of `ram_plus_swin_large_14m`.
+
+    Raises:
+        WeightsError: The installation is damaged.
+    """
+    rows = [row.split(" ", 1) for row in read_packaged(FILE, SHA256)["tags"].splitlines()]
+    return Vocabulary(tuple(word for _, word in rows), tuple(float(threshold) for threshold, _ in rows))

@@ -1,0 +1,123 @@
+"""Naming what an image shows, with RAM++ (paper 3.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from csad.errors import WeightsError
+from csad.foundation.building import foundation_device, model_file, weights_folder
+from csad.foundation.ram_plus.architecture import RamPlusArchitecture
+from csad.foundation.ram_plus.loading import load_ram_plus
+from csad.foundation.ram_plus.model import RamPlus
+from csad.foundation.ram_plus.preprocessing import prepare
+from csad.foundation.ram_plus.vocabulary import Vocabulary, published_vocabulary
+from csad.line import ProductLine
+
+PUBLISHED = RamPlusArchitecture()
+FILE = "ram_plus_swin_large_14m"
+
+
+@dataclass(frozen=True)
+class FoundTag:
+    """A word that names something in an image.
+
+    Attributes:
+        word: As in the vocabulary.
+        probability: How sure the model is, 0..1.
+        threshold: What it had to exceed.
+    """
+
+    word: str
+    probability: float
+    threshold: float
+
+
+@dataclass(frozen=True)
+class MergedTag:
+    """A word that names something in some of several images.
+
+    Attributes:
+        tag: The surest of them.
+        images: Those images, by position.
+    """
+
+    tag: FoundTag
+    images: tuple[int, ...]
+
+
+class Tagger:
+    """Names what images show.
+
+    Args:
+        model: RAM++.
+        vocabulary: What its outputs mean.
+        sha256: Digest of its weights, for the record.
+
+    Raises:
+        WeightsError: The model has another number of outputs than the vocabulary has words.
+    """
+
+    def __init__(self, model: RamPlus, vocabulary: Vocabulary, sha256: str) -> None:
+        if model.architecture.tags != len(vocabulary.words):
+            raise WeightsError(
+                f"the tagging model knows {model.architecture.tags} words, its vocabulary has "
+                f"{len(vocabulary.words)}; use the weights of this vocabulary"
+            )
+        self.sha256 = sha256
+        self._model = model
+        self._vocabulary = vocabulary
+        self._device = model.fc.weight.device
+
+    def tag(self, pixels: NDArray[np.uint8]) -> list[FoundTag]:
+        """Name what one image shows.
+
+        Args:
+            pixels: RGB, uint8 (H, W, 3), of any size.
+
+        Returns:
+            In the order of the vocabulary; empty where the model is sure of nothing.
+        """
+        image = prepare(pixels, self._model.architecture.encoder.image).to(self._device)
+        probabilities = self._model(image).sigmoid()[0].cpu()  # (K,)
+        above = probabilities > torch.tensor(self._vocabulary.thresholds)
+        return [
+            FoundTag(self._vocabulary.words[index], float(probabilities[index]), self._vocabulary.thresholds[index])
+            for index in above.nonzero().flatten().tolist()
+        ]
+
+
+def build_tagger(line: ProductLine) -> Tagger:
+    """Load RAM++ for a product line.
+
+    Args:
+        line: Product line; `line.tags.weights` names the file, else it lies with the other foundation models.
+
+    Raises:
+        WeightsError: The file is missing, damaged, or of another network.
+    """
+    named = line.tags.weights
+    path = Path(named) if named else model_file(weights_folder(line.pseudo_labels.foundation), FILE)
+    model, digest = load_ram_plus(path, PUBLISHED, foundation_device())
+    return Tagger(model, published_vocabulary(), digest)
+
+
+def merge_tags(tags_of_images: Sequence[Sequence[FoundTag]]) -> list[MergedTag]:
+    """Unite the words of several images: those of most images first, then the surest.
+
+    Args:
+        tags_of_images: What was found in each image.
+    """
+    best: dict[str, FoundTag] = {}
+    images: dict[str, list[int]] = {}
+    for position, tags in enumerate(tags_of_images):
+        for tag in tags:
+            images.setdefault(tag.word, []).append(position)
+            best[tag.word] = max(best.get(tag.word, tag), tag, key=lambda known: known.probability)
+    order = sorted(best, key=lambda word: (-len(images[word]), -best[word].probability, word))
+    return [MergedTag(best[word], tuple(images[word])) for word in order]
