@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from csad.content import content_digest
 from csad.errors import DatasetError, ImageError
 from csad.images.layout import MINIMUM_TRAIN, ground_truth_masks, list_images
 from csad.images.reading import SIXTEEN_BIT_MODES, load, open_image, to_rgb
@@ -171,10 +172,7 @@ def _digest(root: Path, formats: dict[ImageFile, FileFormat], annotations: Seque
     contents = {_relative(image.path, root): found.sha256 for image, found in formats.items()}
     for path in annotations:
         contents[_relative(path, root)] = hashlib.sha256(path.read_bytes()).hexdigest()
-    digest = hashlib.sha256()
-    for name in sorted(contents):
-        digest.update(f"{name}\0{contents[name]}\n".encode(errors="surrogateescape"))
-    return digest.hexdigest()
+    return content_digest(contents)
 
 
 def _relative(path: Path, root: Path) -> str:

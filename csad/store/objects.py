@@ -1,0 +1,350 @@
+"""Objects in an S3 bucket: whole or absent, checked when they are read."""
+
+import hashlib
+import io
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, Self, TypeVar
+
+import certifi
+import urllib3
+from minio import Minio
+from minio.deleteobjects import DeleteObject
+from minio.error import S3Error
+
+from csad import atomic
+from csad.errors import StoreError
+from csad.store.failures import Conflict, Damaged, NotFound
+from csad.store.retry import CONNECTING, WORKING, Patience, retrying
+from csad.store.settings import StoreSettings
+
+__all__ = ["Conflict", "Damaged", "Listed", "NotFound", "ObjectStore"]
+
+T = TypeVar("T")
+
+WORKERS = 8
+"""Transfers at a time; connections are kept for this many."""
+
+PART = 16 * 2**20
+"""Larger files travel in parts of this size, two at a time."""
+
+PIECE = 2**18
+CONNECT_SECONDS = 3.0
+SILENCE_SECONDS = 30.0
+"""A store that says nothing for so long is asked again."""
+
+
+class Listed(NamedTuple):
+    """An object as a listing shows it."""
+
+    key: str
+    size: int
+
+
+class ObjectStore:
+    """Keys and bytes; any number of threads may use one.
+
+    Every operation is tried again while the store is unreachable for a moment. Keys are relative to the
+    settings' prefix.
+    """
+
+    def __init__(self, settings: StoreSettings, client: Minio) -> None:
+        """Use `connect`, which also checks that the store answers."""
+        self.settings = settings
+        self._client = client
+
+    @classmethod
+    def connect(cls, settings: StoreSettings) -> Self:
+        """Check that the store answers and that the bucket exists; make it where it does not.
+
+        Raises:
+            StoreError: No answer within about 12 seconds, or the keys are refused.
+        """
+        checking = _client(settings, silence=CONNECT_SECONDS)
+        retrying(lambda: _make_bucket(checking, settings), f"open the bucket {settings.bucket}", settings, CONNECTING)
+        return cls(settings, _client(settings, silence=SILENCE_SECONDS))
+
+    def put_file(self, key: str, path: Path, sha256: str | None = None) -> str:
+        """Store a file; until it is complete, nothing of it can be seen.
+
+        Args:
+            key: Where; an object that is there is replaced.
+            path: The file.
+            sha256: Expected digest of the file; computed unless given.
+
+        Returns:
+            SHA-256 of what was stored.
+
+        Raises:
+            StoreError: The store refuses or does not answer, or the file changed under way.
+            OSError: The file cannot be read.
+        """
+        expected = sha256 or file_sha256(path)
+
+        def put() -> None:
+            with path.open("rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                stream = _Checked(file, size, expected, path)
+                self._client.put_object(
+                    self.settings.bucket,
+                    self._full(key),
+                    stream,
+                    size,
+                    part_size=PART,
+                    num_parallel_uploads=2,
+                )
+
+        self._do(put, f"write {key}")
+        return expected
+
+    def get_file(self, key: str, path: Path, sha256: str | None) -> str:
+        """Fetch an object into a file, which is whole and right, or as it was before.
+
+        Args:
+            key: The object.
+            path: The file to write; its folder is created.
+            sha256: Expected digest, or None to take what is there.
+
+        Returns:
+            SHA-256 of the file.
+
+        Raises:
+            NotFound: No such object.
+            Damaged: The object is not the expected one.
+            StoreError: The store does not answer.
+            OSError: The file cannot be written.
+        """
+
+        def get() -> str:
+            with atomic.replacing(path) as temporary:
+                with temporary.open("wb") as file:
+                    found = self._read(key, file.write)
+                _require_same(key, found, sha256)
+            return found
+
+        return self._do(get, f"read {key}")
+
+    def sha256_of(self, key: str) -> str:
+        """Read an object and return its SHA-256; nothing is kept.
+
+        Raises:
+            NotFound: No such object.
+            StoreError: The store does not answer.
+        """
+        return self._do(lambda: self._read(key, len), f"read {key}")
+
+    def put_bytes(self, key: str, data: bytes, *, if_none_match: bool = False, if_match: str | None = None) -> str:
+        """Store some bytes, under a condition or without one.
+
+        Args:
+            key: Where.
+            data: What.
+            if_none_match: Only if there is no object yet.
+            if_match: Only if the object still has this etag.
+
+        Returns:
+            The new etag.
+
+        Raises:
+            Conflict: The condition does not hold.
+            StoreError: The store refuses or does not answer.
+        """
+        headers: dict[str, str | list[str] | tuple[str]] = {"Content-Type": "application/octet-stream"}
+        if if_none_match:
+            headers["If-None-Match"] = "*"
+        if if_match is not None:
+            headers["If-Match"] = f'"{if_match}"'
+        attempts = 0
+
+        def put() -> str:
+            nonlocal attempts
+            attempts += 1
+            # put_object takes no conditions; this is what it calls itself for one part.
+            result = self._client._put_object(self.settings.bucket, self._full(key), data, headers)
+            return _etag(result.etag)
+
+        try:
+            return self._do(put, f"write {key}")
+        except (Conflict, NotFound) as error:
+            # An earlier attempt may have been carried out although its answer was lost.
+            if attempts > 1 and self.exists(key):
+                written, etag = self.read_bytes(key)
+                if written == data:
+                    return etag
+            raise Conflict(f"{key} was changed by somebody else at the same time") from error
+
+    def read_bytes(self, key: str) -> tuple[bytes, str]:
+        """Return a small object and its etag.
+
+        Raises:
+            NotFound: No such object.
+            StoreError: The store does not answer.
+        """
+
+        def read() -> tuple[bytes, str]:
+            response = self._client.get_object(self.settings.bucket, self._full(key))
+            try:
+                return response.read(), _etag(response.headers.get("ETag"))
+            finally:
+                response.close()
+                response.release_conn()
+
+        return self._do(read, f"read {key}")
+
+    def exists(self, key: str) -> bool:
+        """Whether there is an object with this key.
+
+        Raises:
+            StoreError: The store does not answer.
+        """
+        try:
+            self._do(lambda: self._client.stat_object(self.settings.bucket, self._full(key)), f"look for {key}")
+        except NotFound:
+            return False
+        return True
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """Yield the keys that begin with a prefix, sorted.
+
+        Raises:
+            StoreError: The store does not answer.
+        """
+        return (listed.key for listed in self.list_sizes(prefix))
+
+    def list_sizes(self, prefix: str) -> Iterator[Listed]:
+        """Yield keys that begin with a prefix and their sizes, sorted.
+
+        Raises:
+            StoreError: The store does not answer.
+        """
+        yield from self._listed(prefix, recursive=True)
+
+    def list_folders(self, prefix: str) -> Iterator[str]:
+        """Yield the names directly below a prefix that ends in "/", of those that have something below them.
+
+        Raises:
+            StoreError: The store does not answer.
+        """
+        for listed in self._listed(prefix, recursive=False):
+            if listed.key.endswith("/"):
+                yield listed.key.removeprefix(prefix).removesuffix("/")
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Remove objects; those that are not there are ignored.
+
+        Raises:
+            StoreError: The store refuses or does not answer.
+        """
+        wanted = [DeleteObject(self._full(key)) for key in keys]
+
+        def remove() -> None:
+            for failed in self._client.remove_objects(self.settings.bucket, wanted):
+                if failed.code != "NoSuchKey":
+                    raise StoreError(
+                        f"cannot remove {failed.name} from the store at {self.settings.url}: "
+                        f"{failed.code}: {failed.message}"
+                    )
+
+        self._do(remove, f"remove {len(wanted)} objects")
+
+    def _listed(self, prefix: str, recursive: bool) -> "list[Listed]":
+        def read() -> "list[Listed]":
+            found = self._client.list_objects(self.settings.bucket, prefix=self._full(prefix), recursive=recursive)
+            return [Listed(entry.object_name or "", entry.size or 0) for entry in found]
+
+        entries = self._do(read, f"list {prefix}")
+        return [Listed(key.removeprefix(self.settings.prefix), size) for key, size in entries]
+
+    def _read(self, key: str, take: Callable[[bytes], object]) -> str:
+        digest = hashlib.sha256()
+        response = self._client.get_object(self.settings.bucket, self._full(key))
+        try:
+            for piece in response.stream(PIECE):
+                digest.update(piece)
+                take(piece)
+        finally:
+            response.close()
+            response.release_conn()
+        return digest.hexdigest()
+
+    def _full(self, key: str) -> str:
+        return self.settings.prefix + key
+
+    def _do(self, work: Callable[[], T], what: str, patience: Patience = WORKING) -> T:
+        return retrying(work, what, self.settings, patience)
+
+
+class _Checked(io.RawIOBase):
+    """A file on its way to the store; the last byte is given out only if all of them are the expected ones."""
+
+    def __init__(self, file: BinaryIO, size: int, sha256: str, path: Path) -> None:
+        super().__init__()
+        self._file, self._left, self._expected, self._path = file, size, sha256, path
+        self._digest = hashlib.sha256()
+        self._lock = threading.Lock()
+
+    def read(self, size: int = -1) -> bytes:
+        with self._lock:
+            piece = self._file.read(size)
+            self._digest.update(piece)
+            self._left -= len(piece)
+            if self._left <= 0 and self._digest.hexdigest() != self._expected:
+                raise StoreError(f"{self._path} changed while it was stored; nothing of it was kept, run again")
+            return piece
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _require_same(key: str, found: str, expected: str | None) -> None:
+    if expected is not None and found != expected:
+        raise Damaged(
+            f"the object {key} in the store is damaged: its sha256 is {found}, expected {expected}; "
+            "restore it from a backup, or delete it and store it again"
+        )
+
+
+def _etag(text: str | None) -> str:
+    return (text or "").strip('"')
+
+
+def _client(settings: StoreSettings, silence: float) -> Minio:
+    """A client whose own retries are off: `retrying` knows what may be repeated."""
+    pool = urllib3.PoolManager(
+        timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=silence),
+        maxsize=2 * WORKERS,
+        retries=False,
+        cert_reqs="CERT_REQUIRED",
+        ca_certs=os.environ.get("SSL_CERT_FILE") or certifi.where(),
+    )
+    try:
+        return Minio(
+            settings.endpoint,
+            settings.access_key,
+            settings.secret_key,
+            session_token=settings.session_token,
+            secure=settings.secure,
+            region=settings.region,
+            http_client=pool,
+        )
+    except ValueError as error:
+        raise StoreError(f"{settings.url} cannot be used as a store: {error}; set CSAD_STORE_ENDPOINT") from error
+
+
+def _make_bucket(client: Minio, settings: StoreSettings) -> None:
+    if client.bucket_exists(settings.bucket):
+        return
+    try:
+        client.make_bucket(settings.bucket, location=settings.region)
+    except S3Error as error:
+        if error.code not in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):
+            raise
