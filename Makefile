@@ -4,13 +4,15 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+FOUNDATION := .venv-foundation
 EXAMPLE := examples/fastener_kit
+REGISTRY ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format measure bench compile clean
+.PHONY: help install foundation demo test test-foundation lint format measure bench compile wheel images push manifests clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(INSTALLED) ## Make the environment in .venv (every other target does it, too)
 
@@ -22,11 +24,26 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,serve,dev]'
 	@touch $@
 
+foundation: $(FOUNDATION)/.installed ## Make the environment of RAM++, Grounding DINO and SAM-HQ in .venv-foundation
+
+$(FOUNDATION)/.installed: pyproject.toml constraints-foundation.txt
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
+		|| { echo "Python 3.11 is needed, $(PYTHON) is another; say make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@test -x $(FOUNDATION)/bin/python && $(FOUNDATION)/bin/python -m pip --version > /dev/null 2>&1 \
+		|| "$(PYTHON)" -m venv --clear $(FOUNDATION)
+	@echo 'Installing into $(FOUNDATION): about 3 minutes and 7 GB' >&2
+	$(FOUNDATION)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-foundation.txt \
+		-e '.[train,foundation]' pytest pytest-timeout hypothesis
+	@touch $@
+
 demo: $(INSTALLED) ## Train, evaluate and explain the example line: the whole pipeline, on this machine
 	$(BIN)/python -m pipelines run $(EXAMPLE)/line.yaml --data $(EXAMPLE)/data --output demo
 
 test: $(INSTALLED) ## Run the tests
 	$(BIN)/python -m pytest
+
+test-foundation: $(FOUNDATION)/.installed ## Run the tests of the foundation models in their environment
+	$(FOUNDATION)/bin/python -m pytest tests/foundation
 
 lint: $(INSTALLED) ## Check style and types
 	$(BIN)/ruff check .
@@ -45,6 +62,23 @@ bench: $(INSTALLED) ## Measure speed and memory
 
 compile: $(INSTALLED) ## Compile the pipeline for Kubeflow
 	$(BIN)/python -m pipelines compile
+
+wheel: $(INSTALLED) ## Build the wheel of csad, and what each image requires, into dist/
+	@rm -rf build dist/csad-*.whl dist/requirements-*.txt
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+	@for name in train serve foundation; do \
+		$(BIN)/python images/requirements.py dist/csad-*.whl $$name > dist/requirements-$$name.txt || exit 1; \
+	done
+
+images: wheel ## Build the container images (images/build --help)
+	images/build
+
+push: ## Push the images to REGISTRY and record their digests in images/images.lock
+	@test -n "$(REGISTRY)" || { echo 'Say where to: make push REGISTRY=registry.example.com/csad' >&2; exit 2; }
+	images/push "$(REGISTRY)"
+
+manifests: $(INSTALLED) ## Check the Kubernetes manifests
+	$(BIN)/python -m pytest tests/manifests
 
 clean: ## Remove outputs and caches; .venv stays
 	rm -rf build dist demo measurements local_outputs *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

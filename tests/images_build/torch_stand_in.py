@@ -1,0 +1,67 @@
+"""A wheelhouse for building the CPU images where PyTorch's own index cannot be reached.
+
+PyPI has torch for Linux only with CUDA (6 GB installed). Where a CPU wheel of torch lies in one of pip's find-links,
+that one is taken, with PyPI's torchvision of the same release. The latter's compiled part needs CUDA's libraries, so it
+is left out; CSAD reads torchvision's Python part alone, through timm. For tests only: never ship what it makes.
+"""
+
+import re
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+TORCHVISION_OF = {"2.13.0": "0.28.0", "2.14.1": "0.29.1"}
+REGISTRATION = re.compile(r'^@torch\.library\.register_fake\("torchvision::\w+"\)$', re.MULTILINE)
+
+
+def make_wheelhouse(folder: Path, constraints: Path) -> Path | None:
+    """Put a CPU torch, its torchvision and the constraints that pin them into a folder.
+
+    Args:
+        folder: Where the wheels and constraints.txt go.
+        constraints: Pins of everything else.
+
+    Returns:
+        The new constraints; None where there is no CPU wheel of torch to be had.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for release, vision in TORCHVISION_OF.items():
+        if _download(f"torch=={release}+cpu", folder):
+            with tempfile.TemporaryDirectory() as draft:
+                if not _download(f"torchvision=={vision}", Path(draft)):
+                    return None
+                _without_compiled_part(next(Path(draft).glob("torchvision-*.whl")), folder)
+            return _pin(constraints, folder / "constraints.txt", f"{release}+cpu", vision)
+    return None
+
+
+def _download(requirement: str, folder: Path) -> bool:
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder), requirement]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def _without_compiled_part(wheel: Path, folder: Path) -> None:
+    with (
+        zipfile.ZipFile(wheel) as source,
+        zipfile.ZipFile(folder / wheel.name, "w", zipfile.ZIP_DEFLATED) as target,
+    ):
+        for entry in source.namelist():
+            data = source.read(entry)
+            if entry.endswith("torchvision/_meta_registrations.py"):
+                data = REGISTRATION.sub("", data.decode()).encode()
+            if entry.endswith("RECORD"):
+                data = re.sub(r",sha256=[^,]*,\d*$", ",,", data.decode(), flags=re.MULTILINE).encode()
+            if not entry.endswith(".so") and not entry.startswith("torchvision.libs/"):
+                target.writestr(entry, data)
+
+
+def _pin(constraints: Path, output: Path, torch: str, vision: str) -> Path:
+    lines = [line for line in constraints.read_text().splitlines() if not re.match(r"torch(vision)?==", line)]
+    output.write_text("\n".join([*lines, f"torch=={torch}", f"torchvision=={vision}", ""]))
+    return output
+
+
+if __name__ == "__main__":
+    print(make_wheelhouse(Path(sys.argv[1]), Path("constraints.txt")) or "no CPU wheel of torch is within reach")
