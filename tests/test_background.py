@@ -54,6 +54,14 @@ def test_a_faint_shadow_is_no_part(background):
     assert not background.mask(image).any()
 
 
+def test_a_halo_around_a_part_is_left_out(background):
+    image = tray()
+    image[38:62, 26:50] = (0.7 * np.array(TRAY) + 0.3 * np.array(RED)).astype(np.uint8)
+    image[40:60, 28:48] = RED
+
+    assert background.mask(image).sum() <= 22 * 22
+
+
 def test_images_of_several_sizes_are_brought_to_one():
     images = [np.full((size, size, 3), TRAY, np.uint8) for size in (50, 60, 60)]
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from csad.errors import DatasetError
-from csad.lgst.students import StudentMaps
 
 LOW_QUANTILE, LOW_VALUE = 0.9, 0.0
 HIGH_QUANTILE, HIGH_VALUE = 0.995, 0.1
@@ -85,66 +84,3 @@ class MapNormaliser:
     def __call__(self, values: Tensor) -> Tensor:
         """Change the scale of a map of any shape."""
         return LOW_VALUE + (HIGH_VALUE - LOW_VALUE) * (values - self.low) / (self.high - self.low)
-
-
-@dataclass(frozen=True)
-class StudentNormalisers:
-    """One normaliser per map; None where a student is missing."""
-
-    local: MapNormaliser | None
-    global_student: MapNormaliser | None
-    second_head: MapNormaliser | None
-
-    @classmethod
-    def fit(cls, batches: Iterable[StudentMaps], seed: int) -> StudentNormalisers:
-        """Measure all quantiles in one pass over the maps of normal validation images.
-
-        Raises:
-            DatasetError: There is no map.
-        """
-        samples = tuple(CellSample(SAMPLE_SIZE, seed) for _ in range(3))
-        for maps in batches:
-            for sample, values in zip(samples, (maps.local, maps.global_student, maps.second_head), strict=True):
-                if values is not None:
-                    sample.add(values)
-        if not any(sample.values.numel() for sample in samples):
-            raise DatasetError("Found 0 normal validation maps, expected at least 1. Add normal validation images.")
-        local, global_student, second_head = (
-            MapNormaliser.from_sample(sample.values) if sample.values.numel() else None for sample in samples
-        )
-        return cls(local, global_student, second_head)
-
-    def __call__(self, maps: StudentMaps) -> StudentMaps:
-        """Change the scale of every map."""
-        return StudentMaps(
-            local=_apply(self.local, maps.local),
-            global_student=_apply(self.global_student, maps.global_student),
-            second_head=_apply(self.second_head, maps.second_head),
-        )
-
-    def tensors(self) -> dict[str, Tensor]:
-        """The quantiles, float64 (2,) per map that exists."""
-        named = {"local": self.local, "global_student": self.global_student, "second_head": self.second_head}
-        return {
-            name: torch.tensor([normaliser.low, normaliser.high], dtype=torch.float64)
-            for name, normaliser in named.items()
-            if normaliser is not None
-        }
-
-    @classmethod
-    def from_tensors(cls, tensors: Mapping[str, Tensor]) -> StudentNormalisers:
-        """Undo `tensors`."""
-
-        def read(name: str) -> MapNormaliser | None:
-            return MapNormaliser(*tensors[name].tolist()) if name in tensors else None
-
-        return cls(read("local"), read("global_student"), read("second_head"))
-
-
-def image_score(anomaly_map: Tensor) -> Tensor:
-    """Score of each image: the maximum of its map (B, h, w), as (B,)."""
-    return anomaly_map.flatten(1).amax(dim=1)
-
-
-def _apply(change: Callable[[Tensor], Tensor] | None, values: Tensor | None) -> Tensor | None:
-    return change(values) if change is not None and values is not None else None

@@ -14,8 +14,8 @@ from torch.nn import functional
 
 from csad.lgst.teacher import LEAST_RELATIVE_DEVIATION, orthogonal_projection
 
-POOL_FACTOR = 5
-"""Patches drawn per patch that the memory keeps."""
+POOL_FACTOR = 25
+"""Patches drawn per patch that the memory keeps: where small parts lie on a wide background, few draws meet a part."""
 
 PROJECTED = 48
 """Channels in which the coverage of the memory is measured (random projection keeps distances well enough)."""
@@ -117,7 +117,7 @@ def fit_patch_memory(
         seed: Of the draw.
 
     Returns:
-        A memory in bounded space: at most 5 M patches are held while fitting, whatever the number of images.
+        A memory in bounded space: at most 25 M patches are held while fitting, whatever the number of images.
     """
     generator = torch.Generator().manual_seed(seed)
     per_image = max(1, -(-POOL_FACTOR * size // max(1, images)))

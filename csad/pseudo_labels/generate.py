@@ -18,7 +18,7 @@ from csad.images import ImageFile, ImageSet, read_rgb
 from csad.line import ProductLine
 from csad.progress import track
 from csad.pseudo_labels.cluster import Clustering, bandwidth_sweep, cluster_components
-from csad.pseudo_labels.features import component_features
+from csad.pseudo_labels.features import component_features, join_features, mean_colours
 from csad.pseudo_labels.gallery import (
     Tile,
     component_picture,
@@ -114,17 +114,19 @@ def describe(line: ProductLine, files: Sequence[ImageFile], masks: Path) -> Comp
         masks: Folder with a mask file per image.
     """
     backbone = backbone_of(line.backbone)
-    features, owners, areas = [], [], []
+    deep, colours, owners, areas = [], [], [], []
     for index, file in enumerate(track(files, "Describing components")):
         image = read_rgb(file.path, line.images.max_pixels)
         found = _masks_of(masks, file, image.shape[:2])
         if len(found):
-            features.append(component_features(image, found, backbone, line.pseudo_labels.rotations))
+            deep.append(component_features(image, found, backbone, line.pseudo_labels.rotations))
+            colours.append(mean_colours(image, found))
             owners.append(np.full(len(found), index, dtype=np.int64))
             areas.append(np.count_nonzero(found, axis=(1, 2)).astype(np.int64))
-    if not features:
+    if not deep:
         return Components(np.zeros((0, 0), np.float32), np.zeros(0, np.int64), np.zeros(0, np.int64))
-    return Components(np.concatenate(features), np.concatenate(owners), np.concatenate(areas))
+    features = join_features(np.concatenate(deep), np.concatenate(colours))
+    return Components(features, np.concatenate(owners), np.concatenate(areas))
 
 
 def _masks_of(folder: Path, file: ImageFile, shape: tuple[int, ...]) -> NDArray[np.bool_]:

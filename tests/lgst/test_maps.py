@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from csad.errors import DatasetError
-from csad.lgst.maps import CellSample, MapNormaliser, StudentNormalisers, image_score
+from csad.lgst.maps import CellSample, MapNormaliser
 from csad.lgst.students import StudentMaps
 
 
@@ -43,21 +43,6 @@ def test_maps_of_zeros_give_finite_values():
 def test_no_validation_map_is_an_error_that_says_what_to_do():
     with pytest.raises(DatasetError, match=r"Found 0 normal validation maps.*Add normal validation images"):
         MapNormaliser.fit([], seed=0)
-    with pytest.raises(DatasetError, match="Found 0 normal validation maps"):
-        StudentNormalisers.fit([], seed=0)
-
-
-def test_each_map_is_normalised_by_its_own_quantiles_and_survives_saving():
-    cells = torch.arange(1001.0).reshape(1, 7, 143)
-    normalisers = StudentNormalisers.fit([StudentMaps(cells, 10 * cells, None)], seed=0)
-
-    restored = StudentNormalisers.from_tensors(normalisers.tensors())
-    maps = restored(StudentMaps(torch.full((1, 1, 1), 995.0), torch.full((1, 1, 1), 9000.0), None))
-
-    assert restored == normalisers
-    assert maps.second_head is None
-    assert float(maps.local) == pytest.approx(0.1)
-    assert float(maps.global_student) == 0
 
 
 def test_the_papers_map_averages_the_local_and_the_second_head_map():
@@ -66,9 +51,3 @@ def test_the_papers_map_averages_the_local_and_the_second_head_map():
     assert float(StudentMaps(one, two, five).average()[0, 0, 0]) == 3
     assert float(StudentMaps(one, None, None).average()[0, 0, 0]) == 1
     assert float(StudentMaps(None, two, None).average()[0, 0, 0]) == 2
-
-
-def test_the_score_of_an_image_is_the_maximum_of_its_map():
-    maps = torch.tensor([[[0.0, 3.0], [1.0, 2.0]], [[-1.0, -4.0], [-2.0, -3.0]]])
-
-    assert image_score(maps).tolist() == [3, -1]

@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional
 
 from csad.errors import StageError
-from csad.pseudo_labels.features import appearance_descriptors, component_features, rotated_pictures
+from csad.pseudo_labels.features import component_features, join_features, mean_colours, rotated_pictures
 from tests.pseudo_labels.drawings import bar, box
 
 WHITE = np.full((200, 240, 3), 255, dtype=np.uint8)
@@ -124,13 +124,13 @@ def test_more_rotations_than_a_batch_still_average_over_one_component():
 
 def test_an_image_without_masks_has_no_features():
     assert component_features(WHITE, np.zeros((0, 200, 240), dtype=bool), QuarterPyramid(), 4).shape[0] == 0
-    assert appearance_descriptors(WHITE, np.zeros((0, 200, 240), dtype=bool)).shape == (0, 8)
+    assert mean_colours(WHITE, np.zeros((0, 200, 240), dtype=bool)).shape == (0, 3)
 
 
 def test_one_pixel_and_the_full_image_have_features():
     masks = np.stack([box(200, 240, 3, 4, 1, 1), np.ones((200, 240), dtype=bool)])
     assert np.isfinite(component_features(stripes(), masks, QuarterPyramid(), 4)).all()
-    assert np.isfinite(appearance_descriptors(stripes(), masks)).all()
+    assert np.isfinite(mean_colours(stripes(), masks)).all()
 
 
 def test_an_empty_mask_is_refused():
@@ -138,13 +138,31 @@ def test_an_empty_mask_is_refused():
     with pytest.raises(StageError, match="drop empty masks first"):
         component_features(WHITE, empty, QuarterPyramid(), 4)
     with pytest.raises(StageError, match="drop empty masks first"):
-        appearance_descriptors(WHITE, empty)
+        mean_colours(WHITE, empty)
 
 
-def test_appearance_is_colour_spread_size_and_elongation():
+def test_the_colour_of_a_component_is_its_mean_in_lab():
     image = np.zeros((10, 100, 3), dtype=np.uint8)
     image[:, 50:] = 255  # LAB 0 and 100, without a colour
     masks = np.stack([box(10, 100, 0, 60, 5, 20), box(10, 100, 0, 45, 1, 10)])
-    bright, half = appearance_descriptors(image, masks)
-    assert bright.tolist() == pytest.approx([100, 0, 0, 0, 0, 0, -1, 4], abs=0.02)
-    assert half.tolist() == pytest.approx([50, 0, 0, 50, 0, 0, -2, 10], abs=0.02)
+    bright, half = mean_colours(image, masks)
+    assert bright.tolist() == pytest.approx([100, 0, 0], abs=0.02)
+    assert half.tolist() == pytest.approx([50, 0, 0], abs=0.02)
+
+
+def test_appearance_and_colour_count_alike():
+    deep = np.array([[3.0, 0.0], [-3.0, 0.0]], dtype=np.float32)
+    colours = np.array([[50, 20, 0], [50, -20, 0]], dtype=np.float32)
+    assert join_features(deep, colours).tolist() == [[1, 0, 2.5, 1, 0], [-1, 0, 2.5, -1, 0]]
+
+
+def test_the_noise_of_a_grey_line_does_not_count_as_colour():
+    deep = np.array([[3.0], [-3.0]], dtype=np.float32)
+    colours = np.array([[51, 0, 0], [49, 0, 0]], dtype=np.float32)  # 1 unit from their mean, a tenth of what counts
+    joined = join_features(deep, colours)
+    assert (joined[0] - joined[1]).tolist() == pytest.approx([2, 0.2, 0, 0])
+
+
+def test_identical_components_join_without_a_division_by_zero():
+    same = np.ones((4, 3), dtype=np.float32)
+    assert np.isfinite(join_features(same, same)).all()
