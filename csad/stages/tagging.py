@@ -21,6 +21,9 @@ FILE = "tags.json"
 MODEL = "ram_plus"
 """The proposer of words that a tagging model found."""
 
+SHOWN_REASONS = 12
+"""On the one line that a stage says for people."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -109,20 +112,19 @@ class TaggingSummary(Summary):
         words: Words to look for.
         dropped: Words that are not looked for.
         proposer: Who named them.
-        reasons: Why each found word was dropped, such as "red: a colour".
+        reasons: Why each found word was dropped, such as "red: a colour"; tags.json has them too.
     """
 
     words: int
     dropped: int
     proposer: str
-    reasons: str = ""
+    reasons: tuple[str, ...] = ()
 
     def headline(self) -> str:
         """One line for people."""
         if self.proposer == "none":
             return "no words needed: the mask proposals use no vocabulary"
-        reasons = f" ({self.reasons})" if self.reasons else ""
-        return f"{plural(self.words, 'word')}, {self.dropped} dropped{reasons}"
+        return f"{plural(self.words, 'word')}, {self.dropped} dropped{_in_brackets(self.reasons)}"
 
 
 def run(line: ProductLine, images: Path, output: Path) -> TaggingSummary:
@@ -150,7 +152,7 @@ def run(line: ProductLine, images: Path, output: Path) -> TaggingSummary:
         words=len(tags.words),
         dropped=len(tags.dropped),
         proposer=tags.proposer,
-        reasons=_reasons(tags) if asks else "",
+        reasons=_reasons(tags) if asks else (),
     )
 
 
@@ -193,7 +195,7 @@ def _require_words(tags: Tags, line: ProductLine) -> None:
     """Stop before hours of work where there would be nothing to look for, and warn where it is a choice."""
     if tags.words:
         return
-    said = f"{tags.note}{': ' if tags.dropped else ''}{_reasons(tags)}"
+    said = f"{tags.note}{_in_brackets(_reasons(tags))}"
     remedy = "name the parts in tags.words, or keep found words with tags.keep"
     if line.pseudo_labels.mode == "coarse":
         raise StageError(f"the coarse mode has no word to look for; {said}; {remedy}")
@@ -205,8 +207,14 @@ def _named(chosen: list[ImageFile]) -> str:
     return f"{plural(len(chosen), 'training image')} ({stems})"
 
 
-def _reasons(tags: Tags) -> str:
-    return "; ".join(f"{dropped.word}: {dropped.reason}" for dropped in tags.dropped)
+def _reasons(tags: Tags) -> tuple[str, ...]:
+    return tuple(f"{dropped.word}: {dropped.reason}" for dropped in tags.dropped)
+
+
+def _in_brackets(reasons: tuple[str, ...]) -> str:
+    more = len(reasons) - SHOWN_REASONS
+    shown = "; ".join(reasons[:SHOWN_REASONS]) + (f"; and {more} more in {FILE}" if more > 0 else "")
+    return f" ({shown})" if reasons else ""
 
 
 def _from_line(line: ProductLine) -> Tags:

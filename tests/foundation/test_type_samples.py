@@ -9,6 +9,7 @@ from csad.images.layout import list_images
 from csad.line import ProductLine
 from csad.settings import PseudoLabelSettings, TagSettings
 
+REAL = Path(__file__).resolve().parents[3] / "shared" / "data" / "mvtec_loco" / "juice_bottle"
 CHERRY, ORANGE, BANANA = (150, 20, 40), (230, 140, 30), (235, 225, 170)
 
 
@@ -56,3 +57,9 @@ def test_few_images_count_as_one_type(juices):
 
 def test_equal_images_count_as_one_type(juices):
     assert chosen([juices[0]] * 12) == ["000"]
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason=f"needs {REAL.name} of MVTec LOCO AD in ../shared/data/mvtec_loco")
+def test_real_juices_are_told_apart():
+    files = [image for image in list_images(REAL, 0.2) if image.split == "train"]
+    assert chosen(files) == ["000", "010", "031"]  # orange, cherry and banana

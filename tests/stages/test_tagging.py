@@ -8,7 +8,7 @@ from csad.foundation.checkpoints import file_digest
 from csad.line import ProductLine
 from csad.stages import ingest, tagging
 from csad.stages.stage import StageRecord
-from csad.stages.tagging import Tags
+from csad.stages.tagging import TaggingSummary, Tags
 from tests.foundation.tiny_ram_plus import ARCHITECTURE, save_tiny_weights
 
 
@@ -87,6 +87,15 @@ def test_the_model_names_the_parts_and_what_is_none_is_dropped_with_its_reason(i
     assert summary.metrics() == {"words": 2, "dropped": 1}
     stored = StageRecord.of(tagging.STAGE, "key", 1.0, summary)
     assert stored.summary_as(tagging.STAGE) == summary
+
+
+def test_the_headline_names_a_dozen_reasons_and_the_record_all():
+    summary = TaggingSummary(
+        words=1, dropped=14, proposer="ram_plus", reasons=tuple(f"word{n}: odd" for n in range(14))
+    )
+    assert summary.headline().startswith("1 word, 14 dropped (word0: odd; word1: odd; ")
+    assert summary.headline().endswith("word11: odd; and 2 more in tags.json)")
+    assert StageRecord.of(tagging.STAGE, "key", 1.0, summary).summary_as(tagging.STAGE) == summary
 
 
 def test_the_same_images_give_the_same_file(images, weights, tmp_path):
