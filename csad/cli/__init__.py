@@ -5,9 +5,11 @@ import sys
 
 import click
 
+from csad.cli.data import data
 from csad.cli.evaluate import evaluate
 from csad.cli.failures import FailingClearly
 from csad.cli.line import line
+from csad.cli.models import models
 from csad.cli.score import score
 from csad.cli.serve import serve
 from csad.cli.train import train
@@ -22,6 +24,11 @@ The usual order:
   csad train bottles.yaml --data data/ --output model/
   csad score model/ new_images/ --maps maps/        decide, and see where and why
   csad evaluate model/ --data data/ --report report.html
+
+\b
+With an S3 store (see csad data --help):
+  csad data push data/ --line bottles               keep images in versions; list, verify, pull
+  csad models list bottles                          registered models; show, promote, rollback
 
 \b
 DATA is a folder of good images, or:
@@ -59,5 +66,5 @@ def main(quiet: bool) -> None:
     logging.getLogger("csad").setLevel(logging.WARNING if quiet else logging.INFO)
 
 
-for command in (line, train, score, serve, watch, evaluate):
+for command in (line, train, score, serve, watch, evaluate, data, models):
     main.add_command(command)

@@ -7,6 +7,7 @@ from csad.errors import StoreError
 from csad.line import NAME
 
 DIGEST = re.compile(r"[0-9a-f]{64}")
+DIGEST_START = re.compile(r"[0-9a-f]{8,63}")
 VERSION = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
 EXTRA_FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 
@@ -32,7 +33,10 @@ def check_digest(digest: str) -> str:
         StoreError: It is none.
     """
     if not DIGEST.fullmatch(digest):
-        raise StoreError(f"{digest!r} is no digest of a data set; expected 64 hexadecimal digits: see `csad data list`")
+        raise StoreError(
+            f"{digest!r} is no digest of a data set; expected 64 hexadecimal digits, or the first 8 or more: "
+            "see `csad data list`"
+        )
     return digest
 
 

@@ -1,8 +1,10 @@
 """Models in the store: immutable versions with their labels.
 
-models/<line>/<version>/model/...       the model folder
-models/<line>/<version>/bento.tar.gz    and other files that belong to it
-models/<line>/<version>/manifest.json   written last: without it there is no version
+| key | what |
+|---|---|
+| `models/<line>/<version>/model/...` | the model folder |
+| `models/<line>/<version>/bento.tar.gz` | and other files that belong to it |
+| `models/<line>/<version>/manifest.json` | written last: without it there is no version |
 """
 
 import logging

@@ -20,7 +20,7 @@ BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 PREFIX_PART = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
 
 HOW_TO_SET_UP = """set these variables (in a cluster they come from a secret):
-  CSAD_STORE_ENDPOINT    http://host:port of MinIO, SeaweedFS or another S3 store; https://s3.REGION.amazonaws.com for AWS
+  CSAD_STORE_ENDPOINT    http://host:port of MinIO, SeaweedFS, ...; https://s3.REGION.amazonaws.com for AWS
   AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY    the keys; or AWS_PROFILE, a profile of ~/.aws/credentials
   CSAD_STORE_BUCKET      csad unless set; made when it does not exist
   CSAD_STORE_PREFIX      folder inside the bucket; none unless set

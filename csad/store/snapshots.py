@@ -1,9 +1,11 @@
 """How a data set lies in the store.
 
-datasets/<line>/objects/<sha256>                  the files of all its versions, each content once
-datasets/<line>/snapshots/<digest>/files.json     names and contents of one version
-datasets/<line>/snapshots/<digest>/manifest.json  written last: without it there is no version
-datasets/<line>/latest.json                       the version that was pushed last
+| key | what |
+|---|---|
+| `datasets/<line>/objects/<sha256>` | the files of all its versions, each content once |
+| `datasets/<line>/snapshots/<digest>/files.json` | names and contents of one version |
+| `datasets/<line>/snapshots/<digest>/manifest.json` | written last: without it there is no version |
+| `datasets/<line>/latest.json` | the version that was pushed last |
 """
 
 from collections.abc import Iterator
@@ -12,7 +14,7 @@ from dataclasses import dataclass
 from csad.content import content_digest
 from csad.errors import StoreError
 from csad.store.failures import NotFound
-from csad.store.names import check_digest, check_line, check_relative
+from csad.store.names import DIGEST, DIGEST_START, check_digest, check_line, check_relative
 from csad.store.objects import ObjectStore
 from csad.store.sealed import damaged, unseal
 
@@ -134,13 +136,13 @@ def resolve(store: ObjectStore, line: str, digest: str | None) -> DatasetVersion
     Args:
         store: Where.
         line: Product line.
-        digest: All of it, or None for the version pushed last.
+        digest: Its first 8 digits or more, or None for the version pushed last.
 
     Raises:
-        StoreError: There is none.
+        StoreError: There is none, or several begin like that.
     """
     check_line(line)
-    wanted = check_digest(digest) if digest is not None else latest_digest(store, line)
+    wanted = _whole(store, line, digest) if digest is not None else latest_digest(store, line)
     version = find_version(store, line, wanted) if wanted is not None else None
     if version is None:
         named = f"no data set {wanted} of line {line}" if wanted else f"no data set of line {line}"
@@ -149,6 +151,17 @@ def resolve(store: ObjectStore, line: str, digest: str | None) -> DatasetVersion
             f"see `csad data list {line}`, or store one with `csad data push FOLDER --line {line}`"
         )
     return version
+
+
+def _whole(store: ObjectStore, line: str, start: str) -> str:
+    if DIGEST.fullmatch(start) or not DIGEST_START.fullmatch(start):
+        return check_digest(start)
+    fitting = [
+        digest for digest in begun(store, line) if digest.startswith(start) and find_version(store, line, digest)
+    ]
+    if len(fitting) > 1:
+        raise StoreError(f"{len(fitting)} data sets of line {line} begin with {start}; give more digits")
+    return fitting[0] if fitting else start
 
 
 def read_files(store: ObjectStore, version: DatasetVersion) -> tuple[StoredFile, ...]:
