@@ -12,7 +12,9 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-TORCHVISION_OF = {"2.13.0": "0.28.0", "2.14.1": "0.29.1"}
+TORCHVISION_OF = {"2.14.1": "0.29.1", "2.13.0": "0.28.0"}
+BUILD = "1standin"
+"""A wheel's build tag: of two wheels of one version pip takes the one that has it."""
 REGISTRATION = re.compile(r'^@torch\.library\.register_fake\("torchvision::\w+"\)$', re.MULTILINE)
 
 
@@ -43,10 +45,9 @@ def _download(requirement: str, folder: Path) -> bool:
 
 
 def _without_compiled_part(wheel: Path, folder: Path) -> None:
-    with (
-        zipfile.ZipFile(wheel) as source,
-        zipfile.ZipFile(folder / wheel.name, "w", zipfile.ZIP_DEFLATED) as target,
-    ):
+    name, version, tags = wheel.name.split("-", maxsplit=2)
+    stand_in = folder / f"{name}-{version}-{BUILD}-{tags}"
+    with zipfile.ZipFile(wheel) as source, zipfile.ZipFile(stand_in, "w", zipfile.ZIP_DEFLATED) as target:
         for entry in source.namelist():
             data = source.read(entry)
             if entry.endswith("torchvision/_meta_registrations.py"):

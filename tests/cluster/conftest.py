@@ -1,0 +1,109 @@
+"""A Docker engine and a one-node cluster for tests; what needs one is skipped, with the reason, where it is missing.
+
+An engine or a cluster that DOCKER_HOST and KUBECONFIG name is used as it is. Otherwise the checkout beside this one may
+hold a test cluster; it is started once, and stopped at the end if it did not run before.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+KUBE = ROOT.parent / "shared" / "kube"
+EXPORT = re.compile(r"^export (\w+)=['\"]?(.*?)['\"]?$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """How to reach what runs.
+
+    Attributes:
+        environment: The process's own, with DOCKER_HOST and KUBECONFIG.
+        host: Address under which containers reach a server of this machine that listens on 127.0.0.1.
+    """
+
+    environment: dict[str, str]
+    host: str
+
+    def run(
+        self, *command: str | Path, text: str | None = None, check: bool = True
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a program beside this interpreter, or on the path."""
+        beside = Path(sys.executable).with_name(str(command[0]))
+        program = str(beside) if beside.is_file() else str(command[0])
+        done = subprocess.run(
+            [program, *map(str, command[1:])],
+            input=text,
+            env=self.environment,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert not check or done.returncode == 0, f"{command}\n{done.stdout[-4000:]}{done.stderr[-4000:]}"
+        return done
+
+    def kubectl(self, *arguments: str | Path, text: str | None = None, check: bool = True) -> str:
+        """Run kubectl; what it says."""
+        return self.run("kubectl", *arguments, text=text, check=check).stdout.strip()
+
+
+@pytest.fixture(scope="session")
+def started() -> Iterator[dict[str, str]]:
+    """The environment in which docker and kubectl find their servers."""
+    if "DOCKER_HOST" in os.environ or "KUBECONFIG" in os.environ:
+        yield dict(os.environ)
+        return
+    if not (KUBE / "up").is_file():
+        pytest.skip(f"neither DOCKER_HOST nor KUBECONFIG is set, and there is no {KUBE}/up to start a cluster with")
+    ran_before = Path("~/.cache/kube-test/run/docker.sock").expanduser().exists()
+    done = subprocess.run([KUBE / "up"], capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"the test cluster does not start here: {done.stderr.strip().splitlines()[-1:]}")
+    yield {**os.environ, **dict(EXPORT.findall(done.stdout))}
+    if not ran_before:
+        subprocess.run([KUBE / "down"], capture_output=True, check=False)
+
+
+@pytest.fixture(scope="session")
+def docker(started: dict[str, str]) -> Cluster:
+    """A Docker engine that answers."""
+    cluster = _cluster(started)
+    if shutil.which("docker") is None:
+        pytest.skip("the docker command is not installed")
+    if cluster.run("docker", "version", check=False).returncode:
+        pytest.skip("no Docker engine answers")
+    return cluster
+
+
+@pytest.fixture(scope="session")
+def cluster(started: dict[str, str]) -> Cluster:
+    """A Kubernetes API server that answers."""
+    cluster = _cluster(started)
+    if cluster.run("kubectl", "version", "--request-timeout=10s", check=False).returncode:
+        pytest.skip("no Kubernetes API server answers")
+    return cluster
+
+
+@pytest.fixture(scope="session")
+def base_image(docker: Cluster) -> str:
+    """An image of Debian with CPython 3.11."""
+    name = os.environ.get("PYTHON_IMAGE", "python:3.11-slim")
+    if (
+        docker.run("docker", "image", "inspect", name, check=False).returncode
+        and docker.run("docker", "pull", "--quiet", name, check=False).returncode
+        and (not (KUBE / "base-image").is_file() or docker.run(KUBE / "base-image", check=False).returncode)
+    ):
+        pytest.skip(f"{name} can be neither pulled nor made here")
+    return name
+
+
+def _cluster(environment: dict[str, str]) -> Cluster:
+    return Cluster(environment, environment.get("KUBE_TEST_LOOPBACK_IP", "host.docker.internal"))
