@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from csad.serving.openapi import describe
+from csad.serving.problems import Problem
 from csad.serving.schemas import BatchAnswer, Explanation, ScoreAnswer
 from csad.serving.uploads import one_image, read_body, several_images
 
@@ -152,8 +153,16 @@ def create_app() -> Starlette:
             Route("/model", ModelEndpoint),
             Route("/metrics", MetricsEndpoint),
             Route("/docs.json", DescriptionEndpoint),
-        ]
+        ],
+        exception_handlers={Problem: _refuse},
     )
+
+
+async def _refuse(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem)
+    runtime: Runtime = request.app.state.runtime
+    runtime.measurements.refused(error.body.error)
+    return error.response()
 
 
 def _json(answer: BaseModel, headers: dict[str, str] | None = None) -> Response:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import hmac
 import logging
 import time
@@ -53,9 +55,10 @@ class Boundary:
             await exchange.refuse(problem)
         except Exception:
             _log.exception("%s %s failed", scope["method"], scope["path"])
-            if exchange.status:
+            if not exchange.status:
+                await exchange.refuse(internal())
+            elif not exchange.ended:
                 raise  # the answer has begun; all that is left is to end the connection
-            await exchange.refuse(internal())
         if runtime is not None:
             runtime.measurements.answered(scope["path"], exchange.status)
             runtime.measurements.took("total", time.perf_counter() - began)
@@ -66,10 +69,12 @@ class _Exchange:
 
     Attributes:
         status: Of the answer, 0 before it begins.
+        ended: Whether the answer was sent to its end.
     """
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.status = 0
+        self.ended = False
         self._scope = scope
         self._receive = receive
         self._send = send
@@ -89,12 +94,15 @@ class _Exchange:
                 b"application/json"
             )
             if self._replaced:
+                self.ended = True
                 await self.refuse(of_status(message["status"]), allow=headers.get(b"allow"))
                 return
             self.status = message["status"]
             message["headers"].append((b"x-content-type-options", b"nosniff"))
             if self.status >= 400:
                 await self._drain()
+        elif message["type"] == "http.response.body":
+            self.ended = self.ended or not message.get("more_body", False)
         if not self._replaced:
             await self._send(message)
 
@@ -112,10 +120,12 @@ class _Exchange:
         headers = dict(self._scope["headers"])
         if b"expect" in headers or not (b"content-length" in headers or b"transfer-encoding" in headers):
             return
-        taken, until = 0, time.monotonic() + DRAINED_SECONDS
-        while not self._body_ended and taken < DRAINED_BYTES and time.monotonic() < until:
-            message = await self.receive()
-            taken += len(message.get("body", b""))
+        taken = 0
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DRAINED_SECONDS):
+                while not self._body_ended and taken < DRAINED_BYTES:
+                    message = await self.receive()
+                    taken += len(message.get("body", b""))
 
 
 def _check_token(scope: Scope, token: str) -> None:
