@@ -9,11 +9,13 @@ from csad.cli.data import data
 from csad.cli.evaluate import evaluate
 from csad.cli.failures import FailingClearly
 from csad.cli.line import line
+from csad.cli.masks import masks
 from csad.cli.models import models
 from csad.cli.score import score
 from csad.cli.serve import serve
 from csad.cli.train import train
 from csad.cli.watch import watch
+from csad.cli.weights import weights
 
 HELP = """Find logical and structural defects after training on good images only.
 
@@ -66,5 +68,5 @@ def main(quiet: bool) -> None:
     logging.getLogger("csad").setLevel(logging.WARNING if quiet else logging.INFO)
 
 
-for command in (line, train, score, serve, watch, evaluate, data, models):
+for command in (line, masks, train, score, serve, watch, evaluate, data, models, weights):
     main.add_command(command)

@@ -1,0 +1,169 @@
+"""`csad weights`: published weights of the models."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from csad.errors import WeightsError
+
+if TYPE_CHECKING:
+    from csad.weights.sync import Mirror
+
+FOLDER = click.option(
+    "--folder",
+    envvar="CSAD_WEIGHTS",
+    default=Path("weights"),
+    show_default=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The weights folder; also from the environment variable CSAD_WEIGHTS.",
+)
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+NAMES = click.argument("names", nargs=-1, metavar="[NAME]...")
+
+
+@click.group()
+def weights() -> None:
+    """Bring the published weights of the models into a folder, and into the store for the cluster.
+
+    \b
+    Examples:
+      csad weights list
+      csad weights sync                                    all of them, about 7 GB
+      csad weights sync sam_hq_vit_tiny wide_resnet50_2.tv2_in1k
+      csad weights import /media/usb/weights               a machine without internet access
+      csad weights verify
+
+    \b
+    Nothing is downloaded when a line trains: it reads the folder that CSAD_WEIGHTS names.
+    Where a store is named (CSAD_STORE_ENDPOINT, see `csad data --help`), files come from there first and
+    are mirrored into it. The sha256 of a file is recorded when it is first seen; a changed file is refused
+    ever after. Pickles are read without running their code and kept as safetensors.
+    The embedded backbone needs none of this.
+    """
+
+
+@weights.command(name="list")
+@FOLDER
+@JSON
+def list_weights(folder: Path, as_json: bool) -> None:
+    """List what there is, what it is for, and whether it is here.
+
+    \b
+    Example:
+      csad weights list
+    """
+    from csad.cli.table import table
+    from csad.weights.catalogue import read_catalogue
+    from csad.weights.digests import read_digests
+    from csad.weights.intake import here
+
+    known = read_digests(folder)
+    rows = []
+    for entry in read_catalogue():
+        present = entry.installed() if entry.package else here(entry, folder)
+        digest = known[entry.name].published if entry.name in known else None
+        rows.append({**entry.model_dump(exclude={"sha256"}), "here": present, "sha256": digest})
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    head = ("name", "MB", "licence", "here", "for")
+    cells = [
+        (row["name"], f"{row['megabytes']:.0f}", row["licence"], "yes" if row["here"] else "no", row["purpose"])
+        for row in rows
+    ]
+    click.echo(table(head, cells))
+
+
+@weights.command()
+@NAMES
+@FOLDER
+@click.option("--from", "base", metavar="URL", help="Address that serves the published files, such as a mirror.")
+@click.option("--offline", is_flag=True, help="Take files from the store alone.")
+@JSON
+def sync(names: tuple[str, ...], folder: Path, base: str | None, offline: bool, as_json: bool) -> None:
+    """Bring what is missing: from the store, else by download. The same command again goes on after an interruption.
+
+    \b
+    Examples:
+      csad weights sync
+      csad weights sync sam_hq_vit_h --folder /models
+      csad weights sync --from https://mirror.example.com/weights
+    """
+    from csad.weights.catalogue import choose, read_catalogue
+    from csad.weights.sync import sync as bring
+
+    entries = choose(read_catalogue(), names)
+    came = bring(entries, folder, _mirror(), base, download_allowed=not offline)
+    _say(came, folder, as_json)
+
+
+@weights.command(name="import")
+@click.argument("source", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@NAMES
+@FOLDER
+@JSON
+def import_weights(source: Path, names: tuple[str, ...], folder: Path, as_json: bool) -> None:
+    """Take in published files that somebody carried over, by their published names.
+
+    \b
+    Example:
+      csad weights import /media/usb/weights
+    """
+    from csad.weights.catalogue import choose, read_catalogue
+    from csad.weights.sync import import_folder
+
+    taken = import_folder(choose(read_catalogue(), names), source, folder, _mirror())
+    _say({name: str(path) for name, path in taken.items()}, folder, as_json)
+
+
+@weights.command()
+@NAMES
+@FOLDER
+@JSON
+def verify(names: tuple[str, ...], folder: Path, as_json: bool) -> None:
+    """Read every file of the folder and compare it with its recorded digest; exits with 1 if one is not right.
+
+    \b
+    Example:
+      csad weights verify
+    """
+    from csad.weights.catalogue import choose, read_catalogue
+    from csad.weights.digests import read_digests
+    from csad.weights.intake import check
+
+    known = read_digests(folder)
+    entries = choose(read_catalogue(), names)
+    chosen = [entry for entry in entries if entry.file and (names or entry.name in known)]
+    problems = {entry.name: problem for entry in chosen if (problem := check(entry, folder))}
+    if as_json:
+        click.echo(json.dumps({entry.name: problems.get(entry.name) for entry in chosen}, indent=2))
+    elif not problems:
+        click.echo(f"{len(chosen)} files in {folder} are what they were when they were first seen")
+    if problems:
+        raise WeightsError("\n".join(problems.values()))
+
+
+def _mirror() -> "Mirror | None":
+    """The store's mirror; None where the environment names no store."""
+    import os
+
+    from csad.store.settings import ENDPOINT, StoreSettings
+
+    if not os.environ.get(ENDPOINT):
+        return None
+    from csad.store.objects import ObjectStore
+    from csad.store.weights import StoreMirror
+
+    return StoreMirror(ObjectStore.connect(StoreSettings.from_environment()))
+
+
+def _say(came: dict[str, str], folder: Path, as_json: bool) -> None:
+    from csad.cli.table import table
+
+    if as_json:
+        click.echo(json.dumps(came, indent=2))
+        return
+    click.echo(table(("name", "from"), sorted(came.items())))
+    click.echo(f"next: export CSAD_WEIGHTS={folder.resolve()}", err=True)
