@@ -11,15 +11,18 @@ from types import SimpleNamespace
 import torch
 
 from csad.errors import WeightsError
-from csad.foundation.checkpoints import load_strictly
+from csad.foundation.checkpoints import load_strictly, verify_digest
 from csad.foundation.grounding import Grounding
 from csad.foundation.sam import SamHq
 from csad.settings import FoundationSettings
+from csad.weights.catalogue import read_catalogue
+from csad.weights.digests import read_digests
 
 FOLDER_VARIABLE = "CSAD_WEIGHTS"
 SAM_FILE = "sam_hq_{name}"
 GROUNDING_FILE = "groundingdino_swint_ogc"
 BERT_FOLDER = "bert-base-uncased"
+BERT_FILES = ("config.json", "vocab.txt", "model.safetensors")
 SUFFIXES = (".safetensors", ".pth")
 NOT_INSTALLED = (
     "the foundation models need the package {name}, which is not installed here; run in the environment that "
@@ -58,6 +61,17 @@ def model_file(folder: Path, stem: str) -> Path:
     raise WeightsError(f"{folder} holds no {names}; fill it with `csad weights sync` or `csad weights import`")
 
 
+def recorded_digest(folder: Path, path: Path) -> str | None:
+    """SHA-256 that a file of the weights folder had when it was first seen; None for a file that nobody recorded.
+
+    Raises:
+        WeightsError: The folder's record is damaged.
+    """
+    known = read_digests(folder)
+    names = [entry.name for entry in read_catalogue() if entry.file == path.relative_to(folder).as_posix()]
+    return known[names[0]].stored if names and names[0] in known else None
+
+
 def foundation_device() -> torch.device:
     """The GPU where there is one."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -69,13 +83,14 @@ def build_sam(settings: FoundationSettings, device: torch.device) -> SamHq:
     Raises:
         WeightsError: The package or the file is missing, or the file is of another network.
     """
-    path = model_file(weights_folder(settings), SAM_FILE.format(name=settings.sam))
+    folder = weights_folder(settings)
+    path = model_file(folder, SAM_FILE.format(name=settings.sam))
     try:
         from segment_anything_hq import sam_model_registry
     except ModuleNotFoundError as error:
         raise WeightsError(NOT_INSTALLED.format(name=error.name)) from error
     model = sam_model_registry[settings.sam]()
-    load_strictly(model, path)
+    load_strictly(model, path, sha256=recorded_digest(folder, path))
     # Once more after loading: vit_tiny derives its attention biases from the weights when it leaves training.
     return SamHq(model.to(device).eval())
 
@@ -89,9 +104,10 @@ def build_grounding(settings: FoundationSettings, device: torch.device) -> Groun
     folder = weights_folder(settings)
     path = model_file(folder, GROUNDING_FILE)
     bert = folder / BERT_FOLDER
-    for name in ("config.json", "vocab.txt"):
+    for name in BERT_FILES:
         if not (bert / name).is_file():
             raise WeightsError(f"{bert} holds no {name}; fill it with `csad weights sync` or `csad weights import`")
+        verify_digest(bert / name, recorded_digest(folder, bert / name))
     # Read when transformers is imported: from then on nothing asks the hub.
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     try:
@@ -109,6 +125,7 @@ def build_grounding(settings: FoundationSettings, device: torch.device) -> Groun
     load_strictly(
         model,
         path,
+        sha256=recorded_digest(folder, path),
         prefix_map={"module.": ""},
         computed=("position_ids",),
         unused=("label_enc.weight",),

@@ -161,7 +161,9 @@ def draw_overlay(path: Path, image: Picture, label_map: NDArray[np.uint8]) -> Pa
     return _save(path, Image.fromarray(overlay(image, label_map)))
 
 
-def draw_contact_sheet(path: Path, tiles: Sequence[Tile], title: str, columns: int = COLUMNS) -> Path:
+def draw_contact_sheet(
+    path: Path, tiles: Sequence[Tile], title: str, columns: int = COLUMNS, side: int = TILE
+) -> Path:
     """Write many pictures on one sheet, each with its caption.
 
     Args:
@@ -169,11 +171,13 @@ def draw_contact_sheet(path: Path, tiles: Sequence[Tile], title: str, columns: i
         tiles: Pictures in reading order; may be empty.
         title: Heading.
         columns: Pictures per row.
+        side: Pixels of a picture's square.
 
     Returns:
         The path.
     """
-    return _save(path, _grid([_fit(tile.picture) for tile in tiles], title, INK, columns, [t.caption for t in tiles]))
+    pictures = [_fit(tile.picture, side) for tile in tiles]
+    return _save(path, _grid(pictures, title, INK, columns, [tile.caption for tile in tiles], side))
 
 
 def _grid(
@@ -182,21 +186,22 @@ def _grid(
     colour: tuple[int, int, int],
     columns: int = COLUMNS,
     captions: Sequence[str] = (),
+    side: int = TILE,
 ) -> Image.Image:
     line = 18 if captions else 0
     rows = max(1, math.ceil(len(pictures) / columns))
-    size = (GAP + columns * (TILE + GAP), TITLE + rows * (TILE + GAP + line) + GAP)
+    size = (GAP + columns * (side + GAP), TITLE + rows * (side + GAP + line) + GAP)
     sheet = Image.new("RGB", size, PAPER)
     draw = ImageDraw.Draw(sheet)
     draw.rectangle((0, 0, TITLE // 4, TITLE - GAP), fill=colour)
     _write(draw, (TITLE // 4 + 2 * GAP, GAP), title, size[0] - TITLE, ImageFont.load_default(18))
     small = ImageFont.load_default(11)
     for position, picture in enumerate(pictures):
-        left = GAP + (position % columns) * (TILE + GAP)
-        top = TITLE + (position // columns) * (TILE + GAP + line)
+        left = GAP + (position % columns) * (side + GAP)
+        top = TITLE + (position // columns) * (side + GAP + line)
         sheet.paste(picture, (left, top))
         if captions:
-            _write(draw, (left, top + TILE + 1), captions[position], TILE, small)
+            _write(draw, (left, top + side + 1), captions[position], side, small)
     return sheet
 
 
@@ -213,14 +218,14 @@ def _write(
     draw.text(place, cut, fill=INK, font=font)
 
 
-def _fit(picture: Picture) -> Image.Image:
+def _fit(picture: Picture, side: int = TILE) -> Image.Image:
     """Scale a picture into a tile, centred on the sheet's colour of shadow."""
-    scale = TILE / max(picture.shape[:2])
+    scale = side / max(picture.shape[:2])
     size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
-    tile = Image.new("RGB", (TILE, TILE), INK)
+    tile = Image.new("RGB", (side, side), INK)
     tile.paste(
         Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0),
-        ((TILE - size[0]) // 2, (TILE - size[1]) // 2),
+        ((side - size[0]) // 2, (side - size[1]) // 2),
     )
     return tile
 

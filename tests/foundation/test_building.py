@@ -6,8 +6,10 @@ import torch
 from safetensors.torch import save_file
 
 from csad.errors import WeightsError
-from csad.foundation.building import build_grounding, build_sam, model_file, weights_folder
+from csad.foundation.building import build_grounding, build_sam, model_file, recorded_digest, weights_folder
+from csad.foundation.checkpoints import file_digest
 from csad.settings import FoundationSettings
+from csad.weights.digests import Digests, record
 from tests.foundation.tiny_models import SKIP, tiny_grounding_dino, write_toy_bert
 
 CPU = torch.device("cpu")
@@ -83,6 +85,28 @@ def test_a_truncated_file_is_refused(weights, vit_tiny):
     path.write_bytes(path.read_bytes()[:-1000])
     with pytest.raises(WeightsError, match=r"sam_hq_vit_tiny\.pth cannot be read"):
         build_sam(FoundationSettings(sam="vit_tiny"), CPU)
+
+
+def test_a_file_that_changed_since_it_was_first_seen_is_refused_with_both_digests(weights, vit_tiny):
+    path = weights / "sam_hq_vit_tiny.safetensors"
+    save_file(vit_tiny.state_dict(), path)
+    seen = file_digest(path)
+    record(weights, "sam_hq_vit_tiny", Digests(published="1" * 64, stored=seen, bytes=path.stat().st_size))
+    assert recorded_digest(weights, path) == seen
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+
+    with pytest.raises(WeightsError, match=rf"sam_hq_vit_tiny\.safetensors .* {file_digest(path)}, expected {seen}"):
+        build_sam(FoundationSettings(sam="vit_tiny"), CPU)
+
+
+def test_a_vocabulary_that_was_swapped_is_refused(weights):
+    bert = write_toy_bert(weights / "bert-base-uncased")
+    (weights / "groundingdino_swint_ogc.pth").touch()
+    record(weights, "bert_vocabulary", Digests(published="1" * 64, stored="2" * 64, bytes=1))
+    with pytest.raises(WeightsError, match=rf"vocab\.txt .* {file_digest(bert / 'vocab.txt')}, expected {'2' * 64}"):
+        build_grounding(FoundationSettings(), CPU)
 
 
 def test_grounding_dino_loads_the_published_layout_with_what_its_training_left(weights, small_swin):
