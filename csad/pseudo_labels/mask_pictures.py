@@ -15,6 +15,7 @@ from csad.pseudo_labels.label_maps import MAXIMUM_CLASSES
 from csad.pseudo_labels.masks import ComponentMask, load_masks
 
 SHEET_IMAGES = 24
+SHEET_SIDE = 220
 SIDE = 480
 """Pixels of a picture's long side, at most."""
 
@@ -40,7 +41,7 @@ def draw_mask_sheet(path: Path, files: Sequence[ImageFile], masks: Path, title: 
         found = load_masks(masks / f"{file.stem}.json")
         picture = mask_overlay(read_rgb(file.path, max_pixels), found)
         tiles.append(Tile(f"{file.stem}: {len(found)}", picture))
-    return draw_contact_sheet(path, tiles, title)
+    return draw_contact_sheet(path, tiles, title, side=SHEET_SIDE)
 
 
 def evenly_spaced(files: Sequence[ImageFile], count: int) -> list[ImageFile]:
