@@ -18,6 +18,7 @@ from csad import line_yaml
 from csad.errors import LineError
 from csad.settings import (
     BackboneSettings,
+    DeploymentSettings,
     FusionSettings,
     HistogramSettings,
     ImageSettings,
@@ -31,6 +32,7 @@ from csad.settings import (
 
 __all__ = [
     "BackboneSettings",
+    "DeploymentSettings",
     "FusionSettings",
     "HistogramSettings",
     "ImageSettings",
@@ -64,6 +66,7 @@ class ProductLine(Settings):
     lgst: LgstSettings = Field(default_factory=LgstSettings, description="Local-global student-teacher branch.")
     fusion: FusionSettings = Field(default_factory=FusionSettings, description="How the branches become one score.")
     threshold: ThresholdSettings = Field(default_factory=ThresholdSettings, description="The decision.")
+    deployment: DeploymentSettings = Field(default_factory=DeploymentSettings, description="How it is served.")
 
     @field_validator("name")
     @classmethod
@@ -114,8 +117,8 @@ class ProductLine(Settings):
         return line_yaml.write(self)
 
     def digest(self) -> str:
-        """SHA-256 of the settings; comments, key order and left-out defaults do not change it."""
-        return _sha256(self.model_dump(mode="json"))
+        """SHA-256 of the settings that make the scorer; how it is served and when it retrains do not change it."""
+        return _sha256(self.model_dump(mode="json", exclude={"deployment", "schedule"}))
 
     def section_digest(self, *names: str) -> str:
         """SHA-256 of some sections only: what a stage that reads just these depends on.

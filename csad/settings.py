@@ -5,7 +5,7 @@ The descriptions become the comments of the file that `csad line new` writes.
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 PositiveFraction = Annotated[float, Field(gt=0, lt=1)]
@@ -246,3 +246,30 @@ class ThresholdSettings(Settings):
     false_reject_rate: PositiveFraction = Field(
         default=0.01, description="Good products that may be rejected, as a fraction; sets the threshold."
     )
+
+
+class DeploymentSettings(Settings):
+    """How the scorer is served. Nothing here changes a score, so nothing is trained again for it."""
+
+    minimum_replicas: int = Field(
+        default=1, ge=1, le=100, description="Pods that always run; 2 keep answering while a node fails."
+    )
+    maximum_replicas: int = Field(
+        default=4, ge=1, le=100, validate_default=True, description="Pods at the highest load, by the autoscaler."
+    )
+    strategy: Literal["rolling", "blue_green"] = Field(
+        default="rolling",
+        description="rolling: new pods start before old ones stop, which takes room for one more pod; blue_green: "
+        "for GPU nodes without a spare GPU, pods on CPU bridge the exchange.",
+    )
+    cpu: float = Field(default=1.0, gt=0, le=256, description="Processors that a pod is given.")
+    memory: str = Field(default="2Gi", pattern=r"^[0-9]+[MG]i$", description="Memory of a pod, e.g. 1500Mi or 4Gi.")
+    gpus: int = Field(default=0, ge=0, le=8, description="NVIDIA GPUs of a pod.")
+
+    @field_validator("maximum_replicas")
+    @classmethod
+    def _maximum_is_not_below_minimum(cls, maximum: int, others: ValidationInfo) -> int:
+        minimum = others.data.get("minimum_replicas", 1)
+        if maximum < minimum:
+            raise ValueError(f"at least minimum_replicas, which is {minimum}")
+        return maximum

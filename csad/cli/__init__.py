@@ -6,6 +6,7 @@ import sys
 import click
 
 from csad.cli.data import data
+from csad.cli.deploy import deploy, rollback, status, undeploy
 from csad.cli.evaluate import evaluate
 from csad.cli.failures import FailingClearly
 from csad.cli.line import line
@@ -69,4 +70,6 @@ def main(quiet: bool) -> None:
 
 
 for command in (line, masks, train, score, serve, watch, evaluate, data, models, weights):
+    main.add_command(command)
+for command in (deploy, status, rollback, undeploy):
     main.add_command(command)
