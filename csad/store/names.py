@@ -9,6 +9,7 @@ from csad.line import NAME
 DIGEST = re.compile(r"[0-9a-f]{64}")
 DIGEST_START = re.compile(r"[0-9a-f]{8,63}")
 VERSION = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
+MODEL_FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
 EXTRA_FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 
 
@@ -51,6 +52,19 @@ def check_version(version: str) -> str:
             f"{version!r} is no version of a model; expected one like 20261124T101500Z-0123abcd: see `csad models list`"
         )
     return version
+
+
+def check_model_file(name: str) -> str:
+    """Return the relative path of a file of a model folder as it is.
+
+    Raises:
+        StoreError: It cannot be part of a key in every store.
+    """
+    if not MODEL_FILE.fullmatch(name) or len(name) > 200:
+        raise StoreError(
+            f"{name!r} in the model folder cannot be stored; expected letters, digits, ., - and _ in names"
+        )
+    return name
 
 
 def check_extra_file(name: str) -> str:

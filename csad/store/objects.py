@@ -4,9 +4,9 @@ import hashlib
 import io
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, Self, TypeVar
+from typing import BinaryIO, NamedTuple, Self, TypeVar, cast
 
 import certifi
 import urllib3
@@ -60,7 +60,7 @@ class ObjectStore:
         """Check that the store answers and that the bucket exists; make it where it does not.
 
         Raises:
-            StoreError: No answer within about 12 seconds, or the keys are refused.
+            StoreError: No answer within about 10 seconds, or the keys are refused.
         """
         checking = _client(settings, silence=CONNECT_SECONDS)
         retrying(lambda: _make_bucket(checking, settings), f"open the bucket {settings.bucket}", settings, CONNECTING)
@@ -90,7 +90,7 @@ class ObjectStore:
                 self._client.put_object(
                     self.settings.bucket,
                     self._full(key),
-                    stream,
+                    cast(BinaryIO, stream),
                     size,
                     part_size=PART,
                     num_parallel_uploads=2,
@@ -249,8 +249,8 @@ class ObjectStore:
 
         self._do(remove, f"remove {len(wanted)} objects")
 
-    def _listed(self, prefix: str, recursive: bool) -> "list[Listed]":
-        def read() -> "list[Listed]":
+    def _listed(self, prefix: str, recursive: bool) -> Sequence[Listed]:
+        def read() -> Sequence[Listed]:
             found = self._client.list_objects(self.settings.bucket, prefix=self._full(prefix), recursive=recursive)
             return [Listed(entry.object_name or "", entry.size or 0) for entry in found]
 

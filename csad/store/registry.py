@@ -16,7 +16,7 @@ from pathlib import Path
 from csad.errors import StoreError
 from csad.progress import track
 from csad.store.failures import Conflict, NotFound
-from csad.store.names import VERSION, check_extra_file, check_line, check_relative, check_version
+from csad.store.names import VERSION, check_extra_file, check_line, check_model_file, check_relative, check_version
 from csad.store.objects import ObjectStore, file_sha256
 from csad.store.sealed import content_sha256, damaged, seal, unseal
 from csad.store.transfer import in_parallel
@@ -230,7 +230,7 @@ def _model_files(folder: Path) -> dict[str, Path]:
         raise StoreError(f"{folder} is no model folder: it has no model.json; register what the statistics stage wrote")
     found = sorted(path for path in folder.rglob("*") if path.is_file())
     return {
-        f"{MODEL}{path.relative_to(folder).as_posix()}": path
+        f"{MODEL}{check_model_file(path.relative_to(folder).as_posix())}": path
         for path in found
         if not any(part.startswith(".") for part in path.relative_to(folder).parts)
     }

@@ -49,7 +49,7 @@ class Patience:
     attempts: int
 
 
-CONNECTING = Patience(seconds=9, attempts=2)
+CONNECTING = Patience(seconds=6, attempts=2)
 WORKING = Patience(seconds=45, attempts=3)
 """Long enough for a store that is restarted in the middle of a transfer."""
 
