@@ -13,6 +13,7 @@ TRAIN_EXTRA = frozenset(
         "hdbscan",
         "matplotlib",
         "numpy",
+        "pyarrow",
         "pycocotools",
         "safetensors",
         "scipy",

@@ -2,11 +2,12 @@
 
 import contextlib
 import json
+import logging
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
 import click
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from csad.scorer import Score, Scorer
 
 BATCH = 8
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,12 @@ class Result:
             "findings": list(self.findings),
         }
 
+    @classmethod
+    def from_row(cls, file: Path, row: Mapping[str, Any]) -> Self:
+        """Read what `to_json` wrote."""
+        findings = tuple(row["findings"])
+        return cls(file, row["score"], row["threshold"], row["anomalous"], row["branches"], findings)
+
     def to_row(self) -> tuple[str, ...]:
         """The result for people."""
         decision = "ANOMALOUS" if self.anomalous else "good"
@@ -69,8 +78,14 @@ class Result:
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder to write a picture per image into: where it differs from good ones.",
 )
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Parquet file to write instead of a table; an interrupted run goes on where it was, a finished file is "
+    "brought up to date.",
+)
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:N.")
-def score(model: Path, images: Path, as_json: bool, maps: Path | None, device: str) -> None:
+def score(model: Path, images: Path, as_json: bool, maps: Path | None, out: Path | None, device: str) -> None:
     """Score one image, or every image of a folder and its subfolders.
 
     An image that cannot be read is named, the others are scored, and the exit code is 1.
@@ -80,15 +95,22 @@ def score(model: Path, images: Path, as_json: bool, maps: Path | None, device: s
       csad score models/bottles photo.png
       csad score models/bottles incoming/ --maps maps/
       csad score models/bottles incoming/ --json > scores.json
+      csad score models/bottles archive/ --out results.parquet
     """
     failures: list[str] = []
     with contextlib.redirect_stdout(sys.stderr):
         from csad.scorer import Scorer
 
         files = _images_at(images)
-        results = list(_score_all(Scorer.load(model, device=device), files, images, maps, failures))
+        scorer = Scorer.load(model, device=device)
+        if out is None:
+            results = list(_score_all(scorer, files, images, maps, failures))
+        else:
+            results = _score_into(out, scorer, files, images, maps, failures)
     if as_json:
         click.echo(json.dumps([result.to_json() for result in results], indent=2))
+    elif out is not None:
+        click.echo(f"{sum(result.anomalous for result in results)} of {len(results)} anomalous; {out}", err=True)
     elif results:
         from csad.cli.table import table
 
@@ -122,22 +144,59 @@ def _images_at(path: Path) -> list[Path]:
     return found
 
 
+def _score_into(
+    out: Path, scorer: "Scorer", files: Sequence[Path], root: Path, maps: Path | None, failures: list[str]
+) -> list[Result]:
+    """Score what the results file does not know yet, keeping each batch at once."""
+    from csad.cli.results import FileState, ResultsFile
+    from csad.progress import track
+
+    manifest = scorer.manifest
+    states = {file: FileState.of(file) for file in files}
+    with ResultsFile(out, manifest.checksum) as kept:
+        missing = [file for file in files if kept.known(states[file]) is None]
+        if len(missing) < len(files):
+            _log.info("%d of %d images are scored already in %s", len(files) - len(missing), len(files), out)
+        for start in track(range(0, len(missing), BATCH), "Scoring"):
+            batch, refused = missing[start : start + BATCH], len(failures)
+            scored = {result.file: result for result in _score_some(scorer, batch, root, maps, failures)}
+            reasons = iter(failures[refused:])
+            kept.add(
+                {
+                    states[file]: scored[file].to_json() if file in scored else {"error": next(reasons).strip()}
+                    for file in batch
+                }
+            )
+        description = {"csad_line": scorer.line.name, "csad_snapshot": manifest.snapshot}
+        rows = [kept.known(states[file]) or {} for file in files]
+        kept.finish(list(states.values()), description)
+    return [Result.from_row(file, row) for file, row in zip(files, rows, strict=True) if row.get("error") is None]
+
+
 def _score_all(
     scorer: "Scorer", files: Sequence[Path], root: Path, maps: Path | None, failures: list[str]
 ) -> Iterator[Result]:
     """Score in batches, holding one batch of images at a time; unreadable files go to `failures`."""
-    from csad.cli.heat import write_heat
     from csad.progress import track
 
     starts = range(0, len(files), BATCH)
     for start in track(starts, "Scoring", total=len(starts)):
-        batch = list(_readable(files[start : start + BATCH], scorer.line.images.max_pixels, failures))
-        scores: list[Score] = scorer.score_batch([image for _, image in batch]) if batch else []
-        for (file, image), found in zip(batch, scores, strict=True):
-            if maps is not None:
-                name = file.relative_to(root) if root.is_dir() else Path(file.name)
-                write_heat(maps / f"{name}.png", image, found)
-            yield Result(file, found.value, found.threshold, found.anomalous, found.branches, found.findings)
+        yield from _score_some(scorer, files[start : start + BATCH], root, maps, failures)
+
+
+def _score_some(
+    scorer: "Scorer", files: Sequence[Path], root: Path, maps: Path | None, failures: list[str]
+) -> Iterator[Result]:
+    """Score one batch; an unreadable file adds one line to `failures`."""
+    from csad.cli.heat import write_heat
+
+    batch = list(_readable(files, scorer.line.images.max_pixels, failures))
+    scores: list[Score] = scorer.score_batch([image for _, image in batch]) if batch else []
+    for (file, image), found in zip(batch, scores, strict=True):
+        if maps is not None:
+            name = file.relative_to(root) if root.is_dir() else Path(file.name)
+            write_heat(maps / f"{name}.png", image, found)
+        yield Result(file, found.value, found.threshold, found.anomalous, found.branches, found.findings)
 
 
 def _readable(files: Sequence[Path], max_pixels: int, failures: list[str]) -> "Iterator[tuple[Path, np.ndarray]]":

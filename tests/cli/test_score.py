@@ -2,12 +2,13 @@ import json
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
+from pyarrow import parquet
 
 from csad.cli import main
 from csad.line import ProductLine
@@ -144,3 +145,104 @@ def test_a_folder_without_images_is_an_error(tmp_path):
     result = run(tmp_path)
     assert result.exit_code == 1
     assert f"no images in {tmp_path} or its subfolders" in result.stderr
+
+
+@pytest.fixture
+def kept(scorer, images, tmp_path):
+    """Score the images into a Parquet file; the file and how to read it."""
+    scorer.manifest = SimpleNamespace(checksum="abc", snapshot="def")
+    return tmp_path / "out" / "results.parquet"
+
+
+def rows(path):
+    return parquet.read_table(path).to_pylist()
+
+
+def test_out_writes_a_row_per_image_with_a_column_per_branch(kept, images):
+    (images / "b.png").write_bytes(b"broken")
+
+    result = run(images, "--out", kept)
+
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert "1 of 3 anomalous" in result.stderr
+    found = rows(kept)
+    assert [Path(row["file"]).name for row in found] == ["a.png", "b.png", "größe 2.png", "c.png"]
+    assert [row["score"] for row in found] == [40.0, None, 200.0, 60.0]
+    assert [row["anomalous"] for row in found] == [False, None, True, False]
+    assert found[2]["findings"] == ["cherry icon: missing", "banana: extra"]
+    assert found[2]["branch_global"] == 1.5
+    assert "not an image" in found[1]["error"]
+    assert found[0]["error"] is None
+    assert found[0]["bytes"] == (images / "a.png").stat().st_size
+    assert found[0]["modified"] == (images / "a.png").stat().st_mtime_ns
+    assert parquet.read_schema(kept).metadata[b"csad_line"] == b"kit"
+    assert [path.name for path in kept.parent.iterdir()] == ["results.parquet"]
+
+
+def test_an_interrupted_run_goes_on_where_it_was(kept, images, scorer, monkeypatch):
+    for i in range(14):
+        Image.new("RGB", (8, 4), (i, 0, 0)).save(images / f"x{i:02d}.png")
+    score_batch = scorer.score_batch
+
+    def interrupted(batch):
+        if scorer.batches == [8]:
+            raise KeyboardInterrupt
+        return score_batch(batch)
+
+    monkeypatch.setattr(scorer, "score_batch", interrupted)
+    assert run(images, "--out", kept).exit_code == 1
+    assert not kept.exists()
+    journal = kept.with_name("results.parquet.journal")
+    with journal.open("a") as stream:
+        stream.write('{"file": "half a li')
+    monkeypatch.setattr(scorer, "score_batch", score_batch)
+    scorer.batches.clear()
+
+    result = run(images, "--out", kept)
+
+    assert result.exit_code == 0
+    assert "8 of 17 images are scored already" in result.stderr
+    assert scorer.batches == [8, 1]
+    assert len(rows(kept)) == 17
+    assert not journal.exists()
+
+
+def test_a_finished_file_is_brought_up_to_date(kept, images, scorer):
+    run(images, "--out", kept)
+    Image.new("RGB", (8, 4), (90, 0, 0)).save(images / "a.png")
+    Image.new("RGB", (8, 4), (80, 0, 0)).save(images / "d.png")
+    (images / "sub" / "c.png").unlink()
+    scorer.batches.clear()
+
+    result = run(images, "--out", kept, "--json")
+
+    assert result.exit_code == 0
+    assert scorer.batches == [2]
+    assert [(Path(row["file"]).name, row["score"]) for row in rows(kept)] == [
+        ("a.png", 90.0),
+        ("d.png", 80.0),
+        ("größe 2.png", 200.0),
+    ]
+    assert [score["score"] for score in json.loads(result.stdout)] == [90.0, 80.0, 200.0]
+    assert json.loads(result.stdout)[2]["branches"] == {"full": 200.0, "global": 1.5}
+
+
+def test_results_of_another_model_are_not_taken_over(kept, images, scorer):
+    run(images, "--out", kept)
+    scorer.manifest.checksum = "other"
+    scorer.batches.clear()
+
+    assert run(images, "--out", kept).exit_code == 0
+    assert scorer.batches == [3]
+
+
+def test_a_file_of_another_kind_is_not_overwritten(kept, images):
+    kept.parent.mkdir()
+    kept.write_text("my notes")
+
+    result = run(images, "--out", kept)
+
+    assert result.exit_code == 1
+    assert "no Parquet file" in result.stderr
+    assert kept.read_text() == "my notes"

@@ -107,3 +107,14 @@ def good(tiny_line_data: Path) -> Path:
 def bad(tiny_line_data: Path) -> Path:
     """The disc is missing."""
     return tiny_line_data / "test" / "logical_anomalies" / "000.png"
+
+
+@pytest.fixture
+def unused_port() -> int:
+    return free_port()
+
+
+@pytest.fixture
+def serve_on(tiny_model: Path, tmp_path: Path) -> Callable:
+    """Start a server on a port of one's choice, as a context manager."""
+    return lambda port: serving(tiny_model, tmp_path, port)

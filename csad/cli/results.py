@@ -1,0 +1,163 @@
+"""The results of `csad score --out`: a Parquet file made of a journal that survives being interrupted."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from csad.atomic import replacing
+from csad.errors import DatasetError
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class FileState:
+    """One state of one file; the same name with other content is another.
+
+    Attributes:
+        file: As it is named in the results.
+        bytes: Its size.
+        modified: Its time of modification, nanoseconds.
+    """
+
+    file: str
+    bytes: int
+    modified: int
+
+    @classmethod
+    def of(cls, path: Path) -> Self:
+        """Look at a file."""
+        status = path.stat()
+        return cls(str(path), status.st_size, status.st_mtime_ns)
+
+
+class ResultsFile:
+    """Rows that are kept as they come and become one Parquet file at the end.
+
+    The journal lies beside the file, `<name>.journal`: JSON lines, the model's checksum first. Where a run was
+    interrupted, the next one with the same model takes its rows over; a finished file is taken over, too, so that
+    only new and changed images are scored.
+
+    Args:
+        path: The Parquet file.
+        model: Checksum of the model's manifest; rows of another model are not taken over.
+
+    Raises:
+        DatasetError: `path` is a file of another kind.
+        OSError: The journal cannot be written.
+    """
+
+    def __init__(self, path: Path, model: str) -> None:
+        self._path = path
+        self._model = model
+        self._journal = path.with_name(path.name + ".journal")
+        self._rows: dict[FileState, Row] = {}
+        self._take_over()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(self._journal) as temporary:
+            lines = [{"model": model}, *self._rows.values()]
+            temporary.write_text("".join(_line(line) for line in lines), encoding="utf-8")
+        self._stream = self._journal.open("a", encoding="utf-8")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._stream.close()
+
+    def known(self, state: FileState) -> Row | None:
+        """The row of a file in this state, where there is one."""
+        return self._rows.get(state)
+
+    def add(self, rows: Mapping[FileState, Row]) -> None:
+        """Keep rows, on disk before this returns."""
+        for state, row in rows.items():
+            row = {"file": state.file, "bytes": state.bytes, "modified": state.modified, **row}
+            self._rows[state] = row
+            self._stream.write(_line(row))
+        self._stream.flush()
+        os.fsync(self._stream.fileno())
+
+    def finish(self, states: list[FileState], description: Mapping[str, str]) -> None:
+        """Write the Parquet file with the rows of these files, in their order, and remove the journal.
+
+        Args:
+            states: Files to list; rows of files that are gone are left out.
+            description: Stored with the columns, such as the line's name.
+        """
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        rows = [self._rows[state] for state in states]
+        branches = sorted({name for row in rows for name in row.get("branches") or {}})
+        schema = pa.schema(
+            [
+                ("file", pa.string()),
+                ("score", pa.float64()),
+                ("threshold", pa.float64()),
+                ("anomalous", pa.bool_()),
+                ("findings", pa.list_(pa.string())),
+                ("error", pa.string()),
+                *((f"branch_{name}", pa.float64()) for name in branches),
+                ("bytes", pa.int64()),
+                ("modified", pa.int64()),  # nanoseconds since 1970: not every reader has timestamps that fine
+            ],
+            metadata={"csad_model": self._model, **description},
+        )
+        flat = [{**row, **{f"branch_{k}": v for k, v in (row.get("branches") or {}).items()}} for row in rows]
+        with replacing(self._path) as temporary:
+            parquet.write_table(pa.Table.from_pylist(flat, schema=schema), temporary, compression="zstd")
+        self._stream.close()
+        self._journal.unlink()
+
+    def _take_over(self) -> None:
+        if self._path.exists():
+            self._keep(_parquet_rows(self._path, self._model))
+        if self._journal.exists():
+            self._keep(_journal_rows(self._journal, self._model))
+
+    def _keep(self, rows: list[Row]) -> None:
+        for row in rows:
+            if row.get("error") is None:  # an unreadable image may be readable today
+                self._rows[FileState(row["file"], row["bytes"], row["modified"])] = row
+
+
+def _line(record: Row) -> str:
+    return json.dumps(record, ensure_ascii=False) + "\n"
+
+
+def _journal_rows(path: Path, model: str) -> list[Row]:
+    """Read whole lines; what an interrupted write left at the end is dropped."""
+    rows: list[Row] = []
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True):
+        try:
+            record = json.loads(line)
+        except ValueError:
+            break
+        if not line.endswith("\n"):
+            break
+        rows.append(record)
+    return rows[1:] if rows and rows[0].get("model") == model else []
+
+
+def _parquet_rows(path: Path, model: str) -> list[Row]:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        table = parquet.read_table(path)
+    except (pa.ArrowException, OSError) as error:
+        raise DatasetError(f"{path} is no Parquet file ({error}); remove it, or name another with --out") from error
+    if (table.schema.metadata or {}).get(b"csad_model", b"").decode() != model:
+        return []
+    taken = []
+    for row in table.to_pylist():
+        names = [name for name in row if name.startswith("branch_")]
+        branches = {name.removeprefix("branch_"): row.pop(name) for name in names}
+        taken.append({**row, "branches": branches})
+    return taken
