@@ -8,8 +8,9 @@
 """
 
 import logging
+import math
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -39,7 +40,7 @@ class ModelLabels:
         git_commit: Of the code.
         config_digest: Of the line's settings.
         seed: Of the run.
-        scores: Of its evaluation, such as {"logical": 91.2}; None where there was nothing to evaluate.
+        scores: Of its evaluation, such as {"logical": 91.2}; None where there was nothing to evaluate (nan becomes None).
     """
 
     line: str
@@ -103,6 +104,7 @@ def register_model(
     paths = _model_files(model_folder)
     paths |= {check_extra_file(name): path for name, path in (extra_files or {}).items()}
     files = {name: FileRecord(file_sha256(path), path.stat().st_size) for name, path in sorted(paths.items())}
+    labels = replace(labels, scores={name: _finite(score) for name, score in labels.scores.items()})
     content = _content(labels, files)
     now = datetime.now(UTC)
     version = f"{now:%Y%m%dT%H%M%SZ}-{content[:8]}"
@@ -223,6 +225,11 @@ def _find(store: ObjectStore, line: str, version: str) -> ModelVersion | None:
 
 def _content(labels: ModelLabels, files: Mapping[str, FileRecord]) -> str:
     return content_sha256({"labels": asdict(labels), "files": {name: asdict(record) for name, record in files.items()}})
+
+
+def _finite(score: float | None) -> float | None:
+    """JSON has no word for what was not measured but null."""
+    return score if score is not None and math.isfinite(score) else None
 
 
 def _model_files(folder: Path) -> dict[str, Path]:

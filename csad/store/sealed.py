@@ -22,7 +22,9 @@ def seal(record: object, kind: type[Any]) -> bytes:
         kind: A dataclass, or another type that pydantic can write.
     """
     content = TypeAdapter(kind).dump_python(record, mode="json")
-    return json.dumps({"format": FORMAT, "sha256": content_sha256(content), "content": content}).encode("ascii")
+    return json.dumps(
+        {"format": FORMAT, "sha256": content_sha256(content), "content": content}, allow_nan=False
+    ).encode("ascii")
 
 
 def unseal(data: bytes, kind: type[T], key: str) -> T:
