@@ -9,7 +9,7 @@ EXAMPLE := examples/fastener_kit
 REGISTRY ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install foundation demo test test-foundation lint format measure bench compile wheel images push manifests clean
+.PHONY: help install foundation demo test test-foundation lint format measure measure-serving bench compile wheel images push manifests clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,15 +60,18 @@ measure: $(INSTALLED) ## Measure detection on the example and on real images, as
 bench: $(INSTALLED) ## Measure speed and memory
 	$(BIN)/python -m benchmarks.speed
 
+measure-serving: $(INSTALLED) ## Measure the service over HTTP: latency, throughput, memory, hostile requests
+	$(BIN)/python -m benchmarks.serving
+
 compile: $(INSTALLED) ## Compile the pipeline for Kubeflow
 	$(BIN)/python -m pipelines compile
 
 wheel: $(INSTALLED) ## Build the wheel of csad, and what each image requires, into dist/
 	@rm -rf build dist/csad-*.whl dist/requirements-*.txt
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
-	@for name in train serve foundation; do \
-		$(BIN)/python images/requirements.py dist/csad-*.whl $$name > dist/requirements-$$name.txt || exit 1; \
-	done
+	@$(BIN)/python images/requirements.py dist/csad-*.whl train > dist/requirements-train.txt
+	@$(BIN)/python images/requirements.py dist/csad-*.whl serve > dist/requirements-serve.txt
+	@$(BIN)/python images/requirements.py dist/csad-*.whl train foundation > dist/requirements-foundation.txt
 
 images: wheel ## Build the container images (images/build --help)
 	images/build
