@@ -40,7 +40,7 @@ class ModelLabels:
         git_commit: Of the code.
         config_digest: Of the line's settings.
         seed: Of the run.
-        scores: Of its evaluation, such as {"logical": 91.2}; None where there was nothing to evaluate (nan becomes None).
+        scores: Of its evaluation, such as {"logical": 91.2}; None, as nan becomes, where nothing was measured.
     """
 
     line: str
