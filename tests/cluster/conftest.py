@@ -36,7 +36,7 @@ class Cluster:
         self, *command: str | Path, text: str | None = None, check: bool = True
     ) -> subprocess.CompletedProcess[str]:
         """Run a program beside this interpreter, or on the path."""
-        beside = Path(sys.executable).with_name(str(command[0]))
+        beside = Path(sys.executable).parent / command[0]
         program = str(beside) if beside.is_file() else str(command[0])
         done = subprocess.run(
             [program, *map(str, command[1:])],
@@ -103,6 +103,24 @@ def base_image(docker: Cluster) -> str:
     ):
         pytest.skip(f"{name} can be neither pulled nor made here")
     return name
+
+
+@pytest.fixture(scope="session")
+def csad_images(docker: Cluster, base_image: str) -> dict[str, str]:
+    """The train and serve images of this tree by name; parts that an earlier build made are not made again."""
+    from tests.images_build.torch_stand_in import make_wheelhouse
+
+    environment = {**docker.environment, "PYTHON_IMAGE": base_image}
+    wheelhouse = ROOT / "dist" / "wheelhouse"
+    pins = make_wheelhouse(wheelhouse, ROOT / "constraints.txt")
+    if pins is not None:
+        environment |= {"TORCH_INDEX_URL": "", "CONSTRAINTS": str(pins.relative_to(ROOT))}
+    building = Cluster(environment, docker.host)
+    building.run("make", "--silent", "wheel")
+    told = building.run("images/build", "train", "serve").stdout.splitlines()
+    sizes = [line for line in told if line.startswith("csad-") and line.endswith(" MB")]
+    print("\n" + "\n".join(sizes))
+    return {line.split(":")[0].removeprefix("csad-"): line.split()[0] for line in sizes}
 
 
 def _cluster(environment: dict[str, str]) -> Cluster:

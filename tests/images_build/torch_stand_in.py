@@ -48,13 +48,13 @@ def _without_compiled_part(wheel: Path, folder: Path) -> None:
     name, version, tags = wheel.name.split("-", maxsplit=2)
     stand_in = folder / f"{name}-{version}-{BUILD}-{tags}"
     with zipfile.ZipFile(wheel) as source, zipfile.ZipFile(stand_in, "w", zipfile.ZIP_DEFLATED) as target:
-        for entry in source.namelist():
+        for entry in source.infolist():
             data = source.read(entry)
-            if entry.endswith("torchvision/_meta_registrations.py"):
+            if entry.filename.endswith("torchvision/_meta_registrations.py"):
                 data = REGISTRATION.sub("", data.decode()).encode()
-            if entry.endswith("RECORD"):
+            if entry.filename.endswith("RECORD"):
                 data = re.sub(r",sha256=[^,]*,\d*$", ",,", data.decode(), flags=re.MULTILINE).encode()
-            if not entry.endswith(".so") and not entry.startswith("torchvision.libs/"):
+            if not entry.filename.endswith(".so") and not entry.filename.startswith("torchvision.libs/"):
                 target.writestr(entry, data)
 
 
