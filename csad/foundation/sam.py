@@ -163,8 +163,9 @@ class SamHq:
             float32 (m, H, W), as many at a time as the memory allows, in their order.
         """
         at_once = max(1, self._mask_memory // (4 * max(self._side**2, encoded.size[0] * encoded.size[1])))
-        for part in logits.split(at_once):
-            square = functional.interpolate(part[:, None], (self._side, self._side), mode="bilinear")
+        for start in range(0, len(logits), at_once):
+            part = logits[start : start + at_once, None]
+            square = functional.interpolate(part, (self._side, self._side), mode="bilinear")
             inside = square[..., : encoded.scaled[0], : encoded.scaled[1]]
             yield functional.interpolate(inside, encoded.size, mode="bilinear")[:, 0]
 

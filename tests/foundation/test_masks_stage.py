@@ -17,7 +17,10 @@ from csad.errors import StageError, WeightsError
 from csad.foundation import building
 from csad.line import ProductLine
 from csad.pseudo_labels.masks import load_masks
+from csad.pseudo_labels.mode_preview import preview_modes
+from csad.pseudo_labels.mode_preview_page import write_preview
 from csad.stages import ingest, masks, tagging
+from csad.stages.snapshot import open_snapshot
 from tests.foundation.tiny_models import SKIP
 
 ROOT = Path(__file__).parents[2]
@@ -224,3 +227,24 @@ def test_without_weights_the_stage_says_where_they_come_from(inputs, tmp_path, m
     monkeypatch.delenv("CSAD_WEIGHTS", raising=False)
     with pytest.raises(WeightsError, match="CSAD_WEIGHTS"):
         masks.run(ProductLine.from_yaml(LINE % "coarse"), *inputs, tmp_path)
+
+
+def test_a_preview_shows_both_modes_of_a_foundation_line(grounding, sam, inputs, tmp_path):
+    line = ProductLine.from_yaml((LINE % "auto") + "  rotations: 1\n")
+    found = preview_modes(line, open_snapshot(inputs[0]), ("metal screw", "washer"), 2, tmp_path)
+
+    coarse, fine = found.modes
+    assert (coarse.finder, fine.finder) == ("foundation: coarse", "foundation: fine")
+    assert all(count > 0 for count in coarse.masks)
+    assert len(fine.pictures) == len(found.stems) == 2
+    write_preview(tmp_path / "preview.html", found)
+    assert "foundation: fine" in (tmp_path / "preview.html").read_text()
+
+
+def test_a_preview_without_words_says_why_there_is_no_coarse_mode(sam, inputs, tmp_path):
+    found = preview_modes(ProductLine.from_yaml(LINE % "auto"), open_snapshot(inputs[0]), (), 2, tmp_path)
+    coarse, fine = found.modes
+    assert "name the parts in tags.words" in coarse.note
+    assert coarse.pictures == ()
+    assert sum(fine.masks) > 0
+    assert write_preview(tmp_path / "preview.png", found).is_file()
