@@ -34,7 +34,7 @@ def test_the_user_is_a_number_and_not_root(dockerfile):
 
 
 def test_the_last_stage_installs_nothing(dockerfile):
-    assert re.findall(r"\bapt-get\b|\bpip (?!uninstall)\w+", last_stage(dockerfile)) == []
+    assert re.findall(r"\bapt-get\b|\bpip (?:install|download)", last_stage(dockerfile)) == []
 
 
 def test_every_variant_is_a_build_argument(dockerfile):
