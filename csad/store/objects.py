@@ -255,7 +255,7 @@ class ObjectStore:
             return [Listed(entry.object_name or "", entry.size or 0) for entry in found]
 
         entries = self._do(read, f"list {prefix}")
-        return [Listed(key.removeprefix(self.settings.prefix), size) for key, size in entries]
+        return sorted(Listed(key.removeprefix(self.settings.prefix), size) for key, size in entries)
 
     def _read(self, key: str, take: Callable[[bytes], object]) -> str:
         digest = hashlib.sha256()

@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
+from xml.etree.ElementTree import ParseError
 
-from minio.error import InvalidResponseError, S3Error, ServerError
+from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
 from urllib3.exceptions import HTTPError, NameResolutionError, NewConnectionError, SSLError, TimeoutError
 
 from csad.errors import StoreError
@@ -23,7 +24,7 @@ PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 """HTTP answers after which the same request may succeed."""
 
 REFUSALS = {
-    "AccessDenied": "the keys are not allowed to do this; use others, or ask for the permission",
+    "AccessDenied": "the keys are wrong or not allowed to do this; check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
     "InvalidAccessKeyId": "the store does not know this AWS_ACCESS_KEY_ID; check the keys",
     "SignatureDoesNotMatch": "AWS_SECRET_ACCESS_KEY does not fit AWS_ACCESS_KEY_ID; check the keys",
     "RequestTimeTooSkewed": "the clocks of this machine and of the store differ; set them",
@@ -32,6 +33,9 @@ REFUSALS = {
     "QuotaExceeded": "the store's quota is used up; free some space there",
     "XMinioStorageFull": "the store is full; free some space there",
 }
+
+FAILURES = (MinioException, ParseError, ValueError, HTTPError, http.client.HTTPException, OSError)
+"""What the client raises, and the disk; a ParseError or ValueError where the answer is not the XML of S3."""
 
 _log = logging.getLogger(__name__)
 
@@ -85,7 +89,7 @@ def retrying(work: Callable[[], T], what: str, settings: StoreSettings, patience
         attempt += 1
         try:
             return work()
-        except (S3Error, ServerError, InvalidResponseError, HTTPError, http.client.HTTPException, OSError) as error:
+        except FAILURES as error:
             if not passes(error):
                 if isinstance(error, OSError):
                     raise
@@ -110,9 +114,9 @@ def explained(error: Exception, what: str, settings: StoreSettings) -> StoreErro
         return kind(f"{start}: {code}: {reason}")
     if isinstance(error, ServerError):
         return StoreError(f"{start}: it answers with HTTP status {error.status_code}; look at the store's own log")
-    if isinstance(error, InvalidResponseError):
+    if isinstance(error, InvalidResponseError | ParseError | ValueError):
         return StoreError(
-            f"{start}: HTTP status {error._code}, and not in the language of S3; "
+            f"{start}: what answers there does not speak S3; "
             "CSAD_STORE_ENDPOINT must name the S3 port of the store, not its console or a proxy"
         )
     if isinstance(error, SSLError):

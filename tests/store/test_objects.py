@@ -5,6 +5,7 @@ import threading
 import time
 import traceback
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -147,6 +148,39 @@ def test_a_store_that_says_nothing_is_named_within_15_seconds(server):
     require_clear(caught.value, settings.endpoint, settings.secret_key)
 
 
+class _WebPage(BaseHTTPRequestHandler):
+    """A web server that shows the same page at every address, like a store's console."""
+
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", "15")
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(b"<html>hi</html>")
+
+    def do_HEAD(self):
+        self.do_GET()
+
+    def do_PUT(self):
+        self.send_error(405)
+
+    def log_message(self, *arguments):
+        """Say nothing."""
+
+
+def test_a_web_page_is_not_taken_for_a_store(server):
+    with ThreadingHTTPServer(("127.0.0.1", 0), _WebPage) as page:
+        threading.Thread(target=page.serve_forever, daemon=True).start()
+        settings = replace(server.settings, endpoint=f"127.0.0.1:{page.server_port}")
+        wrong = ObjectStore.connect(settings)
+        for work in (lambda: wrong.put_bytes("key", b""), lambda: list(wrong.list("a"))):
+            with pytest.raises(StoreError, match="what answers there does not speak S3") as caught:
+                work()
+            require_clear(caught.value, settings.endpoint, settings.secret_key)
+        page.shutdown()
+
+
 def test_an_unknown_host_is_named(server):
     settings = replace(server.settings, endpoint="nowhere.invalid:9000")
     with pytest.raises(StoreError, match=r"nowhere\.invalid") as caught:
@@ -154,17 +188,10 @@ def test_an_unknown_host_is_named(server):
     require_clear(caught.value, settings.endpoint, settings.secret_key)
 
 
-@pytest.mark.parametrize(
-    ("wrong", "named"),
-    [
-        ({"secret_key": "guessed"}, "AWS_SECRET_ACCESS_KEY does not fit"),
-        ({"access_key": "guessed"}, "AWS_ACCESS_KEY_ID"),
-    ],
-)
-def test_wrong_keys_are_named_but_not_shown(server, wrong, named):
-    with pytest.raises(StoreError, match=r"check the keys|not allowed") as caught:
-        ObjectStore.connect(replace(server.settings, **wrong)).put_bytes("key", b"")
-    assert named in str(caught.value) or "AccessDenied" in str(caught.value)
+@pytest.mark.parametrize("wrong", [{"secret_key": "guessed"}, {"access_key": "guessed"}])
+def test_wrong_keys_are_named_but_not_shown(server, wrong):
+    with pytest.raises(StoreError, match="check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY") as caught:
+        ObjectStore.connect(replace(server.settings, **wrong))
     assert "guessed" not in "".join(traceback.format_exception(caught.value))
 
 
