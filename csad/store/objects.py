@@ -27,8 +27,8 @@ T = TypeVar("T")
 WORKERS = 8
 """Transfers at a time; connections are kept for this many."""
 
-PART = 16 * 2**20
-"""Larger files travel in parts of this size, two at a time."""
+PART = 8 * 2**20
+"""Larger files travel in parts of this size, one after the other: files travel side by side already."""
 
 PIECE = 2**18
 CONNECT_SECONDS = 3.0
@@ -93,7 +93,7 @@ class ObjectStore:
                     cast(BinaryIO, stream),
                     size,
                     part_size=PART,
-                    num_parallel_uploads=2,
+                    num_parallel_uploads=1,
                 )
 
         self._do(put, f"write {key}")
