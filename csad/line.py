@@ -20,6 +20,7 @@ from csad.settings import (
     BackboneSettings,
     DeploymentSettings,
     FusionSettings,
+    GateSettings,
     HistogramSettings,
     ImageSettings,
     LgstSettings,
@@ -34,6 +35,7 @@ __all__ = [
     "BackboneSettings",
     "DeploymentSettings",
     "FusionSettings",
+    "GateSettings",
     "HistogramSettings",
     "ImageSettings",
     "LgstSettings",
@@ -66,6 +68,7 @@ class ProductLine(Settings):
     lgst: LgstSettings = Field(default_factory=LgstSettings, description="Local-global student-teacher branch.")
     fusion: FusionSettings = Field(default_factory=FusionSettings, description="How the branches become one score.")
     threshold: ThresholdSettings = Field(default_factory=ThresholdSettings, description="The decision.")
+    gate: GateSettings = Field(default_factory=GateSettings, description="Which new model may go into service.")
     deployment: DeploymentSettings = Field(default_factory=DeploymentSettings, description="How it is served.")
 
     @field_validator("name")
@@ -118,7 +121,7 @@ class ProductLine(Settings):
 
     def digest(self) -> str:
         """SHA-256 of the settings that make the scorer; how it is served and when it retrains do not change it."""
-        return _sha256(self.model_dump(mode="json", exclude={"deployment", "schedule"}))
+        return _sha256(self.model_dump(mode="json", exclude={"gate", "deployment", "schedule"}))
 
     def section_digest(self, *names: str) -> str:
         """SHA-256 of some sections only: what a stage that reads just these depends on.

@@ -248,6 +248,31 @@ class ThresholdSettings(Settings):
     )
 
 
+class GateSettings(Settings):
+    """Which new model may take the place of the one in service. Nothing here changes a score."""
+
+    minimum_auroc: Fraction = Field(
+        default=0.7, description="Least AUROC on every kind of anomaly, 0.5 is guessing; also the first model needs it."
+    )
+    maximum_false_reject_rate: Fraction = Field(
+        default=0.1, description="Rejected good images, as a fraction, above which no model passes."
+    )
+    tolerated_loss: Fraction = Field(
+        default=0.01,
+        description="A model may be worse by this much, in AUROC of a kind of anomaly or in rejected good images.",
+    )
+    maximum_loss: Fraction = Field(
+        default=0.1,
+        description="Seemingly worse by more than this, it is refused even where the images are too few to be sure.",
+    )
+    latency_ratio: float = Field(
+        default=1.5, gt=0, description="An image may take this many times as long as with the model in service."
+    )
+    latency_milliseconds: float | None = Field(
+        default=None, gt=0, description="Most milliseconds for one image on the gate's machine; null: no such limit."
+    )
+
+
 class DeploymentSettings(Settings):
     """How the scorer is served. Nothing here changes a score, so nothing is trained again for it."""
 

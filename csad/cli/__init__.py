@@ -9,6 +9,7 @@ from csad.cli.data import data
 from csad.cli.deploy import deploy, rollback, status, undeploy
 from csad.cli.evaluate import evaluate
 from csad.cli.failures import FailingClearly
+from csad.cli.gate import gate
 from csad.cli.line import line
 from csad.cli.masks import masks
 from csad.cli.models import models
@@ -71,5 +72,5 @@ def main(quiet: bool) -> None:
 
 for command in (line, masks, train, score, serve, watch, evaluate, data, models, weights):
     main.add_command(command)
-for command in (deploy, status, rollback, undeploy):
+for command in (gate, deploy, status, rollback, undeploy):
     main.add_command(command)

@@ -1,0 +1,122 @@
+"""How much two models differ on the same images, with an interval: a paired, seeded bootstrap.
+
+Images are drawn again with replacement, good and anomalous ones each among their own, and both models are measured on
+the same draw: what an image does to both cancels out, so identical models differ by exactly 0 (Efron and Tibshirani,
+An Introduction to the Bootstrap, 1993, chapter 13: percentile interval).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+DRAWS = 2000
+BLOCK = 250
+"""Draws that are held in memory at a time."""
+
+CONFIDENCE = 0.9
+"""Two-sided: the whole interval on one side of a limit means 95 % sure of it."""
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What two models gave the same images, float (N,) each."""
+
+    challenger: Floats
+    champion: Floats
+
+    def __post_init__(self) -> None:
+        if self.challenger.shape != self.champion.shape or not self.challenger.size:
+            raise ValueError(
+                f"{self.challenger.size} values of the challenger and {self.champion.size} of the champion; "
+                "expected one of each for every image, and at least one image"
+            )
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Challenger minus champion.
+
+    Attributes:
+        estimate: On the images as they are.
+        low: Lower end of the interval.
+        high: Upper end of the interval.
+    """
+
+    estimate: float
+    low: float
+    high: float
+
+
+def auroc_difference(good: Pair, anomalous: Pair, seed: int) -> Difference:
+    """Difference in AUROC (0..1).
+
+    An AUROC is the mean of a table (M, N) of who scores higher, an anomalous or a good image, ties counting half; a
+    draw weighs its rows and columns, so all draws are a few products of matrices.
+
+    Args:
+        good: Scores of good images, (N,).
+        anomalous: Scores of anomalous images, (M,).
+        seed: Of the draws.
+    """
+    table = _wins(good.challenger, anomalous.challenger) - _wins(good.champion, anomalous.champion)
+    generator = np.random.default_rng(seed)
+    parts = []
+    for draws in _blocks():
+        rows, columns = _weights(table.shape[0], draws, generator), _weights(table.shape[1], draws, generator)
+        parts.append(((rows @ table) * columns).sum(axis=1, dtype=np.float64))
+    return _difference(float(table.mean(dtype=np.float64)), np.concatenate(parts))
+
+
+def rate_difference(rejected: Pair, seed: int) -> Difference:
+    """Difference in the share of rejected images.
+
+    Args:
+        rejected: 1 where the image is rejected, else 0, (N,).
+        seed: Of the draws.
+    """
+    difference = rejected.challenger - rejected.champion
+    generator = np.random.default_rng(seed)
+    return _difference(float(difference.mean()), _means(difference, generator))
+
+
+def decision_difference(good: Pair, anomalous: Pair, seed: int) -> Difference:
+    """Difference in found anomalies less rejected good images (Youden's J), both as shares.
+
+    Args:
+        good: 1 where a good image is rejected, else 0, (N,).
+        anomalous: The same of anomalous images, (M,).
+        seed: Of the draws.
+    """
+    found, rejected = (pair.challenger - pair.champion for pair in (anomalous, good))
+    generator = np.random.default_rng(seed)
+    return _difference(float(found.mean() - rejected.mean()), _means(found, generator) - _means(rejected, generator))
+
+
+def _difference(estimate: float, drawn: Floats) -> Difference:
+    tail = (1 - CONFIDENCE) / 2
+    low, high = np.quantile(drawn, (tail, 1 - tail))
+    return Difference(estimate, float(low), float(high))
+
+
+def _wins(good: Floats, anomalous: Floats) -> NDArray[np.float32]:
+    """1 where an anomalous image (row) scores higher than a good one (column), 0.5 where equal, (M, N)."""
+    rows, columns = anomalous[:, None], good[None, :]
+    return ((rows > columns) + np.float32(0.5) * (rows == columns)).astype(np.float32)
+
+
+def _means(values: Floats, generator: np.random.Generator) -> Floats:
+    drawn = [_weights(len(values), draws, generator).astype(np.float64) @ values for draws in _blocks()]
+    return np.concatenate(drawn)
+
+
+def _weights(images: int, draws: int, generator: np.random.Generator) -> NDArray[np.float32]:
+    """How much each image counts in each draw, (draws, images); rows add up to 1."""
+    counts = generator.multinomial(images, np.full(images, 1 / images), size=draws)
+    return (counts / np.float32(images)).astype(np.float32)
+
+
+def _blocks() -> list[int]:
+    return [BLOCK] * (DRAWS // BLOCK)
