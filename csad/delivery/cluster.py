@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -85,7 +86,9 @@ class Cluster:
             if context is None and Path(config.incluster_config.SERVICE_TOKEN_FILENAME).is_file():
                 config.load_incluster_config(client_configuration=settings)
             else:
-                config.load_kube_config(context=context, client_configuration=settings)
+                # The library looks at KUBECONFIG only once, when it is imported.
+                file = os.environ.get("KUBECONFIG") or None
+                config.load_kube_config(file, context=context, client_configuration=settings)
         except config.ConfigException as error:
             raise DeploymentError(
                 f"no Kubernetes cluster is set up: {error}; set KUBECONFIG, or run where `kubectl get pods` works"

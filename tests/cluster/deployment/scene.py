@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import http.client
 import io
+import itertools
 import json
 import shutil
 import tarfile
@@ -12,7 +13,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import yaml
@@ -90,25 +91,28 @@ class Scene:
     server: EmbeddedStore
     store: ObjectStore
     folder: Path
-    made: int = 0
+    made: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def for_another_thread(self) -> "Scene":
+        """The same namespace over connections of its own."""
+        return replace(self, cluster=self.cluster.twin())
 
     def version(self, name: str = "bottles", bias: float | None = None, expected: float | None = None, **rest) -> str:
         """Register a version whose service adds `bias`, while its smoke test expects `expected`."""
-        self.made += 1
-        bias = float(self.made) if bias is None else bias
+        bias = float(next(self.made)) if bias is None else bias
         packed = bento({"line": name, "bias": bias, **rest})
         return self.register(name, packed, smoke(bias if expected is None else expected))
 
     def register(self, name: str, packed: bytes, smoke_test: bytes) -> str:
-        self.made += 1
-        model = self.folder / f"model-{self.made}"
+        made = next(self.made)
+        model = self.folder / f"model-{made}"
         model.mkdir()
-        (model / "model.json").write_text(json.dumps({"made": self.made}))
+        (model / "model.json").write_text(json.dumps({"made": made}))
         files = {"bento.tar.gz": packed, "smoke.json": smoke_test}
-        paths = {file: self.folder / f"{self.made}-{file}" for file in files}
+        paths = {file: self.folder / f"{made}-{file}" for file in files}
         for file, path in paths.items():
             path.write_bytes(files[file])
-        labels = ModelLabels(name, "0" * 64, "0" * 40, "0" * 64, self.made, {})
+        labels = ModelLabels(name, "0" * 64, "0" * 40, "0" * 64, made, {})
         return register_model(self.store, model, labels, paths).version
 
     def deploy(self, version: str, **changes: object) -> DeploymentResult:
@@ -131,12 +135,13 @@ class Scene:
     def serving(self, name: str = "bottles") -> str:
         return ask(self.address(name))
 
-    def leftovers(self) -> list[str]:
+    def leftovers(self, name: str = "bottles") -> list[str]:
         return [
             one["metadata"]["name"]
             for kind in (Kind.DEPLOYMENT, Kind.SERVICE)
             for one in self.cluster.select(kind)
-            if one["metadata"]["name"].startswith("candidate-") and not one["metadata"].get("deletionTimestamp")
+            if one["metadata"]["name"] == ServingNames(name, self.namespace).candidate
+            and not one["metadata"].get("deletionTimestamp")
         ]
 
     @contextmanager
