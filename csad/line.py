@@ -25,6 +25,7 @@ from csad.settings import (
     ImageSettings,
     LgstSettings,
     PseudoLabelSettings,
+    ScheduleSettings,
     SegmentationSettings,
     Settings,
     TagSettings,
@@ -41,6 +42,7 @@ __all__ = [
     "LgstSettings",
     "ProductLine",
     "PseudoLabelSettings",
+    "ScheduleSettings",
     "SegmentationSettings",
     "TagSettings",
     "ThresholdSettings",
@@ -70,6 +72,7 @@ class ProductLine(Settings):
     threshold: ThresholdSettings = Field(default_factory=ThresholdSettings, description="The decision.")
     gate: GateSettings = Field(default_factory=GateSettings, description="Which new model may go into service.")
     deployment: DeploymentSettings = Field(default_factory=DeploymentSettings, description="How it is served.")
+    schedule: ScheduleSettings = Field(default_factory=ScheduleSettings, description="When it retrains by itself.")
 
     @field_validator("name")
     @classmethod

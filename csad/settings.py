@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+from csad.cron import check_cron
+
 Fraction = Annotated[float, Field(ge=0, le=1)]
 PositiveFraction = Annotated[float, Field(gt=0, lt=1)]
 Weight = Annotated[float, Field(ge=0)]
@@ -110,7 +112,8 @@ class FoundationSettings(Settings):
         default=None, min_length=1, description="Folder of the model files; null: the one that CSAD_WEIGHTS names."
     )
     sam: Literal["vit_h", "vit_l", "vit_b", "vit_tiny"] = Field(
-        default="vit_h", description="SAM-HQ's image encoder: vit_h is the paper's, vit_tiny the cheapest."
+        default="vit_h",
+        description="SAM-HQ's image encoder: vit_h is the paper's, vit_tiny the cheapest; `csad weights` has both.",
     )
     box_threshold: PositiveFraction = Field(
         default=0.25, description="Least score of a box that the words find; the paper's lines use .15 to .3."
@@ -298,3 +301,29 @@ class DeploymentSettings(Settings):
         if maximum < minimum:
             raise ValueError(f"at least minimum_replicas, which is {minimum}")
         return maximum
+
+
+class ScheduleSettings(Settings):
+    """When the line retrains on Kubeflow. Nothing here changes a score."""
+
+    cron: str | None = Field(
+        default=None,
+        description="When it retrains: second minute hour day month weekday, in the server's time zone, e.g. 0 0 2 * * 1 "
+        "(Mondays at 2:00); null: never by itself. Unchanged data cost one step.",
+    )
+    enabled: bool = Field(default=True, description="false pauses the schedule and keeps it on the server.")
+    data: str | None = Field(
+        default=None,
+        min_length=1,
+        description="store://LINE (what was pushed last), store://LINE@DIGEST or a folder that the pods mount; "
+        "null: store:// and the line's name.",
+    )
+    mask_shards: int = Field(default=1, ge=1, le=256, description="GPU tasks that share the mask proposals.")
+    deploy: bool = Field(
+        default=False, description="Hand each accepted model to the promotion pipeline, which puts it into service."
+    )
+
+    @field_validator("cron")
+    @classmethod
+    def _cron_has_six_fields(cls, cron: str | None) -> str | None:
+        return None if cron is None else check_cron(cron)

@@ -1,20 +1,63 @@
-"""`python -m pipelines`: compile the training pipeline, or run it on this machine."""
+"""`python -m pipelines`: compile the pipelines, run training here, submit it to a cluster, schedule it."""
 
+import json
+import sys
 from pathlib import Path
 
 import click
 
 from csad.cli.failures import FailingClearly
 
-COMPILED = Path("pipelines/compiled/training.yaml")
+COMPILED = Path("pipelines/compiled")
+LINES = Path("lines")
+EXAMPLE = LINES / "fastener_kit.yaml"
+
+endpoint_option = click.option(
+    "--endpoint",
+    envvar="KFP_ENDPOINT",
+    help="Pipeline server, such as http://localhost:8888.  [default: $KFP_ENDPOINT]",
+)
+namespace_option = click.option(
+    "--kfp-namespace",
+    envvar="KFP_NAMESPACE",
+    help="Yours, where the server has several users.  [default: $KFP_NAMESPACE]",
+)
+package_option = click.option(
+    "--package",
+    default=COMPILED / "training.yaml",
+    show_default=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Compiled training pipeline.",
+)
+account_option = click.option(
+    "--service-account",
+    default="csad-pipeline",
+    show_default=True,
+    help='Of the runs; "" for the server\'s own choice.',
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+line_argument = click.argument(
+    "file", metavar="LINE.yaml", type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+seed_option = click.option(
+    "--seed", default=0, show_default=True, type=click.IntRange(0, 2**31 - 1), help="Recorded in the model."
+)
 
 
 @click.group(cls=FailingClearly, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
-    """Compile the training pipeline for Kubeflow, or run it here without a cluster.
+    """Compile the pipelines for Kubeflow, run training here without a cluster, submit and schedule it.
+
+    \b
+    The usual order on a cluster:
+      csad data push data/bottles --line bottles           the images, into the store
+      python -m pipelines compile                          YAML for the cluster
+      python -m pipelines submit lines/bottles.yaml        one run
+      python -m pipelines schedules plan                   what `schedules apply` would change
+      python -m pipelines schedules apply                  every line of lines/ retrains as its file says
 
     Exit codes: 0 done, 1 the work failed, 2 wrong use.
-    """
+    """  # noqa: D301 - click's mark is the character itself
 
 
 @main.command("compile")
@@ -22,56 +65,217 @@ def main() -> None:
     "--output",
     default=COMPILED,
     show_default=True,
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="YAML file to write.",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for training.yaml and promotion.yaml.",
 )
 @click.option("--cpu-only", is_flag=True, help="Ask for no GPU: for clusters that have none.")
-def compile_pipeline(output: Path, cpu_only: bool) -> None:
-    """Write the training pipeline as KFP YAML.
+@click.option(
+    "--line",
+    default=EXAMPLE,
+    show_default=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Product line that runs without parameters train, such as a bare `kfp run submit`.",
+)
+def compile_pipelines(output: Path, cpu_only: bool, line: Path) -> None:
+    """Write the training and the promotion pipeline as KFP YAML.
 
     \b
     Example:
       python -m pipelines compile
-    """  # noqa: D301 - click's mark is the character itself
-    from pipelines.compiling import compile_training
+    """  # noqa: D301
+    from csad.line import ProductLine
+    from pipelines.compiling import compile_pipeline
+    from pipelines.parameters import compiled_defaults
+    from pipelines.promotion import promotion
     from pipelines.training import training_on_cpu, training_on_gpu
 
-    compile_training(training_on_cpu if cpu_only else training_on_gpu, output)
-    click.echo(f"wrote {output}")
+    defaults = compiled_defaults(ProductLine.from_file(line))
+    compile_pipeline(training_on_cpu if cpu_only else training_on_gpu, output / "training.yaml", defaults)
+    compile_pipeline(promotion, output / "promotion.yaml")
+    click.echo(f"wrote {output / 'training.yaml'} and {output / 'promotion.yaml'}")
 
 
 @main.command()
-@click.argument("file", metavar="LINE.yaml", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@line_argument
 @click.option(
     "--data",
     required=True,
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder of good images, or one with train/good (see csad --help).",
+    help="Folder of good images, or one with train/good (see csad --help); or store://LINE, of $CSAD_STORE_ENDPOINT.",
 )
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**31 - 1), help="Recorded in the model.")
+@seed_option
 @click.option(
     "--output",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder for model, report and finished stages.  [default: local_outputs/NAME]",
+    help="Folder for model, report, store and finished stages.  [default: local_outputs/NAME]",
 )
-def run(file: Path, data: Path, seed: int, output: Path | None) -> None:
-    """Train and evaluate a product line through the real pipeline, on this machine.
+@click.option("--shards", default=1, show_default=True, type=click.IntRange(1, 64), help="Tasks that share the masks.")
+def run(file: Path, data: str, seed: int, output: Path | None, shards: int) -> None:
+    """Train, evaluate and register a product line through the real pipeline, on this machine.
 
-    The same command again goes on after an interruption: finished stages are kept.
+    Images and models go through an S3 store: the one that CSAD_STORE_ENDPOINT names, or one that runs here meanwhile.
+    The same command again goes on after an interruption: finished stages are kept. Nothing is deployed.
 
     \b
     Example:
       python -m pipelines run lines/bottles.yaml --data data/bottles
-    """  # noqa: D301 - click's mark is the character itself
+    """  # noqa: D301
     from csad.line import ProductLine
+    from csad.stages.data_source import STORED
     from pipelines.local_run import run_here
 
+    if not data.startswith(STORED) and not Path(data).is_dir():
+        raise click.BadParameter(
+            f"{data!r} is no folder; expected a folder of images, or store://LINE", param_hint="--data"
+        )
     line = ProductLine.from_file(file)
-    done = run_here(line, data, seed, output or Path("local_outputs") / line.name)
+    done = run_here(line, data, seed, output or Path("local_outputs") / line.name, shards)
     click.echo(f"\n{done.table}\n")
+    click.echo(f"gate    {done.gate}")
     click.echo(f"model   {done.model}")
     click.echo(f"report  {done.report}")
+    if done.version:
+        click.echo(f"version {done.version}, registered in {done.store}")
+
+
+@main.command()
+@line_argument
+@click.option("--data", help="store://LINE, store://LINE@DIGEST.  [default: schedule.data, else store://NAME]")
+@seed_option
+@package_option
+@endpoint_option
+@namespace_option
+@account_option
+@json_option
+def submit(
+    file: Path,
+    data: str | None,
+    seed: int,
+    package: Path,
+    endpoint: str | None,
+    kfp_namespace: str | None,
+    service_account: str,
+    as_json: bool,
+) -> None:
+    """Start one training run of a product line on a cluster.
+
+    \b
+    Example:
+      python -m pipelines submit lines/bottles.yaml --endpoint http://localhost:8888
+    """  # noqa: D301
+    from csad.line import ProductLine
+    from pipelines.server import Server
+    from pipelines.submission import submit_training
+
+    line = ProductLine.from_file(file)
+    server = Server.connect(endpoint, kfp_namespace)
+    started = submit_training(server, line, package, data, seed, service_account or None)
+    if as_json:
+        click.echo(json.dumps(vars(started)))
+        return
+    click.echo(f"started run {started.run} in experiment {started.experiment}, version {started.version}")
+    click.echo(started.address)
+
+
+@main.command()
+@line_argument
+@click.argument("version")
+@click.option(
+    "--package",
+    default=COMPILED / "promotion.yaml",
+    show_default=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Compiled promotion pipeline.",
+)
+@endpoint_option
+@namespace_option
+@click.option("--service-account", default="csad-deployer", show_default=True, help="Of the run; it may deploy.")
+@json_option
+def promote(
+    file: Path,
+    version: str,
+    package: Path,
+    endpoint: str | None,
+    kfp_namespace: str | None,
+    service_account: str,
+    as_json: bool,
+) -> None:
+    """Put a registered version of a line into service: one run of the promotion pipeline.
+
+    \b
+    Example:
+      python -m pipelines promote lines/bottles.yaml 20261124T101500Z-0123abcd
+    """  # noqa: D301
+    from csad.line import ProductLine
+    from pipelines.server import Server
+    from pipelines.submission import submit_promotion
+
+    line = ProductLine.from_file(file)
+    server = Server.connect(endpoint, kfp_namespace)
+    started = submit_promotion(server, line, version, package, service_account)
+    click.echo(json.dumps(vars(started)) if as_json else f"started run {started.run}\n{started.address}")
+
+
+@main.group()
+def schedules() -> None:
+    """Compare the schedules of all product lines with the server's recurring runs, and make them equal.
+
+    A line's file says when it retrains (`schedule.cron`). Only recurring runs that csad made are touched.
+    """
+
+
+def schedule_options(command: click.decorators.FC) -> click.decorators.FC:
+    """What plan and apply have in common."""
+    folder = click.option(
+        "--lines",
+        default=LINES,
+        show_default=True,
+        type=click.Path(exists=True, file_okay=False, path_type=Path),
+        help="Folder of product lines: all of them.",
+    )
+    for option in (json_option, account_option, namespace_option, endpoint_option, package_option, folder):
+        command = option(command)
+    return command
+
+
+@schedules.command()
+@schedule_options
+def plan(
+    lines: Path, package: Path, endpoint: str | None, kfp_namespace: str | None, service_account: str, as_json: bool
+) -> None:
+    """Show what `schedules apply` would change; nothing is changed.
+
+    \b
+    Example:
+      python -m pipelines schedules plan --lines lines
+    """  # noqa: D301
+    from pipelines.schedules import make_plan, read_lines
+    from pipelines.server import Server
+
+    found = read_lines(lines)
+    planned = make_plan(Server.connect(endpoint, kfp_namespace), found, package, service_account)
+    click.echo(json.dumps(planned.to_json(), indent=2) if as_json else planned.to_text())
+
+
+@schedules.command()
+@schedule_options
+def apply(
+    lines: Path, package: Path, endpoint: str | None, kfp_namespace: str | None, service_account: str, as_json: bool
+) -> None:
+    """Create, replace, pause and resume recurring runs so that each line retrains as its file says.
+
+    \b
+    Example:
+      python -m pipelines schedules apply --lines lines
+    """  # noqa: D301
+    from pipelines.schedules import apply_plan, make_plan, read_lines
+    from pipelines.server import Server
+
+    found = read_lines(lines)
+    server = Server.connect(endpoint, kfp_namespace)
+    planned = make_plan(server, found, package, service_account)
+    apply_plan(server, planned)
+    click.echo(json.dumps(planned.to_json(), indent=2) if as_json else planned.to_text())
 
 
 if __name__ == "__main__":
-    main(prog_name="python -m pipelines")
+    sys.exit(main(prog_name="python -m pipelines"))

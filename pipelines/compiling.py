@@ -4,6 +4,7 @@ import ast
 import json
 import re
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from kfp import compiler, dsl
@@ -13,19 +14,22 @@ from csad import atomic
 DEFAULT = re.compile(r"^(#.*\[Default: )([\[{].*[\]}])\]$", re.MULTILINE)
 
 
-def compile_training(pipeline: dsl.base_component.BaseComponent, output: Path) -> None:
+def compile_pipeline(
+    pipeline: dsl.base_component.BaseComponent, output: Path, defaults: Mapping[str, object] | None = None
+) -> None:
     """Write a pipeline as YAML, whole or not at all; the same pipeline always gives the same bytes.
 
     Args:
-        pipeline: One of `pipelines.training`.
+        pipeline: One of `pipelines.training` or `pipelines.promotion`.
         output: The file; its folder is created.
+        defaults: Values of parameters in runs that give none.
 
     Raises:
         OSError: The file cannot be written.
     """
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / "pipeline.yaml"
-        compiler.Compiler().compile(pipeline, str(draft))
+        compiler.Compiler().compile(pipeline, str(draft), pipeline_parameters=dict(defaults or {}))
         atomic.write_text(output, DEFAULT.sub(_in_order, draft.read_text(encoding="utf-8")))
 
 

@@ -15,11 +15,16 @@ from kfp import local
 
 from csad.errors import StageError
 from csad.line import ProductLine
+from csad.stages.data_source import STORED
 from csad.stages.files import link_or_copy, replace_folder, writing
+from csad.stages.share import Share
 from csad.stages.stage import RECORD
 from csad.stages.stage_runner import StageRunner
 from csad.stages.task import STORE_VARIABLE
+from csad.store.settings import StoreSettings
 from pipelines.local_console import LocalConsole
+from pipelines.local_store import local_store, push_images
+from pipelines.parameters import git_commit, release_yaml
 from pipelines.training import training_here
 
 
@@ -31,50 +36,75 @@ class LocalRun:
         model: The model folder.
         report: The evaluation, one HTML page.
         table: The evaluation as text.
+        gate: Why the model was registered, or not, in one sentence.
+        version: Of the registered model; None where the gate did not accept it.
+        store: Where it is registered.
     """
 
     model: Path
     report: Path
     table: str
+    gate: str
+    version: str | None
+    store: str
 
 
-def run_here(line: ProductLine, data: Path, seed: int, output: Path) -> LocalRun:
+def run_here(line: ProductLine, data: str, seed: int, output: Path, shards: int = 1) -> LocalRun:
     """Execute the pipeline; finished stages of an earlier or interrupted run are reused.
+
+    The images go through a store and the model into its registry, as on a cluster: the store that the environment
+    names, or one that runs here for as long as this does and keeps its files in `<output>/store`.
 
     Args:
         line: Product line.
-        data: Folder of the images.
+        data: Folder of the images, or store://LINE.
         seed: Seed of the run.
-        output: Folder for model, report.html, evaluation.json, gallery.html, run.log and the stages.
+        output: Folder for model, report.html, evaluation.json, gallery.html, gate.html, run.log and the stages.
+        shards: Tasks that divide the mask proposals.
 
     Raises:
+        DatasetError: There are no images.
         StageError: A task failed, or the output cannot be written.
+        StoreError: The store does not start or does not answer.
     """
     runner = StageRunner(output / "stages", line, seed)
     started = time.time()
-    with writing(output), runner.working():
-        outputs = _execute(line.to_yaml(), data, seed, output)
+    with writing(output), runner.working(), local_store(output / "store") as settings:
+        uri = data if data.startswith(STORED) else push_images(settings, line, Path(data))
+        parameters = {
+            "line_yaml": release_yaml(line),
+            "data_uri": uri,
+            "seed": seed,
+            "mask_shares": Share.all(shards),
+            "git_commit": git_commit(),
+        }
+        outputs = _execute(parameters, settings, output)
         evaluation = Path(outputs["evaluation"].path)
         replace_folder(Path(outputs["model"].path), output / "model", leave_out=(RECORD,))
         for name in ("report.html", "evaluation.json"):
             link_or_copy(evaluation / name, output / name)
         link_or_copy(Path(outputs["gallery"].path), output / "gallery.html")
+        link_or_copy(Path(outputs["gate_report"].path), output / "gate.html")
         runner.prune(since=started)
         table = (evaluation / "evaluation.txt").read_text(encoding="utf-8").strip()
-    return LocalRun(output / "model", output / "report.html", table)
+    return LocalRun(output / "model", output / "report.html", table, gate="", version=None, store=settings.url)
 
 
-def _execute(line_yaml: str, data: Path, seed: int, output: Path) -> dict:
+def _execute(parameters: dict[str, object], settings: StoreSettings, output: Path) -> dict:
     log = output / "run.log"
     artifacts = output / "artifacts"
     shutil.rmtree(artifacts, ignore_errors=True)
+    environment = {
+        **settings.to_environment(),
+        STORE_VARIABLE: str((output / "stages").resolve()),
+        "PYTHONUNBUFFERED": "1",
+    }
     with log.open("w", encoding="utf-8") as log_file:
         console = LocalConsole(sys.stdout, log_file)
-        environment = {STORE_VARIABLE: str((output / "stages").resolve()), "PYTHONUNBUFFERED": "1"}
         with _environment(environment), redirect_stdout(console), _quiet_runner():
             local.init(local.SubprocessRunner(use_venv=False), pipeline_root=str(artifacts))
             try:
-                run = training_here(line_yaml=line_yaml, data_uri=str(data.resolve()), seed=seed)
+                run = training_here(**parameters)
             except RuntimeError as error:
                 raise StageError(console.failure or f"the pipeline stopped; {log} has every line of it") from error
     return run.outputs

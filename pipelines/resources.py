@@ -7,6 +7,15 @@ from kfp import dsl, kubernetes
 GPU_ACCELERATOR = "nvidia.com/gpu"
 GPU_NODE_SELECTOR = {"nvidia.com/gpu.present": "true"}
 GPU_TOLERATIONS = [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]
+STORE_VARIABLES = {
+    "endpoint": "CSAD_STORE_ENDPOINT",
+    "bucket": "CSAD_STORE_BUCKET",
+    "access_key": "AWS_ACCESS_KEY_ID",
+    "secret_key": "AWS_SECRET_ACCESS_KEY",
+}
+"""Keys of the store's secret, and the variables that tasks see."""
+STORE_REGION = {"region": "AWS_REGION"}
+"""Only some stores ask for it."""
 RETRIES = 2
 BACKOFF = "60s"
 
@@ -30,6 +39,13 @@ class Resources:
     memory_limit: str
     shared_memory: str = "2Gi"
     hours: int = 6
+
+
+SMALL = Resources(cpu_request="1", cpu_limit="4", memory_request="2Gi", memory_limit="8Gi")
+MEDIUM = Resources(cpu_request="2", cpu_limit="4", memory_request="4Gi", memory_limit="16Gi")
+LARGE = Resources(
+    cpu_request="4", cpu_limit="8", memory_request="8Gi", memory_limit="32Gi", shared_memory="8Gi", hours=24
+)
 
 
 @dataclass(frozen=True)
@@ -68,3 +84,14 @@ def place_on_gpu(task: dsl.PipelineTask, resources: Resources, pool: GpuPool) ->
     kubernetes.add_node_selector_json(task, node_selector_json=pool.node_selector)
     kubernetes.add_toleration_json(task, toleration_json=pool.tolerations)
     return task
+
+
+def use_store(task: dsl.PipelineTask, secret: str) -> dsl.PipelineTask:
+    """Let a task reach the store; only the name of the secret travels.
+
+    Args:
+        task: The task.
+        secret: Name of the Kubernetes secret, which may be a pipeline parameter.
+    """
+    kubernetes.use_secret_as_env(task, secret_name=secret, secret_key_to_env=STORE_VARIABLES)
+    return kubernetes.use_secret_as_env(task, secret_name=secret, secret_key_to_env=STORE_REGION, optional=True)

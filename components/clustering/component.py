@@ -1,5 +1,6 @@
 """Component `clustering`."""
 
+
 from kfp import dsl
 
 from pipelines.images import TRAIN_IMAGE
@@ -11,7 +12,7 @@ def clustering(
     seed: int,
     snapshot: str,
     images: dsl.Input[dsl.Dataset],
-    masks: dsl.Input[dsl.Artifact],
+    masks: dsl.Input[list[dsl.Artifact]],
     pseudo_labels: dsl.Output[dsl.Dataset],
     gallery: dsl.Output[dsl.HTML],
     metrics: dsl.Output[dsl.Metrics],
@@ -23,7 +24,7 @@ def clustering(
         seed: Seed of the run.
         snapshot: Digest of the training images, so that a cached result is never one of other images.
         images: Output of `ingest`.
-        masks: Output of `masks`.
+        masks: Outputs of `masks`, one per share.
         pseudo_labels: Label maps, the classes and pictures of them.
         gallery: The classes on one page.
         metrics: Components, classes, labelled images.
@@ -31,7 +32,8 @@ def clustering(
     from csad.stages import clustering
     from csad.stages.task import run_task
 
-    done = run_task(clustering.STAGE, line_yaml, seed, pseudo_labels.path, images=images.path, masks=masks.path)
+    shares = [share.path for share in masks]
+    done = run_task(clustering.STAGE, line_yaml, seed, pseudo_labels.path, images=images.path, masks=shares)
     pseudo_labels.path = done.folder
     done.publish("gallery.html", gallery.path)
     done.summary.log_to(metrics)

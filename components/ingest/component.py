@@ -15,7 +15,7 @@ def ingest(
 
     Args:
         line_yaml: The product line, as text.
-        data_uri: Folder of the images: LOCO layout, or good images only.
+        data_uri: store://LINE (what was pushed last), store://LINE@DIGEST, or a folder: LOCO layout or good images.
         images: The usable images in LOCO layout, with their digests.
         metrics: Images per split, files left out, megabytes.
 

@@ -9,29 +9,26 @@ from pipelines.images import TRAIN_IMAGE
 def masks(
     line_yaml: str,
     snapshot: str,
+    share: str,
     images: dsl.Input[dsl.Dataset],
     tags: dsl.Input[dsl.Artifact],
     masks: dsl.Output[dsl.Artifact],
     metrics: dsl.Output[dsl.Metrics],
-    shard: int = 0,
-    shards: int = 1,
 ) -> None:
     """Propose and filter the component masks of the training images.
 
     Args:
         line_yaml: The product line, as text.
         snapshot: Digest of the training images, so that a cached result is never one of other images.
+        share: Which part of the images this task does, such as 2/3: the second of three.
         images: Output of `ingest`.
         tags: Output of `tagging`.
         masks: One JSON of run-length masks per image.
         metrics: How many images and masks each rule touched.
-        shard: Which share of the images this task does, from 0.
-        shards: Number of shares.
     """
     from csad.stages import masks as stage
     from csad.stages.task import run_task
 
-    parts = {"shard": shard, "shards": shards}
-    done = run_task(stage.STAGE, line_yaml, 0, masks.path, parts, images=images.path, tags=tags.path)
+    done = run_task(stage.STAGE, line_yaml, 0, masks.path, share, images=images.path, tags=tags.path)
     masks.path = done.folder
     done.summary.log_to(metrics)

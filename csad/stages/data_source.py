@@ -1,9 +1,17 @@
 """Where a run's images come from."""
 
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from csad.errors import DatasetError
+from csad.stages.files import writing
+
+STORED = "store://"
 
 
 def locate(uri: str) -> Path:
@@ -19,5 +27,42 @@ def locate(uri: str) -> Path:
         return Path(uri)
     parts = urlsplit(uri)
     if parts.scheme != "file" or parts.netloc not in ("", "localhost"):
-        raise DatasetError(f"cannot read data from {uri}; expected a folder's path or file:///path")
+        raise DatasetError(
+            f"cannot read data from {uri}; expected store://LINE, store://LINE@DIGEST, a folder's path or file:///path"
+        )
     return Path(unquote(parts.path))
+
+
+@contextmanager
+def opened(uri: str, kept: Path | None = None) -> Iterator[Path]:
+    """Have the files of an address at hand.
+
+    Args:
+        uri: A path, file:///path, store://LINE or store://LINE@DIGEST.
+        kept: Where a fetched version stays for the next run; without it, it is removed afterwards.
+
+    Yields:
+        The folder.
+
+    Raises:
+        DatasetError: Another kind of address.
+        StoreError: The store is not set up, does not answer, or has no such data.
+        StageError: The fetched files cannot be written.
+    """
+    if not uri.startswith(STORED):
+        yield locate(uri)
+        return
+    from csad.store.data_source import fetch
+
+    if kept is not None and "@" in uri:
+        folder = kept / f"data-{hashlib.sha256(uri.encode()).hexdigest()[:12]}"
+        with writing(folder):
+            fetch(uri, folder)
+            os.utime(folder)
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="csad-data-") as temporary:
+        folder = Path(temporary) / "images"
+        with writing(folder):
+            fetch(uri, folder)
+        yield folder

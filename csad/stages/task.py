@@ -5,15 +5,18 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, NoReturn, TypeVar
+from typing import Generic, TypeVar
 
 from csad.errors import CsadError
 from csad.line import ProductLine
-from csad.stages.data_source import locate
+from csad.stages.data_source import opened
 from csad.stages.files import writing
 from csad.stages.lock import end_with_holder
+from csad.stages.share import Share, gathered
 from csad.stages.stage import NO_OPTIONS, Options, Stage, StageRecord
 from csad.stages.stage_runner import StageRunner
 from csad.stages.summary import Summary
@@ -44,7 +47,12 @@ class TaskResult(Generic[S]):
 
 
 def run_task(
-    stage: Stage[S], line_yaml: str, seed: int, output: str, options: Options = NO_OPTIONS, **inputs: str
+    stage: Stage[S],
+    line_yaml: str,
+    seed: int,
+    output: str,
+    share: str | None = None,
+    **inputs: str | Sequence[str],
 ) -> TaskResult[S]:
     """Run a stage on artifacts.
 
@@ -53,24 +61,44 @@ def run_task(
         line_yaml: The product line, as text.
         seed: Seed of the run.
         output: Path of the output artifact.
-        options: Numbers that the stage takes beside its inputs.
-        **inputs: Paths or URIs of the inputs, by the stage's names.
+        share: The part of the images that this task does, where several divide them.
+        **inputs: Paths or URIs of the inputs, by the stage's names; several where several tasks made one input.
 
     Raises:
         SystemExit: The stage failed for a reason that a user can put right; its message is the exit status.
     """
-    _log_plainly()
-    try:
+    with failing_clearly(stage.name), ExitStack() as held:
         line = ProductLine.from_yaml(line_yaml)
-        folders = {name: locate(uri) for name, uri in inputs.items()}
+        options = NO_OPTIONS if share is None else Share.parse(share).options
         store = os.environ.get(STORE_VARIABLE)
-        if store:
-            end_with_holder(Path(store))
-            result = StageRunner(Path(store), line, seed).run(stage, options, **folders)
+        kept = Path(store) if store else None
+        if kept:
+            end_with_holder(kept)
+        folders = {
+            name: held.enter_context(opened(given, kept) if isinstance(given, str) else gathered(given))
+            for name, given in inputs.items()
+        }
+        if kept:
+            result = StageRunner(kept, line, seed).run(stage, options, **folders)
             return TaskResult(str(result.folder), result.summary)
         return TaskResult(output, _run_in_place(stage, line, seed, Path(output), options, folders))
+
+
+@contextmanager
+def failing_clearly(task: str) -> Iterator[None]:
+    """Log as a task does, and end with one message where a user can put things right.
+
+    Args:
+        task: Put in front of the message.
+
+    Raises:
+        SystemExit: Instead of a CsadError; its message is the exit status.
+    """
+    _log_plainly()
+    try:
+        yield
     except CsadError as error:
-        _fail(stage.name, error)
+        raise SystemExit(f"Error: {task}: {error}") from None
 
 
 def _run_in_place(
@@ -93,7 +121,3 @@ def _log_plainly() -> None:
     logger.handlers = [handler]
     logger.setLevel(logging.INFO)
     logger.propagate = False
-
-
-def _fail(stage: str, error: CsadError) -> NoReturn:
-    raise SystemExit(f"Error: {stage}: {error}") from None

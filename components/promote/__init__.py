@@ -1,0 +1,3 @@
+"""Component `promote`: an adapter of `pipelines.submission`."""
+
+from components.promote.component import promote as promote

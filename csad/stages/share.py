@@ -1,0 +1,75 @@
+"""Shares of a stage's images, so that several tasks divide its work."""
+
+import re
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from csad.errors import StageError
+from csad.stages.files import link_or_copy, writing
+from csad.stages.stage import RECORD
+
+TEXT = re.compile(r"([1-9]\d{0,3})/([1-9]\d{0,3})")
+
+
+@dataclass(frozen=True)
+class Share:
+    """One of several equal parts, written "2/3": the second of three.
+
+    Attributes:
+        number: From 1.
+        of: Number of parts.
+    """
+
+    number: int
+    of: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read a share.
+
+        Raises:
+            StageError: It is none.
+        """
+        match = TEXT.fullmatch(text)
+        if match is None or int(match[1]) > int(match[2]):
+            raise StageError(f"found the share {text!r}, expected one such as 1/1, or 1/3, 2/3 and 3/3 for three tasks")
+        return cls(int(match[1]), int(match[2]))
+
+    @classmethod
+    def all(cls, of: int) -> list[str]:
+        """Write all parts: ["1/2", "2/2"]."""
+        return [f"{number}/{of}" for number in range(1, of + 1)]
+
+    @property
+    def options(self) -> dict[str, int]:
+        """As the stages count them."""
+        return {"shard": self.number - 1, "shards": self.of}
+
+
+@contextmanager
+def gathered(folders: Sequence[str]) -> Iterator[Path]:
+    """Bring the outputs of all shares together.
+
+    Args:
+        folders: One per share. A single one is used as it is.
+
+    Yields:
+        A folder with the files of all; it is gone afterwards.
+
+    Raises:
+        StageError: The files cannot be written.
+    """
+    if len(folders) == 1:
+        yield Path(folders[0])
+        return
+    with tempfile.TemporaryDirectory(prefix="csad-shares-") as together:
+        with writing(Path(together)):
+            for folder in map(Path, folders):
+                for file in folder.rglob("*"):
+                    if file.is_file() and file.name != RECORD:
+                        link_or_copy(file, Path(together) / file.relative_to(folder))
+        yield Path(together)

@@ -1,0 +1,80 @@
+"""The end of the training pipeline: an accepted model becomes a registered version, and is handed on for promotion.
+
+A run has one service account, and code that trains must not be able to deploy. So training ends with the registered
+version. Putting it into service is a run of its own, `pipelines.promotion`, under the deployer's account; `promote`
+starts one through the pipeline server where the line asks for it.
+
+These are pipelines of their own because kfp.local takes a condition on another task's named output for false; on a
+parameter it is right.
+"""
+
+from kfp import dsl
+
+from components.packaging import packaging
+from components.promote import promote
+from pipelines.resources import MEDIUM, SMALL, place_on_cpu, use_store
+
+ACCEPTED = "true"
+
+
+@dsl.pipeline(name="release")
+def release_on_cluster(
+    accepted: str,
+    line_yaml: str,
+    git_commit: str,
+    seed: int,
+    images: dsl.Input[dsl.Dataset],
+    model: dsl.Input[dsl.Model],
+    evaluation: dsl.Input[dsl.Artifact],
+    gate: dsl.Input[dsl.Artifact],
+    store_secret: str,
+    promotion_endpoint: str,
+    deployer: str,
+    namespace: str,
+) -> None:
+    """Package what the gate accepted, and start its promotion where a server is given."""
+    with dsl.If(accepted == ACCEPTED, name="accepted"):
+        packed = packaging(
+            line_yaml=line_yaml,
+            git_commit=git_commit,
+            seed=seed,
+            images=images,
+            model=model,
+            evaluation=evaluation,
+            gate=gate,
+        ).set_caching_options(False)
+        use_store(place_on_cpu(packed, MEDIUM), store_secret)
+        with dsl.If(promotion_endpoint != "", name="promotion"):
+            started = promote(
+                line_yaml=line_yaml,
+                version=packed.outputs["version"],
+                endpoint=promotion_endpoint,
+                service_account=deployer,
+                namespace=namespace,
+                store_secret=store_secret,
+            ).set_caching_options(False)
+            place_on_cpu(started, SMALL)
+
+
+@dsl.pipeline(name="release")
+def release_here(
+    accepted: str,
+    line_yaml: str,
+    git_commit: str,
+    seed: int,
+    images: dsl.Input[dsl.Dataset],
+    model: dsl.Input[dsl.Model],
+    evaluation: dsl.Input[dsl.Artifact],
+    gate: dsl.Input[dsl.Artifact],
+) -> None:
+    """Package what the gate accepted."""
+    with dsl.If(accepted == ACCEPTED, name="accepted"):
+        packaging(
+            line_yaml=line_yaml,
+            git_commit=git_commit,
+            seed=seed,
+            images=images,
+            model=model,
+            evaluation=evaluation,
+            gate=gate,
+        ).set_caching_options(False)

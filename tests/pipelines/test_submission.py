@@ -1,0 +1,156 @@
+"""Runs on a server that speaks the API, started by our commands and by `kfp run submit` as it is typed."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from csad.line import ProductLine
+from pipelines.__main__ import main
+from pipelines.names import PROMOTION
+from pipelines.parameters import data_uri, promotion_parameters, release_yaml, training_yaml
+from pipelines.server import PipelineServerError, Server, version_name
+from pipelines.submission import start_promotion
+
+ROOT = Path(__file__).parents[2]
+TRAINING_FILE = ROOT / "pipelines/compiled/training.yaml"
+PROMOTION_FILE = ROOT / "pipelines/compiled/promotion.yaml"
+LINE = ROOT / "lines/fastener_kit.yaml"
+VERSION = "20261124T101500Z-0123abcd"
+
+
+def command(*arguments):
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def test_a_submitted_line_is_one_run_in_its_experiment(kfp):
+    done = command(
+        "submit", LINE, "--package", TRAINING_FILE, "--seed", 3, "--data", "store://fastener_kit@aa", "--json"
+    )
+
+    assert done.exit_code == 0, done.output
+    (run,) = kfp.runs.values()
+    assert json.loads(done.output)["run"] == run["run_id"]
+    assert kfp.experiments[run["experiment_id"]]["display_name"] == "fastener_kit"
+    assert run["service_account"] == "csad-pipeline"
+    parameters = run["runtime_config"]["parameters"]
+    assert (parameters["seed"], parameters["data_uri"]) == (3, "store://fastener_kit@aa")
+    assert parameters["promotion_endpoint"] == ""
+
+
+def test_the_same_pipeline_is_uploaded_once(kfp):
+    for _ in range(2):
+        assert command("submit", LINE, "--package", TRAINING_FILE).exit_code == 0
+    assert len(kfp.runs) == 2
+    names = [version["display_name"] for version in kfp.versions.values()]
+    assert names.count(version_name(TRAINING_FILE)) == 1
+
+
+def test_a_version_is_promoted_under_the_deployers_account(kfp):
+    done = command("promote", LINE, VERSION, "--package", PROMOTION_FILE)
+    assert done.exit_code == 0, done.output
+    (run,) = kfp.runs.values()
+    assert run["service_account"] == "csad-deployer"
+    assert run["runtime_config"]["parameters"]["version"] == VERSION
+
+
+def test_the_pipelines_own_step_promotes_with_what_was_uploaded_last(kfp):
+    Server.connect().upload(PROMOTION_FILE)
+    run = start_promotion(kfp.endpoint, "bottles", promotion_parameters("{name: bottles}", VERSION), "csad-deployer")
+    assert kfp.runs[run]["service_account"] == "csad-deployer"
+    used = kfp.runs[run]["pipeline_version_reference"]["pipeline_version_id"]
+    assert kfp.versions[used]["display_name"] == version_name(PROMOTION_FILE)
+
+
+def test_without_a_promotion_pipeline_the_step_says_how_to_upload_it(kfp):
+    with pytest.raises(PipelineServerError, match=f"has no pipeline {PROMOTION}"):
+        start_promotion(kfp.endpoint, "bottles", {}, "csad-deployer")
+
+
+def test_kfp_run_submit_works_as_it_is_typed(kfp, tmp_path):
+    """After `. ./kfp.env` nothing has to be given: the compiled pipeline has the example line as its defaults."""
+    home = tmp_path / "checkout"
+    (home / "pipelines/compiled").mkdir(parents=True)
+    shutil.copyfile(ROOT / "kfp.env", home / "kfp.env")
+    shutil.copyfile(TRAINING_FILE, home / "pipelines/compiled/training.yaml")
+    tools = Path(sys.executable).parent
+    environment = {**os.environ, "KFP_ENDPOINT": kfp.endpoint, "PATH": f"{tools}:{os.environ['PATH']}"}
+    typed = [". ./kfp.env && kfp run submit"]
+    done = subprocess.run(
+        ["/bin/sh", "-c", *typed], cwd=home, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    (run,) = kfp.runs.values()
+    assert run["pipeline_spec"]["pipeline_spec"]["pipelineInfo"]["name"] == "csad-training"
+    assert kfp.experiments[run["experiment_id"]]["display_name"] == "csad"
+
+
+def test_the_env_file_keeps_what_is_set_and_has_an_address_otherwise():
+    script = '. ./kfp.env; printf "%s" "$KFP_ENDPOINT"'
+
+    def endpoint(**variables):
+        environment = {"PATH": os.environ["PATH"], **variables}
+        return subprocess.run(
+            ["/bin/sh", "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True
+        ).stdout
+
+    assert endpoint() == "http://localhost:8888"
+    assert endpoint(KFP_ENDPOINT="https://kubeflow.example.com/pipeline") == "https://kubeflow.example.com/pipeline"
+
+
+def test_a_server_that_is_not_there_is_named(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    done = command("submit", LINE, "--package", TRAINING_FILE, "--endpoint", "http://127.0.0.1:9")
+    assert done.exit_code == 1
+    assert "the pipeline server at http://127.0.0.1:9 does not answer" in done.output
+    assert "port-forward" in done.output
+
+
+def test_without_an_address_the_message_says_what_to_set(monkeypatch):
+    monkeypatch.delenv("KFP_ENDPOINT", raising=False)
+    with pytest.raises(PipelineServerError, match="KFP_ENDPOINT"):
+        Server.connect()
+
+
+def test_a_refusal_carries_the_servers_words(kfp):
+    server = Server.connect()
+    version = server.upload(TRAINING_FILE)
+    with pytest.raises(PipelineServerError, match=r"400 Bad Request .*the pipeline has no parameter colour"):
+        server.run(version, "a", "a", {"colour": "red"}, None)
+
+
+def test_a_token_is_sent_and_its_absence_explained(kfp, monkeypatch):
+    kfp.token = "secret-token"
+    monkeypatch.setenv("KFP_EXISTING_TOKEN", "secret-token")
+    assert command("submit", LINE, "--package", TRAINING_FILE).exit_code == 0
+
+
+def test_a_file_that_is_no_pipeline_is_refused(kfp, tmp_path):
+    (tmp_path / "x.yaml").write_text("a: 1")
+    with pytest.raises(PipelineServerError, match="make compile"):
+        Server.connect().upload(tmp_path / "x.yaml")
+
+
+def test_what_a_run_is_told_means_the_same_line():
+    line = ProductLine.from_file(ROOT / "lines/splicing_connectors.yaml")
+    for text in (training_yaml(line), release_yaml(line)):
+        assert text.isascii()
+        assert "\n" not in text
+        assert ProductLine.from_yaml(text).digest() == line.digest()
+    assert ProductLine.from_yaml(release_yaml(line)).deployment == line.deployment
+    assert data_uri(line) == "store://splicing_connectors"
+
+
+def test_what_does_not_change_a_score_is_not_in_what_is_cached():
+    line = ProductLine.from_yaml("name: a\nimages: {area: 20000}\n")
+    other = ProductLine.from_yaml(
+        "name: a\n# why\nimages: {area: 20000, max_pixels: 100000000}\n"
+        "schedule: {cron: 0 0 1 * * *}\ndeployment: {minimum_replicas: 3}\n"
+    )
+    assert training_yaml(line) == training_yaml(other)
+    assert release_yaml(line) != release_yaml(other)
