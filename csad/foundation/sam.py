@@ -81,6 +81,7 @@ class SamHq:
         model: SAM-HQ, in evaluation mode, on its device.
         prompts_per_batch: Prompts that the mask decoder sees at once.
         mask_memory: Bytes of full-size logits at a time; at least one mask is always drawn.
+        precision: Of the network's arithmetic; None is half precision on a GPU and single precision elsewhere.
 
     Attributes:
         encodings: Images and crops encoded so far.
@@ -88,7 +89,11 @@ class SamHq:
     """
 
     def __init__(
-        self, model: SamModel, prompts_per_batch: int = PROMPTS_PER_BATCH, mask_memory: int = MASK_MEMORY
+        self,
+        model: SamModel,
+        prompts_per_batch: int = PROMPTS_PER_BATCH,
+        mask_memory: int = MASK_MEMORY,
+        precision: torch.dtype | None = None,
     ) -> None:
         self.encodings = 0
         self.prompts = 0
@@ -98,6 +103,7 @@ class SamHq:
         self._side: int = model.image_encoder.img_size
         parameter: Tensor = next(model.image_encoder.parameters())
         self._device = parameter.device
+        self._precision = precision or (torch.float16 if self._device.type == "cuda" else torch.float32)
 
     @property
     def threshold(self) -> float:
@@ -112,7 +118,7 @@ class SamHq:
         scaled = (max(1, int(height * scale + 0.5)), max(1, int(width * scale + 0.5)))
         resized = Image.fromarray(image).resize((scaled[1], scaled[0]), Image.Resampling.BILINEAR)
         pixels = torch.from_numpy(np.array(resized)).to(self._device).permute(2, 0, 1)[None].float()
-        with self._half():
+        with self._arithmetic():
             features, early = self._model.image_encoder(self._model.preprocess(pixels))
         self.encodings += 1
         return EncodedImage(features, early, (height, width), scaled)
@@ -178,7 +184,7 @@ class SamHq:
         boxes: Tensor | None,
         ambiguous: bool,
     ) -> Predictions:
-        with self._half():
+        with self._arithmetic():
             sparse, dense = self._model.prompt_encoder(points=points, boxes=boxes, masks=None)
             logits, scores = self._model.mask_decoder(
                 image_embeddings=encoded.features,  # (1, 256, s, s)
@@ -196,8 +202,7 @@ class SamHq:
         """Pixels of the scaled image per pixel of the image, (x, y)."""
         return np.array([encoded.scaled[1] / encoded.size[1], encoded.scaled[0] / encoded.size[0]])
 
-    def _half(self) -> AbstractContextManager[object]:
-        """Half precision where there is a GPU."""
-        if self._device.type != "cuda":
+    def _arithmetic(self) -> AbstractContextManager[object]:
+        if self._precision == torch.float32:
             return nullcontext()
-        return torch.autocast("cuda", dtype=torch.float16)
+        return torch.autocast(self._device.type, dtype=self._precision)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from csad.foundation.automatic_masks import crops_of, propose_objects
 from csad.foundation.component_finder import masks_in_boxes
@@ -124,6 +125,17 @@ def test_little_memory_for_masks_changes_nothing(model, image):
     first = propose_objects(generous, image, generous.encode(image), EVERYTHING)
     second = propose_objects(meagre, image, meagre.encode(image), EVERYTHING)
     assert [region.runs for region in first] == [region.runs for region in second]
+
+
+@pytest.mark.parametrize("precision", [torch.float16, torch.bfloat16])
+def test_half_precision_draws_almost_the_same_masks(model, image, precision):
+    boxes = boxes_as_detections([[10.0, 20.0, 80.0, 70.0], [60.0, 5.0, 140.0, 85.0]])
+    single, half = SamHq(model), SamHq(model, precision=precision)
+    exact, rounded = single.encode(image), half.encode(image)
+    assert not torch.equal(exact.features, rounded.features)
+    pairs = zip(masks_in_boxes(single, exact, boxes), masks_in_boxes(half, rounded, boxes), strict=True)
+    for expected, found in pairs:
+        assert np.mean(expected.mask((90, 150)) == found.mask((90, 150))) > 0.95
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 200), (200, 2), (37, 41)])

@@ -32,6 +32,22 @@ def test_masks_come_back_with_their_provenance(tmp_path):
     assert first.mask.shape == (4, 6)
 
 
+def test_the_prompting_box_and_the_stability_come_back(tmp_path):
+    mask = np.ones((2, 3), dtype=bool)
+    boxed = ComponentMask(mask, "grounding", 0.4, phrase="nut", box=(0.25, 0.0, 3.0, 1.5))
+    stable = ComponentMask(mask, "automatic", 0.9, point=(1.0, 1.0), stability=0.97)
+    save_masks(tmp_path / "a.json", [boxed, stable])
+    first, second = load_masks(tmp_path / "a.json")
+    assert (first.box, first.stability) == ((0.25, 0.0, 3.0, 1.5), None)
+    assert (second.box, second.stability) == (None, 0.97)
+
+
+def test_masks_without_them_are_written_as_before(tmp_path):
+    save_masks(tmp_path / "a.json", [ComponentMask(np.ones((2, 3), dtype=bool), "classical", 1.0)])
+    (record,) = json.loads((tmp_path / "a.json").read_text())["masks"]
+    assert sorted(record) == ["phrase", "point", "score", "segmentation", "source"]
+
+
 def test_the_file_holds_coco_run_lengths(tmp_path):
     save_masks(tmp_path / "a.json", two_masks()[1:])
     run_length = json.loads((tmp_path / "a.json").read_text())["masks"][0]["segmentation"]
