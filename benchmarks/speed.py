@@ -25,7 +25,7 @@ from benchmarks.measurement import machine
 from csad.errors import CsadError
 from csad.images import read_rgb
 from csad.images.reading import EXTENSIONS
-from csad.model_folder import MANIFEST
+from csad.model_files import MANIFEST
 from csad.scorer import Scorer
 
 MODEL = ROOT / "demo" / "model"

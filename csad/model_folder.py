@@ -19,8 +19,8 @@ from csad.border import BorderModel
 from csad.errors import ModelFolderError
 from csad.evaluation.threshold import Threshold
 from csad.fusion import Fusion
+from csad.model_files import MANIFEST, check_files, digest
 
-MANIFEST = "model.json"
 FORMAT = 1
 EMPTY_CHECKSUM = '"checksum": ""'
 
@@ -131,15 +131,7 @@ def read_manifest(folder: Path) -> Manifest:
         raise ModelFolderError(f"{path} has format {manifest.format}, this csad reads {FORMAT}; train the model again")
     if manifest.checksum and _text_digest(text.replace(manifest.checksum, "")) != manifest.checksum:
         raise ModelFolderError(f"{path} was changed: its checksum does not fit; copy the model folder again")
-    for name, expected in manifest.files.items():
-        file = folder / name
-        if not file.is_file():
-            raise ModelFolderError(f"{file} is missing; copy the whole model folder again")
-        found = digest(file)
-        if found != expected:
-            raise ModelFolderError(
-                f"{file} was changed: its sha256 is {found}, expected {expected}; copy the model folder again"
-            )
+    check_files(folder, manifest.files)
     return manifest
 
 
@@ -156,12 +148,6 @@ def read_tensors(folder: Path, name: str) -> dict[str, Tensor]:
         return load_file(path)
     except SafetensorError as error:
         raise ModelFolderError(f"{path} is damaged ({error}); copy the model folder again") from error
-
-
-def digest(path: Path) -> str:
-    """SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _text_digest(text: str) -> str:

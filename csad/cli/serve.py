@@ -28,11 +28,11 @@ def serve(model: Path, host: str, port: int, device: str, version: str) -> None:
     /docs.json describes every address. Limits come from the environment: CSAD_TOKEN, CSAD_TIMEOUT, CSAD_MAX_BYTES,
     CSAD_MAX_PIXELS, CSAD_MAX_FILES, CSAD_MAX_REQUESTS, CSAD_MAX_WAITING, CSAD_MAX_BATCH.
     """
-    from csad.model_folder import read_manifest
+    from csad.model_files import check_folder
     from csad.serving.settings import ServingSettings
 
     ServingSettings.from_environment()
-    read_manifest(model)
+    check_folder(model)
     environment = os.environ | {
         "CSAD_MODEL_FOLDER": str(model.resolve()),
         "CSAD_DEVICE": device,

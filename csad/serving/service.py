@@ -6,14 +6,26 @@ failure is our own JSON. One process loads the model; its lanes use all processo
 
 from __future__ import annotations
 
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+
 import bentoml
 
+from csad.errors import CsadError
 from csad.serving.app import create_app
 from csad.serving.boundary import Boundary
 from csad.serving.settings import ServingSettings
 
 GRACE = 30.0
 """Seconds after the service's own timeout until BentoML gives a request up."""
+
+WORKER = ("_bentoml_impl", "worker", "service.py")
+"""The script of BentoML that a worker runs; elsewhere the parent process is not BentoML's."""
+
+_log = logging.getLogger(__name__)
 
 api = create_app()
 
@@ -32,12 +44,23 @@ class ScorerService:
     def __init__(self) -> None:
         from csad.serving.runtime import Runtime
 
-        self.runtime = api.state.runtime = Runtime(ServingSettings.from_environment())
+        try:
+            self.runtime = api.state.runtime = Runtime(ServingSettings.from_environment())
+        except CsadError as error:
+            _log.critical("the service cannot start: %s", error)
+            _end_server()
+            raise
 
     @bentoml.on_shutdown
     async def close(self) -> None:
         """Finish what runs."""
         await self.runtime.close()
+
+
+def _end_server() -> None:
+    """End BentoML, which would start the same failing worker again and again and never say that it cannot."""
+    if Path(sys.argv[0]).parts[-3:] == WORKER:
+        os.kill(os.getppid(), signal.SIGTERM)
 
 
 ScorerService.add_asgi_middleware(Boundary, state=api.state)

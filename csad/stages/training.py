@@ -7,7 +7,7 @@ from pathlib import Path
 
 from csad.errors import StageError
 from csad.line import ProductLine
-from csad.model_folder import MANIFEST
+from csad.model_files import MANIFEST
 from csad.stages import clustering, evaluation, ingest, lgst, masks, segnet, statistics, tagging
 from csad.stages.evaluation import EvaluationSummary
 from csad.stages.files import replace_folder, writing
