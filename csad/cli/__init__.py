@@ -13,6 +13,7 @@ from csad.cli.gate import gate
 from csad.cli.line import line
 from csad.cli.masks import masks
 from csad.cli.models import models
+from csad.cli.package import package
 from csad.cli.score import score
 from csad.cli.serve import serve
 from csad.cli.train import train
@@ -72,5 +73,5 @@ def main(quiet: bool) -> None:
 
 for command in (line, masks, train, score, serve, watch, evaluate, data, models, weights):
     main.add_command(command)
-for command in (gate, deploy, status, rollback, undeploy):
+for command in (gate, package, deploy, status, rollback, undeploy):
     main.add_command(command)

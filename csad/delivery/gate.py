@@ -88,7 +88,7 @@ def decide(
     """
     scorer = Scorer.load(challenger)
     dataset = open_snapshot(images)
-    known = _read_evaluation(evaluation, scorer.manifest, dataset)
+    known = read_known(evaluation, scorer.manifest, dataset)
     decision = judge(line, Contender(scorer), load_champion(champion, champion_version), dataset, known)
     write_decision(decision, output)
     return decision
@@ -218,8 +218,18 @@ class _Evaluated(BaseModel):
     records: tuple[ImageRecord, ...] = ()
 
 
-def _read_evaluation(folder: Path, manifest: Manifest, images: ImageSet) -> tuple[ImageRecord, ...]:
-    path = folder / FIGURES
+def read_known(evaluation: Path, manifest: Manifest, images: ImageSet) -> tuple[ImageRecord, ...]:
+    """Read the scores of an evaluation; there are none where the data have no test images.
+
+    Args:
+        evaluation: Output of `evaluation`.
+        manifest: Of the model.
+        images: The frozen data set.
+
+    Raises:
+        DeploymentError: It is missing, damaged, or of other images or another model.
+    """
+    path = evaluation / FIGURES
     try:
         found = _Evaluated.model_validate_json(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, ValidationError) as error:

@@ -1,0 +1,102 @@
+"""The packaging component's work: package an accepted model and register it in the store, fail with one message."""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from csad.delivery.gate import read_known
+from csad.delivery.gate_decision import GATE_FILE, GATE_PAGE, read_decision
+from csad.delivery.packaging import package
+from csad.delivery.packaging_smoke import choose_images, smoke_test_of
+from csad.delivery.provenance import Provenance, read_scores
+from csad.delivery.task_messages import ending_with_a_message
+from csad.errors import DeploymentError
+from csad.line import ProductLine
+from csad.model_folder import Manifest
+from csad.scorer import Scorer
+from csad.stages.evaluation import FIGURES
+from csad.stages.snapshot import open_snapshot
+from csad.store.objects import ObjectStore
+from csad.store.registry import ModelVersion, register_model
+from csad.store.settings import StoreSettings
+
+
+@dataclass(frozen=True)
+class Artifacts:
+    """What earlier tasks made.
+
+    Attributes:
+        images: Output of `ingest`.
+        model: Output of `statistics`.
+        evaluation: Output of `evaluation`.
+        gate: Output of `gate`.
+    """
+
+    images: str
+    model: str
+    evaluation: str
+    gate: str
+
+
+def run_packaging(line_yaml: str, git_commit: str, seed: int, artifacts: Artifacts) -> ModelVersion:
+    """Package and register a model in the store that the environment names.
+
+    Args:
+        line_yaml: The product line, as text.
+        git_commit: Of the code.
+        seed: Of the run.
+        artifacts: What earlier tasks made.
+
+    Raises:
+        SystemExit: It failed for a reason that a user can put right; its message is the exit status.
+    """
+    with ending_with_a_message("packaging"):
+        line = ProductLine.from_yaml(line_yaml)
+        store = ObjectStore.connect(StoreSettings.from_environment())
+        return package_and_register(store, line, git_commit, seed, artifacts)
+
+
+def package_and_register(
+    store: ObjectStore, line: ProductLine, git_commit: str, seed: int, artifacts: Artifacts
+) -> ModelVersion:
+    """Package an accepted model and register it; a failure at any point leaves no version.
+
+    Args:
+        store: Where to.
+        line: Product line.
+        git_commit: Of the code.
+        seed: Of the run.
+        artifacts: What earlier tasks made.
+
+    Raises:
+        DeploymentError: The gate did not accept this model, or the Bento does not do what the model did.
+        StoreError: The store refuses.
+        CsadError: An input is missing or damaged.
+    """
+    model, evaluation, gate = (Path(path) for path in (artifacts.model, artifacts.evaluation, artifacts.gate))
+    images = open_snapshot(Path(artifacts.images))
+    scorer = Scorer.load(model)
+    _require_accepted(gate, line, scorer.manifest, seed)
+    known = read_known(evaluation, scorer.manifest, images)
+    test = smoke_test_of(scorer, choose_images(images), known)
+    provenance = Provenance.of(scorer.manifest, git_commit, read_scores(evaluation))
+    with tempfile.TemporaryDirectory(prefix="csad-package-") as folder:
+        packaged = package(model, Path(folder), provenance, test)
+        files = packaged.files | {GATE_FILE: gate / GATE_FILE, FIGURES: evaluation / FIGURES}
+        if (gate / GATE_PAGE).is_file():
+            files[GATE_PAGE] = gate / GATE_PAGE
+        return register_model(store, model, provenance.registry_labels(), files)
+
+
+def _require_accepted(gate: Path, line: ProductLine, manifest: Manifest, seed: int) -> None:
+    decision = read_decision(gate)
+    if decision.challenger.checksum != manifest.checksum:
+        raise DeploymentError(f"{gate / GATE_FILE} is about another model than this one; run the gate again")
+    if decision.line != line.name:
+        raise DeploymentError(
+            f"{gate / GATE_FILE} is of line {decision.line}, expected {line.name}; run the gate again"
+        )
+    if manifest.seed != seed:
+        raise DeploymentError(f"the model was trained with seed {manifest.seed}, this run's is {seed}; check the run")
+    if not decision.accepted:
+        raise DeploymentError(f"the gate refused this model: {decision.reason}; it is not registered")
