@@ -19,7 +19,9 @@ from csad.border import BorderModel
 from csad.errors import ModelFolderError
 from csad.evaluation.threshold import Threshold
 from csad.fusion import Fusion
-from csad.model_files import MANIFEST, check_files, digest
+from csad.model_files import MANIFEST as MANIFEST
+from csad.model_files import check_files
+from csad.model_files import digest as digest
 
 FORMAT = 1
 EMPTY_CHECKSUM = '"checksum": ""'

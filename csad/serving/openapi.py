@@ -23,7 +23,7 @@ PROBLEMS = {
     500: "The service failed.",
     504: "Not done in time.",
 }
-BINARY = {"type": "string", "format": "binary"}
+BINARY: Document = {"type": "string", "format": "binary"}
 IMAGE_TYPES = ("image/png", "image/jpeg", "image/bmp", "image/tiff", "image/webp", "application/octet-stream")
 
 

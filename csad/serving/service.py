@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import Any, cast
 
 import bentoml
 
@@ -51,7 +52,7 @@ class ScorerService:
             _end_server()
             raise
 
-    @bentoml.on_shutdown
+    @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     async def close(self) -> None:
         """Finish what runs."""
         await self.runtime.close()
@@ -63,4 +64,4 @@ def _end_server() -> None:
         os.kill(os.getppid(), signal.SIGTERM)
 
 
-ScorerService.add_asgi_middleware(Boundary, state=api.state)
+cast("Any", ScorerService).add_asgi_middleware(Boundary, state=api.state)
