@@ -13,6 +13,7 @@ from pathlib import Path
 
 from kfp import local
 
+from csad.delivery.gate_decision import GateDecision, read_decision
 from csad.errors import StageError
 from csad.line import ProductLine
 from csad.stages.data_source import STORED
@@ -21,7 +22,9 @@ from csad.stages.share import Share
 from csad.stages.stage import RECORD
 from csad.stages.stage_runner import StageRunner
 from csad.stages.task import STORE_VARIABLE
-from csad.store.settings import StoreSettings
+from csad.store.objects import ObjectStore
+from csad.store.registry import list_models
+from csad.store.settings import ENDPOINT, StoreSettings
 from pipelines.local_console import LocalConsole
 from pipelines.local_store import local_store, push_images
 from pipelines.parameters import git_commit, release_yaml
@@ -38,7 +41,7 @@ class LocalRun:
         table: The evaluation as text.
         gate: Why the model was registered, or not, in one sentence.
         version: Of the registered model; None where the gate did not accept it.
-        store: Where it is registered.
+        store: Where it is registered: a folder, or the address of a store.
     """
 
     model: Path
@@ -87,7 +90,20 @@ def run_here(line: ProductLine, data: str, seed: int, output: Path, shards: int 
         link_or_copy(Path(outputs["gate_report"].path), output / "gate.html")
         runner.prune(since=started)
         table = (evaluation / "evaluation.txt").read_text(encoding="utf-8").strip()
-    return LocalRun(output / "model", output / "report.html", table, gate="", version=None, store=settings.url)
+        place = settings.url if os.environ.get(ENDPOINT) else str(output / "store")
+        decision = read_decision(Path(outputs["gate"].path))
+        version = _registered(settings, line) if decision.accepted else None
+    return LocalRun(output / "model", output / "report.html", table, _verdict(decision), version, place)
+
+
+def _verdict(decision: GateDecision) -> str:
+    return f"{'accepted' if decision.accepted else 'refused'}: {decision.reason}"
+
+
+def _registered(settings: StoreSettings, line: ProductLine) -> str | None:
+    """The version that was registered last."""
+    versions = list_models(ObjectStore.connect(settings), line.name)
+    return max((model.version for model in versions), default=None)
 
 
 def _execute(parameters: dict[str, object], settings: StoreSettings, output: Path) -> dict:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from kfp import dsl, kubernetes
+from kfp.dsl.pipeline_channel import PipelineChannel
 
 GPU_ACCELERATOR = "nvidia.com/gpu"
 GPU_NODE_SELECTOR = {"nvidia.com/gpu.present": "true"}
@@ -80,6 +81,9 @@ def place_on_cpu(task: dsl.PipelineTask, resources: Resources) -> dsl.PipelineTa
 def place_on_gpu(task: dsl.PipelineTask, resources: Resources, pool: GpuPool) -> dsl.PipelineTask:
     """Ask for accelerators on the GPU node pool, and for all that `place_on_cpu` asks."""
     place_on_cpu(task, resources)
+    # Inside a loop the compiler hands on only what a task is known to need, and it does not look at accelerators.
+    wanted = (pool.accelerator, pool.count)
+    task.register_pipeline_channels([part for part in wanted if isinstance(part, PipelineChannel)])
     task.set_accelerator_type(pool.accelerator).set_accelerator_limit(pool.count)
     kubernetes.add_node_selector_json(task, node_selector_json=pool.node_selector)
     kubernetes.add_toleration_json(task, toleration_json=pool.tolerations)

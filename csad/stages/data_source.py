@@ -1,15 +1,16 @@
-"""Where a run's images come from."""
+"""What a task reads: data sets by their address, and the outputs of tasks that divided a stage's work."""
 
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from csad.errors import DatasetError
-from csad.stages.files import writing
+from csad.stages.files import link_or_copy, writing
+from csad.stages.stage import RECORD
 
 STORED = "store://"
 
@@ -66,3 +67,28 @@ def opened(uri: str, kept: Path | None = None) -> Iterator[Path]:
         with writing(folder):
             fetch(uri, folder)
         yield folder
+
+
+@contextmanager
+def gathered(folders: Sequence[str]) -> Iterator[Path]:
+    """Bring the outputs of all shares together.
+
+    Args:
+        folders: One per share. A single one is used as it is.
+
+    Yields:
+        A folder with the files of all; it is gone afterwards.
+
+    Raises:
+        StageError: The files cannot be written.
+    """
+    if len(folders) == 1:
+        yield Path(folders[0])
+        return
+    with tempfile.TemporaryDirectory(prefix="csad-shares-") as together:
+        with writing(Path(together)):
+            for folder in map(Path, folders):
+                for file in folder.rglob("*"):
+                    if file.is_file() and file.name != RECORD:
+                        link_or_copy(file, Path(together) / file.relative_to(folder))
+        yield Path(together)

@@ -1,16 +1,10 @@
 """Shares of a stage's images, so that several tasks divide its work."""
 
 import re
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Self
 
 from csad.errors import StageError
-from csad.stages.files import link_or_copy, writing
-from csad.stages.stage import RECORD
 
 TEXT = re.compile(r"([1-9]\d{0,3})/([1-9]\d{0,3})")
 
@@ -48,28 +42,3 @@ class Share:
     def options(self) -> dict[str, int]:
         """As the stages count them."""
         return {"shard": self.number - 1, "shards": self.of}
-
-
-@contextmanager
-def gathered(folders: Sequence[str]) -> Iterator[Path]:
-    """Bring the outputs of all shares together.
-
-    Args:
-        folders: One per share. A single one is used as it is.
-
-    Yields:
-        A folder with the files of all; it is gone afterwards.
-
-    Raises:
-        StageError: The files cannot be written.
-    """
-    if len(folders) == 1:
-        yield Path(folders[0])
-        return
-    with tempfile.TemporaryDirectory(prefix="csad-shares-") as together:
-        with writing(Path(together)):
-            for folder in map(Path, folders):
-                for file in folder.rglob("*"):
-                    if file.is_file() and file.name != RECORD:
-                        link_or_copy(file, Path(together) / file.relative_to(folder))
-        yield Path(together)

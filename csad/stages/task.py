@@ -13,10 +13,10 @@ from typing import Generic, TypeVar
 
 from csad.errors import CsadError
 from csad.line import ProductLine
-from csad.stages.data_source import opened
+from csad.stages.data_source import gathered, opened
 from csad.stages.files import writing
 from csad.stages.lock import end_with_holder
-from csad.stages.share import Share, gathered
+from csad.stages.share import Share
 from csad.stages.stage import NO_OPTIONS, Options, Stage, StageRecord
 from csad.stages.stage_runner import StageRunner
 from csad.stages.summary import Summary
