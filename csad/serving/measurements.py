@@ -7,7 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
 
 if TYPE_CHECKING:
     from csad.scorer import Score
@@ -24,6 +31,7 @@ class Measurements:
     """The metrics of one service."""
 
     def __init__(self, model: ServedModel) -> None:
+        disable_created_metrics()
         self._registry = registry = CollectorRegistry()
         self._scores = Histogram(
             "csad_score_over_threshold",
