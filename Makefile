@@ -69,7 +69,7 @@ compile: $(INSTALLED) ## Compile the pipeline for Kubeflow
 wheel: $(INSTALLED) ## Build the wheel of csad, and what each image requires, into dist/
 	@rm -rf build dist/csad-*.whl dist/requirements-*.txt
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
-	@$(BIN)/python images/requirements.py dist/csad-*.whl train > dist/requirements-train.txt
+	@$(BIN)/python images/requirements.py dist/csad-*.whl train serve > dist/requirements-train.txt
 	@$(BIN)/python images/requirements.py dist/csad-*.whl serve > dist/requirements-serve.txt
 	@$(BIN)/python images/requirements.py dist/csad-*.whl train foundation > dist/requirements-foundation.txt
 
