@@ -26,6 +26,7 @@ HELP = """Find logical and structural defects after training on good images only
 The usual order:
   csad line new bottles --output bottles.yaml       write the settings of a product line
   csad line check bottles.yaml --data data/         look at every image before anything runs
+  csad masks preview bottles.yaml --data data/      both ways of finding components, side by side
   csad train bottles.yaml --data data/ --output model/
   csad score model/ new_images/ --maps maps/        decide, and see where and why
   csad evaluate model/ --data data/ --report report.html
