@@ -1,19 +1,11 @@
-"""The deployment component's work: connect to the store and the cluster, deploy, fail with one message."""
-
-import logging
-import os
-import sys
+"""The deployment component's work: connect to the store and the cluster, and deploy."""
 
 from csad.delivery.cluster import Cluster
 from csad.delivery.deployment import DeploymentResult, DeploymentTarget, deploy
-from csad.delivery.deployment_objects import PullPolicy
-from csad.errors import CsadError
+from csad.delivery.task_messages import ending_with_a_message
 from csad.line import ProductLine
 from csad.store.objects import ObjectStore
 from csad.store.settings import StoreSettings
-
-POLICY = "CSAD_PULL_POLICY"
-PULL_POLICIES: dict[str, PullPolicy] = {"IfNotPresent": "IfNotPresent", "Always": "Always", "Never": "Never"}
 
 
 def run_deployment(line_yaml: str, version: str, namespace: str, image: str, store_secret: str) -> DeploymentResult:
@@ -29,11 +21,6 @@ def run_deployment(line_yaml: str, version: str, namespace: str, image: str, sto
     Raises:
         SystemExit: It failed for a reason that a user can put right; its message is the exit status.
     """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    policy = PULL_POLICIES.get(os.environ.get(POLICY, ""), "IfNotPresent")
-    try:
-        line = ProductLine.from_yaml(line_yaml)
-        target = DeploymentTarget(line, version, image, namespace, store_secret, pull_policy=policy)
+    with ending_with_a_message("deployment"):
+        target = DeploymentTarget(ProductLine.from_yaml(line_yaml), version, image, namespace, store_secret)
         return deploy(target, ObjectStore.connect(StoreSettings.from_environment()), Cluster.connect(namespace))
-    except CsadError as error:
-        raise SystemExit(f"deployment: {error}") from error

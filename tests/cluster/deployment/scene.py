@@ -33,7 +33,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 IMAGE = "csad-serve-stand-in:test"
 PIXELS = (b"first image", b"second image")
-TERMS = DeployTerms(rollout=RolloutTerms(timeout=90, unschedulable=3), lease=LeaseTerms(seconds=3, wait=60))
+TERMS = DeployTerms(rollout=RolloutTerms(timeout=90, unschedulable=40), lease=LeaseTerms(seconds=3, wait=60))
 
 
 def line(name: str = "bottles", **deployment: object) -> ProductLine:
@@ -134,6 +134,10 @@ class Scene:
 
     def serving(self, name: str = "bottles") -> str:
         return ask(self.address(name))
+
+    def finish(self, name: str) -> None:
+        """Make room for other lines, without waiting."""
+        self.cluster.delete(Kind.DEPLOYMENT, ServingNames(name, self.namespace).main)
 
     def leftovers(self, name: str = "bottles") -> list[str]:
         return [

@@ -1,6 +1,8 @@
 """A version comes into service, is exchanged under load, and goes back."""
 
 import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 from click.testing import CliRunner
@@ -13,6 +15,7 @@ from csad.delivery.deployment_objects import verified_manifest
 from csad.delivery.smoke_channel import ForwardedChannel, reach
 from tests.cluster.deployment.scene import TERMS, Scene, line
 
+AT_A_TIME = 4
 FORWARDING = """
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
@@ -22,69 +25,109 @@ subjects: [{kind: ServiceAccount, name: csad-deployer}]
 """
 
 
-@pytest.fixture(scope="module")
-def first(scene: Scene) -> str:
-    """The version that serves the line bottles when a test begins."""
-    version = scene.version()
-    result = scene.deploy(version)
+def consists_of_restricted_pods_and_what_guards_them(scene: Scene, name: str) -> None:
+    version = scene.version(name)
+    result = scene.deploy(version, product_line=line(name))
     assert (result.version, result.previous, result.changed) == (version, None, True)
-    assert scene.serving() == scene.champion() == version
-    return version
-
-
-def test_what_a_line_consists_of(scene: Scene, first: str):
-    name = ServingNames("bottles", scene.namespace).main
-    pod = scene.cluster.select(Kind.POD, {"csad/line": "bottles"})[0]
+    assert scene.serving(name) == scene.champion(name) == version
+    pod = scene.cluster.select(Kind.POD, {"csad/line": name})[0]
     assert pod["spec"]["automountServiceAccountToken"] is False
     for container in [*pod["spec"]["initContainers"], *pod["spec"]["containers"]]:
         assert container["securityContext"]["readOnlyRootFilesystem"] is True
         assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
-    assert scene.cluster.find(Kind.NETWORK_POLICY, name) is not None
-    assert scene.cluster.find(Kind.OLD_DISRUPTION_BUDGET, name)["spec"]["maxUnavailable"] == 1
+    main = ServingNames(name, scene.namespace).main
+    assert scene.cluster.find(Kind.NETWORK_POLICY, main) is not None
+    assert scene.cluster.find(Kind.OLD_DISRUPTION_BUDGET, main)["spec"]["maxUnavailable"] == 1
 
 
-def test_the_same_again_changes_nothing(scene: Scene, first: str):
-    pods = [pod["metadata"]["name"] for pod in scene.cluster.select(Kind.POD, {"csad/line": "bottles"})]
+def changes_nothing_the_second_time(scene: Scene, name: str) -> None:
+    version = scene.version(name)
+    scene.deploy(version, product_line=line(name))
+    pods = [pod["metadata"]["name"] for pod in scene.cluster.select(Kind.POD, {"csad/line": name})]
     steps: list[Step] = []
-    result = scene.deploy(scene.champion(), on_step=steps.append)
+    result = scene.deploy(version, product_line=line(name), on_step=steps.append)
     assert result.changed is False
     assert Step.ROLL not in steps
-    assert [pod["metadata"]["name"] for pod in scene.cluster.select(Kind.POD, {"csad/line": "bottles"})] == pods
+    assert [pod["metadata"]["name"] for pod in scene.cluster.select(Kind.POD, {"csad/line": name})] == pods
     if not scene.cluster.offers(Kind.AUTOSCALER):
         assert "autoscaling/v2" in result.skipped["HorizontalPodAutoscaler"]
 
 
-def test_a_rolling_update_under_ten_requests_a_second_fails_none(scene: Scene, first: str):
-    two = line(minimum_replicas=2)
-    before = scene.champion()
+def loses_no_request_of_ten_a_second_in_a_rolling_update(scene: Scene, name: str) -> None:
+    two = line(name, minimum_replicas=2)
+    before, after = scene.version(name), scene.version(name)
     scene.deploy(before, product_line=two)
-    after = scene.version()
-    with scene.clients() as seen:
+    with scene.clients(name) as seen:
         result = scene.deploy(after, product_line=two)
     print(f"\nrolling update of 2 pods under 10 requests/s: {len(seen.failures)} of {len(seen.versions)} failed")
     assert seen.failures == []
     assert len(seen.versions) > 50
     assert set(seen.versions) == {before, after}
     assert seen.versions[0] == before
-    assert (result.previous, scene.serving(), scene.champion()) == (before, after, after)
+    assert (result.previous, scene.serving(name), scene.champion(name)) == (before, after, after)
 
 
-def test_replicas_belong_to_whoever_scales(scene: Scene, first: str):
-    name = ServingNames("bottles", scene.namespace).main
-    two = line(minimum_replicas=1, maximum_replicas=3)
-    scene.cluster.scale(name, 3)
-    scene.deploy(scene.version(), product_line=two)
-    assert scene.cluster.find(Kind.DEPLOYMENT, name)["spec"]["replicas"] == 3
-    scene.cluster.scale(name, 1)
+def leaves_replicas_to_whoever_scales(scene: Scene, name: str) -> None:
+    main, first, second = ServingNames(name, scene.namespace).main, scene.version(name), scene.version(name)
+    scene.deploy(first, product_line=line(name))
+    scene.cluster.scale(main, 2)
+    scene.deploy(second, product_line=line(name))
+    assert scene.cluster.find(Kind.DEPLOYMENT, main)["spec"]["replicas"] == 2
 
 
-def test_rollback_brings_the_one_before_back(scene: Scene, first: str):
-    before = scene.champion()
-    scene.deploy(scene.version())
-    with scene.clients() as seen:
-        result = roll_back(scene.target(""), scene.store, scene.cluster, TERMS)
+def comes_back_by_rollback(scene: Scene, name: str) -> None:
+    first, second = scene.version(name), scene.version(name)
+    scene.deploy(first, product_line=line(name))
+    scene.deploy(second, product_line=line(name))
+    with scene.clients(name) as seen:
+        result = roll_back(scene.target("", line(name)), scene.store, scene.cluster, TERMS)
     assert seen.failures == []
-    assert (result.version, scene.serving(), scene.champion()) == (before, before, before)
+    assert (result.version, scene.serving(name), scene.champion(name)) == (first, first, first)
+
+
+def is_exchanged_blue_green_without_room_for_a_second_pod_of_its_kind(scene: Scene, name: str) -> None:
+    bridged = line(name, strategy="blue_green")
+    before, after = scene.version(name), scene.version(name)
+    scene.deploy(before, product_line=bridged)
+    steps: list[Step] = []
+    with scene.clients(name) as seen:
+        scene.deploy(after, product_line=bridged, on_step=steps.append)
+    assert seen.failures == []
+    assert set(seen.versions) == {before, after}
+    exchange = [step for step in steps if step in (Step.DIVERT, Step.ROLL, Step.RETURN)]
+    assert exchange == [Step.DIVERT, Step.ROLL, Step.RETURN]
+    live = scene.cluster.find(Kind.DEPLOYMENT, ServingNames(name, scene.namespace).main)
+    assert live["spec"]["strategy"]["rollingUpdate"] == {"maxSurge": 0, "maxUnavailable": "100%"}
+    assert verified_manifest(live)["spec"]["template"]["metadata"]["labels"]["csad/version"] == after
+    assert scene.leftovers(name) == []
+
+
+CASES: dict[str, Callable[[Scene, str], None]] = {
+    case.__name__.replace("_", " "): case
+    for case in (
+        comes_back_by_rollback,
+        leaves_replicas_to_whoever_scales,
+        loses_no_request_of_ten_a_second_in_a_rolling_update,
+        is_exchanged_blue_green_without_room_for_a_second_pod_of_its_kind,
+        consists_of_restricted_pods_and_what_guards_them,
+        changes_nothing_the_second_time,
+    )
+}
+
+
+@pytest.fixture(scope="module")
+def outcomes(scene: Scene) -> Iterator[dict[str, Future[None]]]:
+    """All cases, under way, each with a line of its own."""
+    with ThreadPoolExecutor(AT_A_TIME) as pool:
+        yield {
+            case: pool.submit(check, scene.for_another_thread(), f"line-{index}")
+            for index, (case, check) in enumerate(CASES.items())
+        }
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_line(case: str, outcomes):
+    outcomes[case].result()
 
 
 def test_people_deploy_look_and_take_away(scene: Scene, tmp_path, monkeypatch: pytest.MonkeyPatch):
@@ -111,34 +154,15 @@ def test_people_deploy_look_and_take_away(scene: Scene, tmp_path, monkeypatch: p
     assert scene.champion("cups_2") == version
 
 
-def test_blue_green_exchanges_without_room_for_a_second_pod_of_its_kind(scene: Scene, first: str):
-    bridged = line(strategy="blue_green")
-    before = scene.champion()
-    scene.deploy(before, product_line=bridged)
-    after = scene.version()
-    steps: list[Step] = []
-    with scene.clients() as seen:
-        scene.deploy(after, product_line=bridged, on_step=steps.append)
-    assert seen.failures == []
-    assert set(seen.versions) == {before, after}
-    assert [step for step in steps if step in (Step.DIVERT, Step.ROLL, Step.RETURN)] == [
-        Step.DIVERT,
-        Step.ROLL,
-        Step.RETURN,
-    ]
-    name = ServingNames("bottles", scene.namespace).main
-    live = scene.cluster.find(Kind.DEPLOYMENT, name)
-    assert live["spec"]["strategy"]["rollingUpdate"] == {"maxSurge": 0, "maxUnavailable": "100%"}
-    assert verified_manifest(live)["spec"]["template"]["metadata"]["labels"]["csad/version"] == after
-    assert scene.leftovers() == []
-
-
 def test_from_outside_the_service_is_reached_through_the_api_server(
-    scene: Scene, cluster, first: str, monkeypatch: pytest.MonkeyPatch
+    scene: Scene, cluster, monkeypatch: pytest.MonkeyPatch
 ):
+    name = "from_outside"
+    version = scene.version(name)
+    scene.deploy(version, product_line=line(name))
     cluster.kubectl("-n", scene.namespace, "apply", "-f", "-", text=FORWARDING)
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST")
-    channel = reach(scene.cluster, ServingNames("bottles", scene.namespace).main)
+    channel = reach(scene.cluster, ServingNames(name, scene.namespace).main)
     assert isinstance(channel, ForwardedChannel)
     answer = channel.post("/score", b"image", {"Content-Type": "image/png"})
-    assert json.loads(answer.body)["model"]["version"] == scene.champion()
+    assert json.loads(answer.body)["model"]["version"] == version
