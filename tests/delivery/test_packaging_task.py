@@ -1,0 +1,139 @@
+"""The packaging task against a real store: a version appears whole, or not at all."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from csad.delivery.fetch import WantedBento, fetch
+from csad.delivery.gate import decide
+from csad.delivery.packaging_task import Artifacts, package_and_register, run_packaging
+from csad.errors import DeploymentError, StoreError
+from csad.model_folder import read_manifest
+from csad.store.objects import ObjectStore
+from csad.store.registry import fetch_file, list_models
+
+SCRIPT = Path(__file__).with_name("killed_packaging.py")
+SECONDS = 120
+
+
+@pytest.fixture(scope="session")
+def artifacts(tiny_line, ingested, tiny_model, evaluated, tmp_path_factory) -> Artifacts:
+    folder = tmp_path_factory.mktemp("accepted")
+    decide(tiny_line, tiny_model, evaluated, ingested, None, folder)
+    return Artifacts(str(ingested), str(tiny_model), str(evaluated), str(folder))
+
+
+@pytest.fixture
+def store(server) -> ObjectStore:
+    return ObjectStore.connect(server.settings)
+
+
+def test_a_version_is_registered_once_and_can_be_fetched(store, tiny_line, tiny_model, artifacts, tmp_path):
+    version = run_packaging(tiny_line.to_yaml(), "abc", 3, artifacts)
+    assert [model.version for model in list_models(store, "tiny")] == [version.version]
+    assert {"bento.tar.gz", "smoke.json", "provenance.json", "gate.json", "gate.html", "evaluation.json"} <= set(
+        version.files
+    )
+    assert (version.labels.git_commit, version.labels.seed) == ("abc", 3)
+    assert version.labels.scores["logical"] > 70
+
+    wanted = WantedBento("tiny", version.version, version.files["bento.tar.gz"].sha256)
+    bento = fetch(store, wanted, tmp_path / "pod")
+    assert read_manifest(bento / "src" / "model") == read_manifest(tiny_model)
+    fetch_file(store, "tiny", version.version, "smoke.json", tmp_path / "smoke.json")
+    assert len(json.loads((tmp_path / "smoke.json").read_text())["images"]) == 4
+
+    assert run_packaging(tiny_line.to_yaml(), "abc", 3, artifacts).version == version.version
+    assert len(list_models(store, "tiny")) == 1
+
+
+def test_a_store_that_stops_leaves_no_version_and_the_next_run_makes_it(
+    server, store, tiny_line, artifacts, monkeypatch
+):
+    """The server goes down after the Bento is built, before it is registered."""
+    from csad.delivery import packaging_task
+
+    package = packaging_task.package
+
+    def package_then_stop(*arguments):
+        done = package(*arguments)
+        server.kill()
+        return done
+
+    monkeypatch.setattr(packaging_task, "package", package_then_stop)
+    with pytest.raises(StoreError):
+        package_and_register(store, tiny_line, "abc", 3, artifacts)
+    monkeypatch.undo()
+    server.start()
+    assert list_models(store, "tiny") == []
+    version = package_and_register(store, tiny_line, "abc", 3, artifacts)
+    assert [model.version for model in list_models(store, "tiny")] == [version.version]
+
+
+@pytest.mark.parametrize("moment", ["building the Bento", "serving the Bento", "images score as at evaluation"])
+def test_killed_halfway_it_leaves_no_version_and_no_service(store, server, tiny_line, artifacts, tmp_path, moment):
+    (tmp_path / "line.yaml").write_text(tiny_line.to_yaml())
+    command = [sys.executable, str(SCRIPT), str(tmp_path / "line.yaml"), artifacts.images, artifacts.model]
+    work = tmp_path / "work"
+    work.mkdir()
+    environment = os.environ | server.environment | {"TMPDIR": str(work), "PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(
+        [*command, artifacts.evaluation, artifacts.gate], stdout=subprocess.PIPE, text=True, env=environment
+    )
+    for line in process.stdout:
+        if moment in line:
+            break
+    time.sleep(1.0 if moment == "serving the Bento" else 0.1)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    assert list_models(store, "tiny") == []
+    deadline = time.monotonic() + SECONDS
+    while left := processes_naming(work):
+        assert time.monotonic() < deadline, left
+        time.sleep(0.2)
+    assert package_and_register(store, tiny_line, "abc", 3, artifacts).version
+
+
+def processes_naming(folder: Path) -> list[list[str]]:
+    """Command lines of the running processes that mention a folder."""
+    found = [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
+    return [command for command in found if any(str(folder) in part for part in command)]
+
+
+def test_a_refused_model_is_not_registered(store, tiny_line, artifacts, copied):
+    gate = copied(Path(artifacts.gate), "refused")
+    content = json.loads((gate / "gate.json").read_text())
+    (gate / "gate.json").write_text(json.dumps(content | {"accepted": False, "reason": "too blind"}))
+    refused = Artifacts(artifacts.images, artifacts.model, artifacts.evaluation, str(gate))
+    with pytest.raises(DeploymentError, match="the gate refused this model: too blind; it is not registered"):
+        package_and_register(store, tiny_line, "abc", 3, refused)
+    assert list_models(store, "tiny") == []
+
+
+def test_a_decision_about_another_model_does_not_count(store, tiny_line, artifacts, blind_model):
+    other = Artifacts(artifacts.images, str(blind_model), artifacts.evaluation, artifacts.gate)
+    with pytest.raises(DeploymentError, match="about another model than this one"):
+        package_and_register(store, tiny_line, "abc", 3, other)
+
+
+def test_a_damaged_model_ends_with_one_message(server, store, tiny_line, artifacts, copied):
+    model = copied(Path(artifacts.model), "model")
+    (model / "model.json").write_text("{}")
+    damaged = Artifacts(artifacts.images, str(model), artifacts.evaluation, artifacts.gate)
+    with pytest.raises(SystemExit, match=r"Error: packaging: .*model\.json is damaged or of another version"):
+        run_packaging(tiny_line.to_yaml(), "abc", 3, damaged)
+    assert list_models(store, "tiny") == []
+
+
+def test_without_a_store_nothing_is_built(tiny_line, artifacts, monkeypatch):
+    monkeypatch.delenv("CSAD_STORE_ENDPOINT", raising=False)
+    with pytest.raises(SystemExit, match="Error: packaging: no store is set up"):
+        run_packaging(tiny_line.to_yaml(), "abc", 3, artifacts)
