@@ -35,6 +35,7 @@ The usual order:
 With an S3 store (see csad data --help):
   csad data push data/ --line bottles               keep images in versions; list, verify, pull
   csad models list bottles                          registered models; show, promote, rollback
+  csad deploy bottles.yaml --latest                 serve one on Kubernetes; status, rollback, undeploy
 
 \b
 DATA is a folder of good images, or:

@@ -59,7 +59,8 @@ def wait_for_rollout(
             return
         now = time.monotonic()
         pods = newest_pods(cluster, deployment)
-        for problem in problems(deployment, pods, terms.unschedulable):
+        # Until the controller has seen the new template, these are the pods of the old one.
+        for problem in problems(deployment, pods, terms.unschedulable) if is_observed(deployment) else ():
             key = (problem.pod, problem.container, problem.reason)
             if now - first_seen.setdefault(key, now) >= problem.grace:
                 raise RolloutFailed(_explained(cluster, name, problem))
@@ -71,12 +72,17 @@ def wait_for_rollout(
         time.sleep(POLL_SECONDS)
 
 
+def is_observed(deployment: Object) -> bool:
+    """Whether the status is about the newest template."""
+    return bool(deployment.get("status", {}).get("observedGeneration", 0) >= deployment["metadata"]["generation"])
+
+
 def is_complete(deployment: Object) -> bool:
     """Whether all replicas run the newest template and are available, and no older one is left."""
     status, wanted = deployment.get("status", {}), deployment["spec"].get("replicas", 1)
     updated = status.get("updatedReplicas", 0)
     return bool(
-        status.get("observedGeneration", 0) >= deployment["metadata"]["generation"]
+        is_observed(deployment)
         and updated >= wanted
         and status.get("replicas", 0) <= updated
         and status.get("availableReplicas", 0) >= updated

@@ -132,8 +132,8 @@ class Scene:
         service = self.cluster.find(Kind.SERVICE, ServingNames(name, self.namespace).main)
         return service["spec"]["clusterIP"]
 
-    def serving(self, name: str = "bottles") -> str:
-        return ask(self.address(name))
+    def serving(self, name: str = "bottles", body: bytes = PIXELS[0]) -> str:
+        return ask(self.address(name), body)
 
     def finish(self, name: str) -> None:
         """Make room for other lines, without waiting."""
@@ -149,7 +149,7 @@ class Scene:
         ]
 
     @contextmanager
-    def clients(self, name: str = "bottles", per_second: float = 10.0) -> Iterator[Clients]:
+    def clients(self, name: str = "bottles", per_second: float = 10.0, body: bytes = PIXELS[0]) -> Iterator[Clients]:
         """Ask all the while, each time over a new connection, and keep what came back."""
         seen, end, address = Clients(), threading.Event(), self.address(name)
 
@@ -157,7 +157,7 @@ class Scene:
             due = time.monotonic()
             while not end.is_set():
                 try:
-                    seen.versions.append(ask(address))
+                    seen.versions.append(ask(address, body))
                 except (OSError, http.client.HTTPException, ValueError, KeyError) as error:
                     seen.failures.append(f"{time.strftime('%H:%M:%S')} {error!r}")
                 due += 1 / per_second
@@ -175,11 +175,11 @@ class Scene:
                 thread.join()
 
 
-def ask(address: str) -> str:
+def ask(address: str, body: bytes) -> str:
     """Score an image; the version that answered."""
-    connection = http.client.HTTPConnection(address, 80, timeout=10)
+    connection = http.client.HTTPConnection(address, 80, timeout=30)
     try:
-        connection.request("POST", "/score", PIXELS[0], {"Content-Type": "image/png"})
+        connection.request("POST", "/score", body, {"Content-Type": "image/png"})
         response = connection.getresponse()
         if response.status != 200:
             raise ValueError(f"status {response.status}")

@@ -146,6 +146,26 @@ def a_pointer_that_somebody_else_moved_is_respected(scene: Scene):
     assert (scene.serving(name), scene.champion(name)) == (old, other)
 
 
+def a_version_that_fails_only_in_the_exchange_is_taken_back(scene: Scene) -> None:
+    name = "exchange"
+    old, new = scene.version(name), scene.version(name)
+    scene.deploy(old, product_line=line(name))
+
+    def damage(step: Step) -> None:
+        if step is Step.ROLL:
+            scene.store.put_bytes(f"{MODELS}/{name}/{new}/bento.tar.gz", b"another content")
+
+    with (
+        scene.clients(name, per_second=5) as seen,
+        pytest.raises(DeploymentError, match=rf"csad-exchange does not start.*version {old} serves as before"),
+    ):
+        scene.deploy(new, product_line=line(name), on_step=damage)
+    assert seen.failures == []
+    assert set(seen.versions) == {old}
+    assert scene.serving(name) == scene.champion(name) == old
+    assert line_status(name, scene.cluster, scene.store).state == "ready"
+
+
 def an_interrupted_person_gets_the_old_version_back(scene: Scene):
     name = "interrupted"
     old, new = scene.version(name), scene.version(name)
@@ -164,6 +184,7 @@ def an_interrupted_person_gets_the_old_version_back(scene: Scene):
 ALONE: dict[str, Callable[[Scene], None]] = {
     "a first version that fails leaves nothing behind": a_first_version_that_fails_leaves_nothing_behind,
     "a pointer that somebody else moved is respected": a_pointer_that_somebody_else_moved_is_respected,
+    "a version that fails only in the exchange is taken back": a_version_that_fails_only_in_the_exchange_is_taken_back,
     "an interrupted person gets the old version back": an_interrupted_person_gets_the_old_version_back,
 }
 
