@@ -161,9 +161,7 @@ def draw_overlay(path: Path, image: Picture, label_map: NDArray[np.uint8]) -> Pa
     return _save(path, Image.fromarray(overlay(image, label_map)))
 
 
-def draw_contact_sheet(
-    path: Path, tiles: Sequence[Tile], title: str, columns: int = COLUMNS, side: int = TILE
-) -> Path:
+def draw_contact_sheet(path: Path, tiles: Sequence[Tile], title: str, columns: int = COLUMNS, side: int = TILE) -> Path:
     """Write many pictures on one sheet, each with its caption.
 
     Args:
