@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import requests
 
-START_SECONDS = 120
+START_SECONDS = 240
 
 
 @dataclass(frozen=True)
