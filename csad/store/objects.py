@@ -1,21 +1,18 @@
 """Objects in an S3 bucket: whole or absent, checked when they are read."""
 
 import hashlib
-import io
 import os
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Self, TypeVar, cast
 
-import certifi
-import urllib3
 from minio import Minio
 from minio.deleteobjects import DeleteObject
-from minio.error import S3Error
 
 from csad import atomic
 from csad.errors import StoreError
+from csad.store.checked_file import CheckedFile
+from csad.store.client import CONNECT_SECONDS, SILENCE_SECONDS, make_bucket, make_client
 from csad.store.failures import Conflict, Damaged, NotFound
 from csad.store.retry import CONNECTING, WORKING, Patience, retrying
 from csad.store.settings import StoreSettings
@@ -24,16 +21,10 @@ __all__ = ["Conflict", "Damaged", "Listed", "NotFound", "ObjectStore"]
 
 T = TypeVar("T")
 
-WORKERS = 8
-"""Transfers at a time; connections are kept for this many."""
-
 PART = 8 * 2**20
 """Larger files travel in parts of this size, one after the other: files travel side by side already."""
 
 PIECE = 2**18
-CONNECT_SECONDS = 3.0
-SILENCE_SECONDS = 30.0
-"""A store that says nothing for so long is asked again."""
 
 
 class Listed(NamedTuple):
@@ -62,9 +53,9 @@ class ObjectStore:
         Raises:
             StoreError: No answer within about 10 seconds, or the keys are refused.
         """
-        checking = _client(settings, silence=CONNECT_SECONDS)
-        retrying(lambda: _make_bucket(checking, settings), f"open the bucket {settings.bucket}", settings, CONNECTING)
-        return cls(settings, _client(settings, silence=SILENCE_SECONDS))
+        checking = make_client(settings, silence=CONNECT_SECONDS)
+        retrying(lambda: make_bucket(checking, settings), f"open the bucket {settings.bucket}", settings, CONNECTING)
+        return cls(settings, make_client(settings, silence=SILENCE_SECONDS))
 
     def put_file(self, key: str, path: Path, sha256: str | None = None) -> str:
         """Store a file; until it is complete, nothing of it can be seen.
@@ -86,7 +77,7 @@ class ObjectStore:
         def put() -> None:
             with path.open("rb") as file:
                 size = os.fstat(file.fileno()).st_size
-                stream = _Checked(file, size, expected, path)
+                stream = CheckedFile(file, size, expected, path)
                 self._client.put_object(
                     self.settings.bucket,
                     self._full(key),
@@ -276,25 +267,6 @@ class ObjectStore:
         return retrying(work, what, self.settings, patience)
 
 
-class _Checked(io.RawIOBase):
-    """A file on its way to the store; the last byte is given out only if all of them are the expected ones."""
-
-    def __init__(self, file: BinaryIO, size: int, sha256: str, path: Path) -> None:
-        super().__init__()
-        self._file, self._left, self._expected, self._path = file, size, sha256, path
-        self._digest = hashlib.sha256()
-        self._lock = threading.Lock()
-
-    def read(self, size: int = -1) -> bytes:
-        with self._lock:
-            piece = self._file.read(size)
-            self._digest.update(piece)
-            self._left -= len(piece)
-            if self._left <= 0 and self._digest.hexdigest() != self._expected:
-                raise StoreError(f"{self._path} changed while it was stored; nothing of it was kept, run again")
-            return piece
-
-
 def file_sha256(path: Path) -> str:
     """SHA-256 of a file.
 
@@ -315,36 +287,3 @@ def _require_same(key: str, found: str, expected: str | None) -> None:
 
 def _etag(text: str | None) -> str:
     return (text or "").strip('"')
-
-
-def _client(settings: StoreSettings, silence: float) -> Minio:
-    """A client whose own retries are off: `retrying` knows what may be repeated."""
-    pool = urllib3.PoolManager(
-        timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=silence),
-        maxsize=2 * WORKERS,
-        retries=False,
-        cert_reqs="CERT_REQUIRED",
-        ca_certs=os.environ.get("SSL_CERT_FILE") or certifi.where(),
-    )
-    try:
-        return Minio(
-            settings.endpoint,
-            settings.access_key,
-            settings.secret_key,
-            session_token=settings.session_token,
-            secure=settings.secure,
-            region=settings.region,
-            http_client=pool,
-        )
-    except ValueError as error:
-        raise StoreError(f"{settings.url} cannot be used as a store: {error}; set CSAD_STORE_ENDPOINT") from error
-
-
-def _make_bucket(client: Minio, settings: StoreSettings) -> None:
-    if client.bucket_exists(settings.bucket):
-        return
-    try:
-        client.make_bucket(settings.bucket, location=settings.region)
-    except S3Error as error:
-        if error.code not in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):
-            raise

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-from csad.store.objects import WORKERS
+from csad.store.client import WORKERS
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -161,12 +161,12 @@ class _ForgetfulHandler(BaseHTTPRequestHandler):
 
 def test_a_store_that_ignores_conditions_is_not_trusted_with_promotions(store, versions, monkeypatch):
     from csad.store import champion
-    from csad.store.objects import _client
+    from csad.store.client import make_client
 
     forgetful = ThreadingHTTPServer(("127.0.0.1", 0), _ForgetfulHandler)
     threading.Thread(target=forgetful.serve_forever, daemon=True).start()
     settings = replace(store.settings, endpoint=f"127.0.0.1:{forgetful.server_port}")
-    old = ObjectStore(settings, _client(settings, silence=5))
+    old = ObjectStore(settings, make_client(settings, silence=5))
     with pytest.raises(StoreError, match="ignores If-None-Match"):
         champion._require_conditional_writes(old, "bottle")
     forgetful.shutdown()

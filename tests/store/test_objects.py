@@ -1,5 +1,6 @@
 import hashlib
 import logging
+import os
 import socket
 import threading
 import time
@@ -61,6 +62,20 @@ def test_a_file_that_changes_while_it_is_stored_leaves_nothing_in_the_store(stor
     (tmp_path / "file").write_bytes(b"b" * size)
     with pytest.raises(StoreError, match="changed while it was stored"):
         store.put_file("key", tmp_path / "file", sha256(b"a" * size))
+    assert not store.exists("key")
+
+
+def test_a_file_that_is_cut_while_it_is_stored_leaves_nothing_in_the_store(store, tmp_path, monkeypatch):
+    (tmp_path / "file").write_bytes(b"a" * BIG)
+    create = store._client._create_multipart_upload
+
+    def cutting(*arguments):
+        os.truncate(tmp_path / "file", BIG // 2)
+        return create(*arguments)
+
+    monkeypatch.setattr(store._client, "_create_multipart_upload", cutting)
+    with pytest.raises(StoreError, match="changed while it was stored"):
+        store.put_file("key", tmp_path / "file")
     assert not store.exists("key")
 
 
