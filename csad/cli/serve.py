@@ -37,10 +37,6 @@ def serve(model: Path, host: str, port: int, device: str, version: str) -> None:
         "CSAD_MODEL_FOLDER": str(model.resolve()),
         "CSAD_DEVICE": device,
         "BENTOML_DO_NOT_TRACK": "True",
-        # Each lane frees what it took; more arenas would only keep it from the others.
-        "MALLOC_ARENA_MAX": os.environ.get("MALLOC_ARENA_MAX", "2"),
-        # A lane's idle threads must not spin on the processors of the others.
-        "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE"),
     }
     if version:
         environment["CSAD_MODEL_VERSION"] = version
