@@ -45,8 +45,7 @@ def test_every_variant_is_a_build_argument(dockerfile):
 
 def test_all_images_share_the_layer_of_torch():
     stages = {name: (ROOT / "images" / name / "Dockerfile").read_text().split("\nFROM ")[1] for name in IMAGES}
-    assert stages["train"] == stages["serve"]
-    assert stages["foundation"].replace("constraints-foundation", "constraints") == stages["train"]
+    assert stages["train"] == stages["serve"] == stages["foundation"]
 
 
 def test_only_what_serves_has_a_health_check():

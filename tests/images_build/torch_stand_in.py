@@ -22,8 +22,8 @@ def make_wheelhouse(folder: Path, constraints: Path) -> Path | None:
     """Put a CPU torch, its torchvision and the constraints that pin them into a folder.
 
     Args:
-        folder: Where the wheels and constraints.txt go.
-        constraints: Pins of everything else.
+        folder: Where the wheels go.
+        constraints: Pins of everything else; a file of the same name beside the folder gets them all.
 
     Returns:
         The new constraints; None where there is no CPU wheel of torch to be had.
@@ -35,7 +35,7 @@ def make_wheelhouse(folder: Path, constraints: Path) -> Path | None:
                 if not _download(f"torchvision=={vision}", Path(draft)):
                     return None
                 _without_compiled_part(next(Path(draft).glob("torchvision-*.whl")), folder)
-            return _pin(constraints, folder / "constraints.txt", f"{release}+cpu", vision)
+            return _pin(constraints, folder.parent / constraints.name, f"{release}+cpu", vision)
     return None
 
 
