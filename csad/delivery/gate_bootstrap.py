@@ -104,7 +104,8 @@ def _difference(estimate: float, drawn: Floats) -> Difference:
 def _wins(good: Floats, anomalous: Floats) -> NDArray[np.float32]:
     """1 where an anomalous image (row) scores higher than a good one (column), 0.5 where equal, (M, N)."""
     rows, columns = anomalous[:, None], good[None, :]
-    return ((rows > columns) + np.float32(0.5) * (rows == columns)).astype(np.float32)
+    wins: NDArray[np.float32] = ((rows > columns) + np.float32(0.5) * (rows == columns)).astype(np.float32)
+    return wins
 
 
 def _means(values: Floats, generator: np.random.Generator) -> Floats:

@@ -90,7 +90,8 @@ def _table(checks: Sequence[Check]) -> str:
         head += ["champion", "difference" if rule in DIFFERENCES else "ratio"]
     head += ["limit", "interval", ""] if rule not in TIMES else ["limit", ""]
     rows = "".join(f"<tr>{''.join(_cells(check))}</tr>" for check in checks)
-    return f"<table><tr>{''.join(f'<th>{name}</th>' for name in head)}</tr>{rows}</table>"
+    heads = "".join(f'<th class="plot">{name}</th>' if name == "interval" else f"<th>{name}</th>" for name in head)
+    return f"<table><tr>{heads}</tr>{rows}</table>"
 
 
 def _cells(check: Check) -> Iterator[str]:
