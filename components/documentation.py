@@ -25,6 +25,7 @@ def readme(name: str) -> str:
     docstring = docstring_parser.parse(component.python_func.__doc__ or "")
     described = {parameter.arg_name: parameter.description or "" for parameter in docstring.params}
     metadata = yaml.safe_load((ROOT / name / "metadata.yaml").read_text(encoding="utf-8"))
+    stage = str(metadata["stage"])
     inputs, outputs = [], []
     for parameter in inspect.signature(component.python_func).parameters.values():
         row = f"| `{parameter.name}` | {_type(parameter.annotation)} | {described[parameter.name]} |"
@@ -37,7 +38,7 @@ def readme(name: str) -> str:
             "",
             str(docstring.short_description),
             "",
-            f"Adapts [`csad.stages.{name}`](../../csad/stages/{name}.py). Runs on {_hardware(metadata)}; "
+            f"Adapts [`{stage}`](../../{stage.replace('.', '/')}.py). Runs on {_hardware(metadata)}; "
             f"{'its result is cached' if metadata['cached'] else 'never cached'}.",
             *_table("Inputs", inputs),
             *_table("Outputs", outputs),

@@ -10,8 +10,8 @@ from pipelines.training import STAGES
 NAMES = documentation.names()
 
 
-def test_every_stage_of_the_pipeline_has_a_component():
-    assert set(NAMES) == {"ingest", *STAGES}
+def test_every_task_of_the_pipelines_has_a_component():
+    assert set(NAMES) == {"ingest", *STAGES, "gate", "packaging", "promote", "deployment"}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -25,8 +25,11 @@ def test_the_metadata_names_the_component_and_its_hardware(name):
     metadata = yaml.safe_load((documentation.ROOT / name / "metadata.yaml").read_text())
     assert metadata["name"] == name
     assert metadata["gpu"] == (name in STAGES)
-    assert metadata["stage"] == f"csad.stages.{name}"
-    assert import_module(metadata["stage"]).STAGE.name == name
+    assert metadata["cached"] == (name in STAGES)
+    module = import_module(metadata["stage"])
+    if name in {"ingest", *STAGES}:
+        assert metadata["stage"] == f"csad.stages.{name}"
+        assert module.STAGE.name == name
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -34,4 +37,4 @@ def test_a_component_is_thin(name):
     source = Path(documentation.ROOT / name / "component.py").read_text()
     body = source.split('"""')[-1]
     statements = [line for line in body.splitlines() if line.strip()]
-    assert 4 <= len(statements) <= 10
+    assert 3 <= len(statements) <= 10

@@ -12,9 +12,14 @@ import pytest
 from csad.images import read_rgb
 from csad.scorer import Scorer
 from csad.stages.training import train
+from csad.store.datasets import list_datasets
+from csad.store.embedded import EmbeddedStore
+from csad.store.objects import ObjectStore
+from csad.store.registry import list_models
 from pipelines.training import STAGES
 
-TASKS = {"ingest", *STAGES}
+REUSED = {"ingest", *STAGES}
+TASKS = {*REUSED, "gate", "packaging"}
 
 
 def command(*arguments):
@@ -23,6 +28,19 @@ def command(*arguments):
 
 def run(*arguments):
     return subprocess.run(command(*arguments), capture_output=True, text=True, check=False)
+
+
+def servers(output):
+    """Processes that serve the store of an output folder."""
+    found = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout
+    return [line for line in found.splitlines() if f"-dir={output / 'store'}" in line]
+
+
+def wait_until(condition, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +68,9 @@ def killed(line_file, tiny_line_data, output):
         time.sleep(0.01)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    return {folder.name.split("-")[0] for folder in stages.glob("*-*") if folder.suffix != ".partial"}
+    wait_until(lambda: not servers(output))
+    folders = [folder for folder in stages.glob("*-*") if folder.suffix != ".partial"]
+    return {folder.name.split("-")[0] for folder in folders} - {"data"}
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +93,22 @@ def test_it_trains_evaluates_and_says_where_everything_lies(first, output):
     assert "<html" in (output / "gallery.html").read_text()
 
 
+def test_the_accepted_model_is_registered_in_a_store_that_lasts(first, output):
+    assert not servers(output)
+    with EmbeddedStore(output / "store") as server:
+        store = ObjectStore.connect(server.settings)
+        (version, *_) = list_models(store, "tiny")
+        (data,) = list_datasets(store, "tiny")
+    assert f"version {version.version}, registered in {output / 'store'}" in first.stdout
+    assert "gate    accepted: " in first.stdout
+    assert version.labels.seed == 3
+    assert data.images == 24
+    assert "bento.tar.gz" in version.files
+    assert "<html" in (output / "gate.html").read_text()
+
+
 def test_after_a_kill_it_goes_on_at_the_first_unfinished_stage(killed, first):
-    assert {"ingest", "tagging", "masks", "clustering"} <= killed < TASKS
+    assert {"ingest", "tagging", "masks", "clustering"} <= killed < REUSED
     assert killed <= reused(first)
     assert "statistics" not in reused(first)
 
@@ -98,16 +132,97 @@ def test_the_model_is_the_one_that_csad_train_makes(first, output, tiny_line, ti
 def test_the_same_again_reuses_every_stage(first, line_file, tiny_line_data, output):
     again = run("run", line_file, "--data", tiny_line_data, "--output", output, "--seed", 3)
     assert again.returncode == 0
-    assert reused(again) == TASKS
+    assert reused(again) == REUSED
 
 
-def test_a_failed_stage_has_the_last_word(line_file, tmp_path):
+def test_data_without_images_is_an_error(line_file, tmp_path):
     (tmp_path / "data").mkdir()
     done = run("run", line_file, "--data", tmp_path / "data", "--output", tmp_path / "out")
 
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith("Error: ingest: no images in")
+    assert done.stderr.splitlines()[-1].startswith("Error: no images in")
     assert "Traceback" not in done.stdout + done.stderr
+    assert not servers(tmp_path / "out")
+
+
+def test_a_failed_stage_has_the_last_word_and_the_store_is_stopped(line_file, tmp_path):
+    data = tmp_path / "data/train/good"
+    data.mkdir(parents=True)
+    for index in range(6):
+        (data / f"{index}.png").write_bytes(b"no image")
+    done = run("run", line_file, "--data", tmp_path / "data", "--output", tmp_path / "out")
+
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("Error: ingest: ") or "Error: ingest: " in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert not servers(tmp_path / "out")
+
+
+def test_an_interrupted_run_stops_the_store(line_file, tiny_line_data, tmp_path):
+    arguments = command("run", line_file, "--data", tiny_line_data, "--output", tmp_path / "out")
+    process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
+    wait_until(lambda: servers(tmp_path / "out") and (tmp_path / "out/run.log").is_file())
+    os.killpg(process.pid, signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode != 0
+    wait_until(lambda: not servers(tmp_path / "out"), seconds=20)
+
+
+LOOP = """
+import sys
+from typing import List
+from kfp import dsl, local
+from components.clustering import clustering
+from components.masks import masks
+
+line, images, tags, root = sys.argv[1:]
+
+
+@dsl.component(base_image="none", packages_to_install=[], install_kfp_package=False)
+def finished(source: str, folder: dsl.Output[dsl.Dataset]):
+    folder.path = source
+
+
+@dsl.pipeline(name="shares")
+def shares(line_yaml: str, images: str, tags: str, mask_shares: list = ["1/2", "2/2"]):
+    taken_in = finished(source=images).output
+    named = finished(source=tags).output
+    with dsl.ParallelFor(mask_shares) as share:
+        proposed = masks(line_yaml=line_yaml, snapshot="a", share=share, images=taken_in, tags=named)
+    together = dsl.Collected(proposed.outputs["masks"])
+    clustering(line_yaml=line_yaml, snapshot="a", seed=3, images=taken_in, masks=together)
+
+
+local.init(local.SubprocessRunner(use_venv=False), pipeline_root=root)
+shares(line_yaml=line, images=images, tags=tags)
+"""
+
+
+def test_several_tasks_share_the_masks(tiny_line, first, output, tmp_path):
+    """Two shares through the loop, collected for clustering, give the label maps that one task gave."""
+    stages = output / "stages"
+    inputs = [next(stages.glob(f"{name}-*")) for name in ("ingest", "tagging")]
+    program = [sys.executable, "-c", LOOP, tiny_line.to_yaml(), *inputs, tmp_path]
+    done = subprocess.run(program, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+    assert done.stdout.count("masks in 5 images") == 2
+    (maps,) = tmp_path.rglob("label_maps")
+    expected = next(stages.glob("clustering-*")) / "label_maps"
+    assert sorted(file.name for file in maps.iterdir()) == sorted(file.name for file in expected.iterdir())
+    for file in expected.iterdir():
+        assert (maps / file.name).read_bytes() == file.read_bytes()
+
+
+def test_a_store_of_ones_own_is_used_and_left_running(line_file, tiny_line_data, tmp_path):
+    with EmbeddedStore(tmp_path / "mine") as server:
+        environment = {**os.environ, **server.environment}
+        arguments = command("run", line_file, "--data", "store://nowhere", "--output", tmp_path / "out")
+        done = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 1
+        assert "no data set of line nowhere" in done.stderr
+        assert not (tmp_path / "out/store").exists()
+        assert list_models(ObjectStore.connect(server.settings), "tiny") == []
 
 
 def test_a_broken_line_is_an_error_and_not_a_traceback(tmp_path):
