@@ -31,7 +31,7 @@ class Measurements:
     """The metrics of one service."""
 
     def __init__(self, model: ServedModel) -> None:
-        disable_created_metrics()
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = registry = CollectorRegistry()
         self._scores = Histogram(
             "csad_score_over_threshold",
