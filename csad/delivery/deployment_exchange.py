@@ -171,6 +171,7 @@ class Exchange:
         """Remember this manifest as the one to go back to; the pods do not notice."""
         self._begin(Step.RECORD)
         self._apply(with_verified(self._objects.main(), self._objects.main()))
+        self._wait(Slot.MAIN)  # an annotation, too, makes a new generation that the controller has to see
 
     def restore(self) -> str:
         """Go back to what served before.
