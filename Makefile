@@ -9,7 +9,7 @@ EXAMPLE := examples/fastener_kit
 REGISTRY ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install foundation demo test test-foundation lint format measure measure-serving bench compile wheel images push manifests clean
+.PHONY: help install foundation demo test test-slow test-cluster test-foundation lint format measure measure-serving bench compile wheel images push manifests clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,7 +40,13 @@ demo: $(INSTALLED) ## Train, evaluate and explain the example line: the whole pi
 	$(BIN)/python -m pipelines run $(EXAMPLE)/line.yaml --data $(EXAMPLE)/data --output demo
 
 test: $(INSTALLED) ## Run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not slow" --ignore=tests/cluster
+
+test-slow: $(INSTALLED) ## Run the tests that take minutes each
+	$(BIN)/python -m pytest -m slow --ignore=tests/cluster
+
+test-cluster: $(INSTALLED) ## Build the images and deploy for real: needs Docker and a cluster for tests (root)
+	$(BIN)/python -m pytest tests/cluster -s
 
 test-foundation: $(FOUNDATION)/.installed ## Run the tests of the foundation models in their environment
 	$(FOUNDATION)/bin/python -m pytest tests/foundation

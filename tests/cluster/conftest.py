@@ -1,7 +1,8 @@
 """A Docker engine and a one-node cluster for tests; what needs one is skipped, with the reason, where it is missing.
 
-An engine or a cluster that DOCKER_HOST and KUBECONFIG name is used as it is. Otherwise the checkout beside this one may
-hold a test cluster; it is started once, and stopped at the end if it did not run before.
+An engine and a cluster that DOCKER_HOST and KUBECONFIG name are used with CSAD_TEST_CLUSTER=1 only: tests make and remove
+namespaces there. Otherwise the checkout beside this one may hold a test cluster; it is started once, and stopped at the end
+if it did not run before.
 """
 
 import os
@@ -58,11 +59,11 @@ class Cluster:
 @pytest.fixture(scope="session")
 def started() -> Iterator[dict[str, str]]:
     """The environment in which docker and kubectl find their servers."""
-    if "DOCKER_HOST" in os.environ or "KUBECONFIG" in os.environ:
+    if os.environ.get("CSAD_TEST_CLUSTER") == "1":
         yield dict(os.environ)
         return
     if not (KUBE / "up").is_file():
-        pytest.skip(f"neither DOCKER_HOST nor KUBECONFIG is set, and there is no {KUBE}/up to start a cluster with")
+        pytest.skip(f"CSAD_TEST_CLUSTER is not 1, and there is no {KUBE}/up to start a cluster with")
     ran_before = Path("~/.cache/kube-test/run/docker.sock").expanduser().exists()
     done = subprocess.run([KUBE / "up"], capture_output=True, text=True, check=False)
     if done.returncode:
