@@ -1,8 +1,8 @@
 """A Docker engine and a one-node cluster for tests; what needs one is skipped, with the reason, where it is missing.
 
-An engine and a cluster that DOCKER_HOST and KUBECONFIG name are used with CSAD_TEST_CLUSTER=1 only: tests make and remove
-namespaces there. Otherwise the checkout beside this one may hold a test cluster; it is started once, and stopped at the end
-if it did not run before.
+An engine and a cluster that DOCKER_HOST and KUBECONFIG name are used with CSAD_TEST_CLUSTER=1 only: tests make and
+remove namespaces there. Otherwise the checkout beside this one may hold a test cluster; it is started once, and stopped
+at the end if it did not run before.
 """
 
 import os
