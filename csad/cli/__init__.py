@@ -30,6 +30,7 @@ The usual order:
   csad train bottles.yaml --data data/ --output model/
   csad score model/ new_images/ --maps maps/        decide, and see where and why
   csad evaluate model/ --data data/ --report report.html
+  csad serve model/                                 a page and an API; csad watch feeds it from a folder
 
 \b
 With an S3 store (see csad data --help):
