@@ -36,4 +36,4 @@ def clustering(
     done = run_task(clustering.STAGE, line_yaml, seed, pseudo_labels.path, images=images.path, masks=shares)
     pseudo_labels.path = done.folder
     done.publish("gallery.html", gallery.path)
-    done.summary.log_to(metrics)
+    done.summary.log_to(metrics, metrics.path)

@@ -37,4 +37,4 @@ def evaluation(
     done = run_task(stage.STAGE, line_yaml, seed, evaluation.path, **inputs)
     evaluation.path = done.folder
     done.publish("report.html", report.path)
-    done.summary.log_to(metrics)
+    done.summary.log_to(metrics, metrics.path)

@@ -27,5 +27,5 @@ def ingest(
 
     done = run_task(ingest.STAGE, line_yaml, 0, images.path, data=data_uri)
     images.path = done.folder
-    done.summary.log_to(metrics)
+    done.summary.log_to(metrics, metrics.path)
     return done.summary.digest, done.summary.training_digest

@@ -31,4 +31,4 @@ def masks(
 
     done = run_task(stage.STAGE, line_yaml, 0, masks.path, share, images=images.path, tags=tags.path)
     masks.path = done.folder
-    done.summary.log_to(metrics)
+    done.summary.log_to(metrics, metrics.path)

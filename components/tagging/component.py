@@ -27,4 +27,4 @@ def tagging(
 
     done = run_task(tagging.STAGE, line_yaml, 0, tags.path, images=images.path)
     tags.path = done.folder
-    done.summary.log_to(metrics)
+    done.summary.log_to(metrics, metrics.path)

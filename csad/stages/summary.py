@@ -1,7 +1,11 @@
 """What a stage has to say when it is done."""
 
+import json
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Protocol
+
+from csad import atomic
 
 
 class MetricSink(Protocol):
@@ -25,10 +29,17 @@ class Summary:
         """One line for people."""
         return ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in self.metrics().items())
 
-    def log_to(self, sink: MetricSink) -> None:
-        """Record every figure."""
+    def log_to(self, sink: MetricSink, path: str | None = None) -> None:
+        """Record every figure.
+
+        Args:
+            sink: Where to.
+            path: File of the sink, which gets the figures as JSON: an artifact without its file counts as lost.
+        """
         for name, value in self.metrics().items():
             sink.log_metric(name, value)
+        if path is not None:
+            atomic.write_text(Path(path), json.dumps(self.metrics(), indent=2) + "\n")
 
 
 def plural(count: int, noun: str) -> str:
