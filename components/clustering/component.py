@@ -1,6 +1,5 @@
 """Component `clustering`."""
 
-
 from kfp import dsl
 
 from pipelines.images import TRAIN_IMAGE
