@@ -123,6 +123,7 @@ def outcomes(scene: Scene) -> Iterator[dict[str, Future[None]]]:
             case: pool.submit(check, scene.for_another_thread(), f"line-{index}")
             for index, (case, check) in enumerate(CASES.items())
         }
+        pool.shutdown(cancel_futures=True)
 
 
 @pytest.mark.parametrize("case", CASES)

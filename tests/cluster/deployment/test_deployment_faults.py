@@ -199,6 +199,7 @@ def outcomes(scene: Scene) -> Iterator[dict[str, Future[Any]]]:
     with ThreadPoolExecutor(AT_A_TIME) as pool:
         alone = {case: pool.submit(check, scene.for_another_thread()) for case, check in ALONE.items()}
         yield alone | {case: pool.submit(run_case, scene, slug(case), fault) for case, fault in FAULTS.items()}
+        pool.shutdown(cancel_futures=True)
 
 
 @pytest.mark.parametrize("case", FAULTS)

@@ -96,6 +96,7 @@ def outcomes(scene: Scene) -> Iterator[dict[str, Future[Any]]]:
             case: pool.submit(run_case, scene, f"killed-{index}", *arguments)
             for index, (case, arguments) in enumerate(CASES.items())
         }
+        pool.shutdown(cancel_futures=True)
 
 
 @pytest.mark.parametrize("case", CASES)
