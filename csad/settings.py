@@ -308,8 +308,8 @@ class ScheduleSettings(Settings):
 
     cron: str | None = Field(
         default=None,
-        description="When it retrains: second minute hour day month weekday, in the server's time zone, e.g. 0 0 2 * * 1 "
-        "(Mondays at 2:00); null: never by itself. Unchanged data cost one step.",
+        description="When it retrains: second minute hour day month weekday, in the server's time zone, e.g. "
+        "0 0 2 * * 1 (Mondays at 2:00); null: never by itself. Unchanged data cost one step.",
     )
     enabled: bool = Field(default=True, description="false pauses the schedule and keeps it on the server.")
     data: str | None = Field(
