@@ -125,9 +125,9 @@ def test_the_caches_of_a_user_that_no_image_knows_are_writable(docker, csad_imag
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_the_serve_image_scores_an_image(docker, csad_images, in_containers, tiny_line_data, tmp_path):
+def test_the_serve_image_scores_an_image(docker, csad_images, tiny_model, tiny_line_data, tmp_path):
     model, image = tmp_path / "model", tmp_path / "image.png"
-    shutil.copytree(in_containers["model"], model)
+    shutil.copytree(tiny_model, model)
     shutil.copy(tiny_line_data / "test/logical_anomalies/000.png", image)
     for path in (tmp_path, *tmp_path.parents[:2]):
         path.chmod(0o755)
@@ -140,7 +140,8 @@ def test_the_serve_image_scores_an_image(docker, csad_images, in_containers, tin
         program = Path(__file__).with_name("ask_service.py").read_text()
         told = docker.run("docker", "exec", name, "python3", "-c", program, "/data/image.png")
         answer = json.loads(told.stdout)
-        assert answer["score"] == pytest.approx(expected, abs=1e-4)
+        # Another build of torch and another choice of kernels: single precision, relative to the score.
+        assert answer["score"] == pytest.approx(expected, rel=1e-4)
         assert answer["anomalous"] is True
         health = docker.run("docker", "inspect", "--format", "{{json .Config.Healthcheck.Test}}", name).stdout
         assert docker.run("docker", "exec", name, *json.loads(health)[1:], check=False).returncode == 0
