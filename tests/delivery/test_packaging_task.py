@@ -54,6 +54,7 @@ def test_a_version_is_registered_once_and_can_be_fetched(store, tiny_line, tiny_
     assert len(list_models(store, "tiny")) == 1
 
 
+@pytest.mark.slow
 def test_a_store_that_stops_leaves_no_version_and_the_next_run_makes_it(
     server, store, tiny_line, artifacts, monkeypatch
 ):
@@ -77,6 +78,7 @@ def test_a_store_that_stops_leaves_no_version_and_the_next_run_makes_it(
     assert [model.version for model in list_models(store, "tiny")] == [version.version]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", ["building the Bento", "serving the Bento", "images score as at evaluation"])
 def test_killed_halfway_it_leaves_no_version_and_no_service(store, server, tiny_line, artifacts, tmp_path, moment):
     (tmp_path / "line.yaml").write_text(tiny_line.to_yaml())
