@@ -20,6 +20,7 @@ from pipelines.training import STAGES
 
 REUSED = {"ingest", *STAGES}
 TASKS = {*REUSED, "gate", "packaging"}
+pytestmark = pytest.mark.timeout(1800)
 
 
 def command(*arguments):
@@ -32,7 +33,7 @@ def run(*arguments):
 
 def servers(output):
     """Processes that serve the store of an output folder."""
-    found = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout
+    found = subprocess.run(["ps", "-ww", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout
     return [line for line in found.splitlines() if f"-dir={output / 'store'}" in line]
 
 
@@ -158,14 +159,29 @@ def test_a_failed_stage_has_the_last_word_and_the_store_is_stopped(line_file, tm
     assert not servers(tmp_path / "out")
 
 
+def heed_interrupts():
+    """A test runner in the background may ignore them, and its children with it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+@pytest.mark.slow
 def test_an_interrupted_run_stops_the_store(line_file, tiny_line_data, tmp_path):
     arguments = command("run", line_file, "--data", tiny_line_data, "--output", tmp_path / "out")
-    process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
-    wait_until(lambda: servers(tmp_path / "out") and (tmp_path / "out/run.log").is_file())
-    os.killpg(process.pid, signal.SIGINT)
-    process.communicate(timeout=60)
-    assert process.returncode != 0
-    wait_until(lambda: not servers(tmp_path / "out"), seconds=20)
+    process = subprocess.Popen(
+        arguments,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        preexec_fn=heed_interrupts,
+    )
+    try:
+        wait_until(lambda: servers(tmp_path / "out") and (tmp_path / "out/run.log").is_file(), seconds=300)
+        os.killpg(process.pid, signal.SIGINT)
+        process.wait(timeout=60)
+        assert process.returncode != 0
+        wait_until(lambda: not servers(tmp_path / "out"), seconds=30)
+    finally:
+        process.kill()
 
 
 LOOP = """
@@ -198,6 +214,7 @@ shares(line_yaml=line, images=images, tags=tags)
 """
 
 
+@pytest.mark.slow
 def test_several_tasks_share_the_masks(tiny_line, first, output, tmp_path):
     """Two shares through the loop, collected for clustering, give the label maps that one task gave."""
     stages = output / "stages"
@@ -214,6 +231,7 @@ def test_several_tasks_share_the_masks(tiny_line, first, output, tmp_path):
         assert (maps / file.name).read_bytes() == file.read_bytes()
 
 
+@pytest.mark.slow
 def test_a_store_of_ones_own_is_used_and_left_running(line_file, tiny_line_data, tmp_path):
     with EmbeddedStore(tmp_path / "mine") as server:
         environment = {**os.environ, **server.environment}
