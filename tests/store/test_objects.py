@@ -210,8 +210,14 @@ def test_wrong_keys_are_named_but_not_shown(server, wrong):
     assert "guessed" not in "".join(traceback.format_exception(caught.value))
 
 
-def test_no_log_at_any_level_shows_a_key(store, tmp_path, caplog):
+def test_no_log_at_any_level_shows_a_key(store, tmp_path, caplog, monkeypatch):
     caplog.set_level(logging.DEBUG)
+    # Other libraries' set-up of logging silences the loggers that exist by then.
+    for name in ("urllib3", "urllib3.connectionpool"):
+        logger = logging.getLogger(name)
+        monkeypatch.setattr(logger, "disabled", False)
+        monkeypatch.setattr(logger, "propagate", True)
+        monkeypatch.setattr(logger, "level", logging.NOTSET)
     (tmp_path / "file").write_bytes(b"content")
     store.put_file("key", tmp_path / "file")
     store.put_bytes("other", b"", if_none_match=True)
