@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -19,7 +20,7 @@ from csad.store.registry import list_models
 from pipelines.training import STAGES
 
 REUSED = {"ingest", *STAGES}
-TASKS = {*REUSED, "gate", "packaging"}
+SHARED_MASKS = Path(__file__).with_name("shared_masks.py")
 pytestmark = pytest.mark.timeout(1800)
 
 
@@ -116,7 +117,7 @@ def test_after_a_kill_it_goes_on_at_the_first_unfinished_stage(killed, first):
 
 def test_every_stage_says_one_line_and_the_executor_is_silent(first, output):
     lines = first.stdout.splitlines()
-    for task in TASKS:
+    for task in (*REUSED, "gate"):
         assert any(line.startswith(f"{task}: ") for line in lines)
     assert not any("KFP" in line or "executor_input" in line for line in lines)
     assert "KFP Executor" in (output / "run.log").read_text()
@@ -184,43 +185,13 @@ def test_an_interrupted_run_stops_the_store(line_file, tiny_line_data, tmp_path)
         process.kill()
 
 
-LOOP = """
-import sys
-from typing import List
-from kfp import dsl, local
-from components.clustering import clustering
-from components.masks import masks
-
-line, images, tags, root = sys.argv[1:]
-
-
-@dsl.component(base_image="none", packages_to_install=[], install_kfp_package=False)
-def finished(source: str, folder: dsl.Output[dsl.Dataset]):
-    folder.path = source
-
-
-@dsl.pipeline(name="shares")
-def shares(line_yaml: str, images: str, tags: str, mask_shares: list = ["1/2", "2/2"]):
-    taken_in = finished(source=images).output
-    named = finished(source=tags).output
-    with dsl.ParallelFor(mask_shares) as share:
-        proposed = masks(line_yaml=line_yaml, snapshot="a", share=share, images=taken_in, tags=named)
-    together = dsl.Collected(proposed.outputs["masks"])
-    clustering(line_yaml=line_yaml, snapshot="a", seed=3, images=taken_in, masks=together)
-
-
-local.init(local.SubprocessRunner(use_venv=False), pipeline_root=root)
-shares(line_yaml=line, images=images, tags=tags)
-"""
-
-
-@pytest.mark.slow
 def test_several_tasks_share_the_masks(tiny_line, first, output, tmp_path):
     """Two shares through the loop, collected for clustering, give the label maps that one task gave."""
     stages = output / "stages"
     inputs = [next(stages.glob(f"{name}-*")) for name in ("ingest", "tagging")]
-    program = [sys.executable, "-c", LOOP, tiny_line.to_yaml(), *inputs, tmp_path]
-    done = subprocess.run(program, capture_output=True, text=True, check=False)
+    program = [sys.executable, SHARED_MASKS, tiny_line.to_yaml(), *inputs, tmp_path]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(program, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
     assert done.stdout.count("masks in 5 images") == 2

@@ -1,0 +1,29 @@
+"""Runs the masks in two tasks and the clustering behind them: line, images, tags and the folder for the artifacts."""
+
+import sys
+
+from kfp import dsl, local
+
+from components.clustering import clustering
+from components.masks import masks
+
+line, images, tags, root = sys.argv[1:]
+
+
+@dsl.component(base_image="none", packages_to_install=[], install_kfp_package=False)
+def finished(source: str, folder: dsl.Output[dsl.Dataset]):
+    folder.path = source
+
+
+@dsl.pipeline(name="shares")
+def shares(line_yaml: str, images: str, tags: str, mask_shares: list):
+    taken_in = finished(source=images).output
+    named = finished(source=tags).output
+    with dsl.ParallelFor(mask_shares) as share:
+        proposed = masks(line_yaml=line_yaml, snapshot="a", share=share, images=taken_in, tags=named)
+    together = dsl.Collected(proposed.outputs["masks"])
+    clustering(line_yaml=line_yaml, snapshot="a", seed=3, images=taken_in, masks=together)
+
+
+local.init(local.SubprocessRunner(use_venv=False), pipeline_root=root)
+shares(line_yaml=line, images=images, tags=tags, mask_shares=["1/2", "2/2"])
