@@ -28,9 +28,7 @@ WORKER = ("_bentoml_impl", "worker", "service.py")
 
 _log = logging.getLogger(__name__)
 
-# Both are read when a process starts to compute, so they are set before torch is loaded. Threads that wait must not
-# spin on the processors of another lane or container; more memory arenas would only keep memory from each other.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Read when a process starts to compute: more memory arenas would only keep memory from each other.
 os.environ.setdefault("MALLOC_ARENA_MAX", "2")
 
 api = create_app()
