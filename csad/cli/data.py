@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from csad.cli.store import connect
 from csad.errors import StoreError
 
 if TYPE_CHECKING:
-    from csad.store.objects import ObjectStore
     from csad.store.snapshots import DatasetVersion
 
 SHOWN = 20
@@ -74,10 +74,10 @@ def push(folder: Path, name: str | None, line_file: Path | None, as_json: bool) 
             from csad.line import ProductLine
 
             line = ProductLine.from_file(line_file)
-            store = _connect()
+            store = connect()
             version = push_checked(store, scan(folder, line), line.name)
         else:
-            version = push_dataset(_connect(), folder, check_line(name or ""))
+            version = push_dataset(connect(), folder, check_line(name or ""))
     click.echo(json.dumps(asdict(version), indent=2) if as_json else version.digest)
     click.echo(f"next: train on store://{version.line}, or on store://{version.line}@{version.digest[:12]}", err=True)
 
@@ -96,7 +96,7 @@ def list_versions(line: str | None, as_json: bool) -> None:
     from csad.cli.table import table
     from csad.store.datasets import list_datasets, list_lines
 
-    store = _connect()
+    store = connect()
     lines = list_lines(store) if line is None else [line]
     versions = [version for one in lines for version in list_datasets(store, one)]
     if as_json:
@@ -127,7 +127,7 @@ def verify(line: str, digest: str | None, remove_damaged: bool, as_json: bool) -
 
     check = datasets.remove_damaged if remove_damaged else datasets.verify_dataset
     with contextlib.redirect_stdout(sys.stderr):
-        problems = check(_connect(), line, digest)
+        problems = check(connect(), line, digest)
     if as_json:
         click.echo(json.dumps(problems, indent=2))
     elif not problems:
@@ -156,20 +156,8 @@ def pull(line: str, folder: Path, digest: str | None, as_json: bool) -> None:
     from csad.store.datasets import pull_dataset
 
     with contextlib.redirect_stdout(sys.stderr):
-        version = pull_dataset(_connect(), line, digest, folder)
+        version = pull_dataset(connect(), line, digest, folder)
     click.echo(json.dumps(asdict(version), indent=2) if as_json else str(folder))
-
-
-def _connect() -> "ObjectStore":
-    """Open the store that the environment names.
-
-    Raises:
-        StoreError: None is named, or it does not answer.
-    """
-    from csad.store.objects import ObjectStore
-    from csad.store.settings import StoreSettings
-
-    return ObjectStore.connect(StoreSettings.from_environment())
 
 
 def _row(version: "DatasetVersion") -> tuple[str, ...]:

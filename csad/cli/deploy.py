@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from csad.cli.store import connect
 from csad.errors import DeploymentError
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def deploy(line: Path, version: str | None, latest: bool, as_json: bool, **optio
 
     if bool(version) == latest:
         raise click.UsageError("give VERSION or --latest, one of the two")
-    product_line, store = _line(line), _store()
+    product_line, store = _line(line), connect()
     chosen = version or latest_version(store, product_line.name)
     _say(_run(deploy_version, product_line, chosen, store, **options), as_json)
 
@@ -97,7 +98,7 @@ def rollback(line: Path, as_json: bool, **options: Any) -> None:
     """
     from csad.delivery.deployment import roll_back
 
-    _say(_run(roll_back, _line(line), "", _store(), **options), as_json)
+    _say(_run(roll_back, _line(line), "", connect(), **options), as_json)
 
 
 @click.command()
@@ -122,7 +123,7 @@ def status(line: str | None, namespace: str, context: str | None, no_store: bool
     from csad.delivery.deployment_status import line_status, lines_in
 
     cluster = Cluster.connect(namespace, context)
-    store = None if no_store else _store()
+    store = None if no_store else connect()
     names = [_name(line)] if line else lines_in(cluster)
     found = [line_status(name, cluster, store) for name in names]
     if as_json:
@@ -211,10 +212,3 @@ def _name(line: str) -> str:
     if not NAME.fullmatch(line):
         raise DeploymentError(f"{line} is neither a file nor the name of a product line")
     return line
-
-
-def _store() -> "ObjectStore":
-    from csad.store.objects import ObjectStore
-    from csad.store.settings import StoreSettings
-
-    return ObjectStore.connect(StoreSettings.from_environment())

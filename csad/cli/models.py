@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from csad.cli.store import connect
 from csad.errors import StoreError
 
 if TYPE_CHECKING:
     from csad.store.champion import Champion
-    from csad.store.objects import ObjectStore
     from csad.store.registry import ModelVersion
 
 
@@ -46,7 +46,7 @@ def list_versions(line: str, as_json: bool) -> None:
     from csad.store.champion import read_champion
     from csad.store.registry import list_models
 
-    store = _connect()
+    store = connect()
     versions = list_models(store, line)
     champion = read_champion(store, line)
     if as_json:
@@ -75,7 +75,7 @@ def show(line: str, version: str | None, as_json: bool) -> None:
     from csad.store.champion import read_champion
     from csad.store.registry import show_model
 
-    store = _connect()
+    store = connect()
     champion = read_champion(store, line)
     if version is None and champion is None:
         raise StoreError(f"line {line} has no champion yet; name a version: see `csad models list {line}`")
@@ -119,7 +119,7 @@ def promote(line: str, version: str, replacing: str | None, as_json: bool) -> No
     from csad.store.champion import promote as move
     from csad.store.champion import read_champion
 
-    store = _connect()
+    store = connect()
     expected = read_champion(store, line)
     if replacing is not None and (expected is None or expected.version != replacing):
         found = f"it is {expected.version}" if expected is not None else "there is none"
@@ -139,19 +139,7 @@ def rollback(line: str, as_json: bool) -> None:
     """
     from csad.store.champion import rollback as move
 
-    _say(move(_connect(), line), as_json)
-
-
-def _connect() -> "ObjectStore":
-    """Open the store that the environment names.
-
-    Raises:
-        StoreError: None is named, or it does not answer.
-    """
-    from csad.store.objects import ObjectStore
-    from csad.store.settings import StoreSettings
-
-    return ObjectStore.connect(StoreSettings.from_environment())
+    _say(move(connect(), line), as_json)
 
 
 def _say(champion: "Champion", as_json: bool) -> None:

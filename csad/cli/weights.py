@@ -149,14 +149,14 @@ def _mirror() -> "Mirror | None":
     """The store's mirror; None where the environment names no store."""
     import os
 
-    from csad.store.settings import ENDPOINT, StoreSettings
+    from csad.cli.store import connect
+    from csad.store.settings import ENDPOINT
 
     if not os.environ.get(ENDPOINT):
         return None
-    from csad.store.objects import ObjectStore
     from csad.store.weights import StoreMirror
 
-    return StoreMirror(ObjectStore.connect(StoreSettings.from_environment()))
+    return StoreMirror(connect())
 
 
 def _say(came: dict[str, str], folder: Path, as_json: bool) -> None:

@@ -2,8 +2,8 @@
 
 from csad.delivery.cluster import Cluster
 from csad.delivery.deployment import DeploymentResult, DeploymentTarget, deploy
-from csad.delivery.task_messages import ending_with_a_message
 from csad.line import ProductLine
+from csad.stages.task import failing_clearly
 from csad.store.objects import ObjectStore
 from csad.store.settings import StoreSettings
 
@@ -21,6 +21,6 @@ def run_deployment(line_yaml: str, version: str, namespace: str, image: str, sto
     Raises:
         SystemExit: It failed for a reason that a user can put right; its message is the exit status.
     """
-    with ending_with_a_message("deployment"):
+    with failing_clearly("deployment"):
         target = DeploymentTarget(ProductLine.from_yaml(line_yaml), version, image, namespace, store_secret)
         return deploy(target, ObjectStore.connect(StoreSettings.from_environment()), Cluster.connect(namespace))

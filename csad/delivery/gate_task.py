@@ -6,9 +6,9 @@ from pathlib import Path
 
 from csad.delivery.gate import decide
 from csad.delivery.gate_decision import GATE_PAGE, GateDecision
-from csad.delivery.task_messages import ending_with_a_message
 from csad.line import ProductLine
 from csad.stages.files import writing
+from csad.stages.task import failing_clearly
 from csad.store.champion import read_champion
 from csad.store.objects import ObjectStore
 from csad.store.registry import fetch_model
@@ -29,7 +29,7 @@ def run_gate(line_yaml: str, images: str, model: str, evaluation: str, gate: str
     Raises:
         SystemExit: It failed for a reason that a user can put right; its message is the exit status.
     """
-    with ending_with_a_message("gate"), tempfile.TemporaryDirectory(prefix="csad-champion-") as folder:
+    with failing_clearly("gate"), tempfile.TemporaryDirectory(prefix="csad-champion-") as folder:
         line = ProductLine.from_yaml(line_yaml)
         store = ObjectStore.connect(StoreSettings.from_environment())
         champion = read_champion(store, line.name)

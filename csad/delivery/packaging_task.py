@@ -9,13 +9,13 @@ from csad.delivery.gate_decision import GATE_FILE, GATE_PAGE, read_decision
 from csad.delivery.packaging import package
 from csad.delivery.packaging_smoke import choose_images, smoke_test_of
 from csad.delivery.provenance import Provenance, read_scores
-from csad.delivery.task_messages import ending_with_a_message
 from csad.errors import DeploymentError
 from csad.line import ProductLine
 from csad.model_folder import Manifest
 from csad.scorer import Scorer
 from csad.stages.evaluation import FIGURES
 from csad.stages.snapshot import open_snapshot
+from csad.stages.task import failing_clearly
 from csad.store.objects import ObjectStore
 from csad.store.registry import ModelVersion, register_model
 from csad.store.settings import StoreSettings
@@ -50,7 +50,7 @@ def run_packaging(line_yaml: str, git_commit: str, seed: int, artifacts: Artifac
     Raises:
         SystemExit: It failed for a reason that a user can put right; its message is the exit status.
     """
-    with ending_with_a_message("packaging"):
+    with failing_clearly("packaging"):
         line = ProductLine.from_yaml(line_yaml)
         store = ObjectStore.connect(StoreSettings.from_environment())
         return package_and_register(store, line, git_commit, seed, artifacts)

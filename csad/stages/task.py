@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from csad.errors import CsadError
+from csad.errors import OS_REMEDIES, CsadError
 from csad.line import ProductLine
 from csad.stages.data_source import gathered, opened
 from csad.stages.files import writing
@@ -92,13 +92,16 @@ def failing_clearly(task: str) -> Iterator[None]:
         task: Put in front of the message.
 
     Raises:
-        SystemExit: Instead of a CsadError; its message is the exit status.
+        SystemExit: Instead of a CsadError, or of a file that the system refuses; its message is the exit status.
     """
     _log_plainly()
     try:
         yield
     except CsadError as error:
         raise SystemExit(f"Error: {task}: {error}") from None
+    except OSError as error:
+        reason = OS_REMEDIES.get(error.errno or 0, error.strerror or str(error))
+        raise SystemExit(f"Error: {task}: {error.filename or 'a file'}: {reason}") from None
 
 
 def _run_in_place(
