@@ -3,7 +3,6 @@
 import json
 import logging
 import os
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from enum import Enum
@@ -28,6 +27,11 @@ PATIENCE = 20.0
 """Seconds for which an API server that does not answer is asked again: it may be restarted for an upgrade."""
 
 PASSING = frozenset({429, 500, 502, 503, 504})
+
+NO_FILE = f"{os.devnull}/none"
+"""Where the client keeps what a cluster offers. The file that it shares with other programs would remember the kinds of
+yesterday's cluster. It reads it once, where there is one, and goes on where it cannot write it: here it never can.
+"""
 
 _log = logging.getLogger(__name__)
 
@@ -66,9 +70,7 @@ class Cluster:
         """Use `connect`, which finds the cluster."""
         self.api = api
         self.namespace = namespace
-        # A discovery cache shared with other programs would remember the kinds of yesterday's cluster.
-        cache = Path(tempfile.mkdtemp(prefix="csad-discovery-")) / "cache.json"
-        self._dynamic = self._do(lambda: DynamicClient(api, cache_file=str(cache)), "ask the cluster what it offers")
+        self._dynamic = self._do(lambda: DynamicClient(api, cache_file=NO_FILE), "ask the cluster what it offers")
 
     @classmethod
     def connect(cls, namespace: str, context: str | None = None) -> Self:

@@ -1,0 +1,73 @@
+"""Connecting, with an API server that knows one kind."""
+
+import json
+import tempfile
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from kubernetes import client
+from kubernetes.dynamic import DynamicClient
+
+from csad.delivery.cluster import Cluster, Kind
+
+PODS = {"name": "pods", "kind": "Pod", "namespaced": True, "singularName": "", "verbs": ["get", "list"]}
+POD = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "one", "namespace": "lines"}}
+ANSWERS = {
+    "/version": {"major": "1", "minor": "30"},
+    "/apis": {"kind": "APIGroupList", "groups": []},
+    "/api/v1": {"kind": "APIResourceList", "groupVersion": "v1", "resources": [PODS]},
+    "/api/v1/namespaces/lines/pods/one": POD,
+}
+
+
+class Api(BaseHTTPRequestHandler):
+    """Answers what a client asks first, and for one pod."""
+
+    def do_GET(self) -> None:
+        answer = ANSWERS.get(self.path)
+        body = json.dumps(answer or {"message": f"no {self.path}"}).encode()
+        self.send_response(404 if answer is None else 200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def api() -> Iterator[client.ApiClient]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Api)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    settings = client.Configuration()
+    settings.host = f"http://127.0.0.1:{server.server_port}"
+    yield client.ApiClient(settings)
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_connections_leave_no_files(
+    api: client.ApiClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    for cluster in (first := Cluster(api, "lines"), first.twin()):
+        assert cluster.find(Kind.POD, "one") == POD
+        assert not cluster.offers(Kind.DEPLOYMENT)
+    assert list(tmp_path.iterdir()) == []
+    assert caplog.messages == []
+
+
+def test_what_another_program_remembers_of_a_cluster_is_not_believed(
+    api: client.ApiClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert DynamicClient(api).resources.search(api_version="v1", kind="Pod")
+    assert list(tmp_path.iterdir()), "the client remembers nothing: the test would prove nothing"
+    monkeypatch.setitem(ANSWERS, "/api/v1", {**ANSWERS["/api/v1"], "resources": []})
+    assert not Cluster(api, "lines").offers(Kind.POD)
