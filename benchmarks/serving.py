@@ -26,6 +26,7 @@ from urllib.request import urlopen
 import psutil
 
 from benchmarks.datasets import EXAMPLE, ROOT
+from benchmarks.described import send_described
 from benchmarks.hostile import UNFINISHED, hostile_requests, send
 from benchmarks.measurement import machine
 from csad.images.reading import EXTENSIONS
@@ -220,19 +221,25 @@ def measure_hostile(server: Server, count: int) -> None:
     for request in hostile_requests(count // 10, seed=1):
         send("127.0.0.1", server.port, request)
     before = worker.memory_info().rss / MEBIBYTE
-    replies = [send("127.0.0.1", server.port, request) for request in track(hostile_requests(count), "Hostile", count)]
+    with tempfile.TemporaryDirectory() as folder:
+        described = send_described(f"http://127.0.0.1:{server.port}", count // 20, Path(folder))
+    own = max(0, count - described.requests)
+    replies = [send("127.0.0.1", server.port, request) for request in track(hostile_requests(own), "Hostile", own)]
     after = worker.memory_info().rss / MEBIBYTE
     failed = [reply for reply in replies if reply.status >= 500]
     silent = [reply for reply in replies if not reply.status and reply.request.kind not in UNFINISHED]
     alive = worker.is_running() and worker == server.worker and _ready(server.port)
     statuses = ", ".join(f"{n} x {status}" for status, n in sorted(Counter(reply.status for reply in replies).items()))
     print(
-        f"  {count} hostile requests          {len(failed)} x 5xx, {len(silent)} unanswered, "
+        f"  {own + described.requests} hostile requests          {len(failed)} x 5xx, {len(silent)} unanswered, "
+        f"{described.problems} answers to {described.requests} of them not as /docs.json says, "
         f"{'same process' if alive else 'CRASHED'}, memory {before:.0f} -> {after:.0f} MiB; {statuses}",
         flush=True,
     )
     for reply in failed[:5]:
         print(f"    {reply.status} {reply.request.kind}: {reply.request.raw[:120]!r}")
+    if described.problems:
+        print(described.text)
 
 
 def _percentiles(values: Sequence[float]) -> tuple[float, float]:

@@ -59,7 +59,12 @@ def describe(model: ModelName, with_token: bool) -> Document:
                 )
             },
             "/score_batch": {"post": _takes_images(with_token)},
-            "/model": {"get": _plain("model", "Where the model comes from", _answer("ModelAnswer"), with_token)},
+            "/model": {
+                "get": _plain("model", "Where the model comes from", _answer("ModelAnswer"), with_token),
+                "post": _plain(
+                    "model_by_post", "The same, for clients that only post", _answer("ModelAnswer"), with_token
+                ),
+            },
             "/metrics": {"get": _plain("metrics", "Figures for Prometheus", _text("text/plain"), False)},
             "/livez": {"get": _plain("livez", "The process runs", _text("text/plain"), False)},
             "/readyz": {"get": _plain("readyz", "The model is loaded", _text("text/plain"), False)},

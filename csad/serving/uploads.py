@@ -25,7 +25,10 @@ class ImageJson(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    image: str = Field(description="The image file in base64; a data: URL is understood, too.")
+    # An empty one is refused as an image that is empty, which says more than a wrong length would.
+    image: str = Field(
+        description="The image file in base64; a data: URL is understood, too.", json_schema_extra={"minLength": 1}
+    )
 
 
 class ImagesJson(BaseModel):
