@@ -20,6 +20,9 @@ POOL_FACTOR = 25
 PROJECTED = 48
 """Channels in which the coverage of the memory is measured (random projection keeps distances well enough)."""
 
+ROWS = 512
+"""Patches compared with the memory at a time: (512, M) distances stay near the processor whatever the image's size."""
+
 
 @dataclass(frozen=True)
 class PatchView:
@@ -83,10 +86,12 @@ class PatchMemory:
         batch, channels, height, width = features.shape
         norms = self.patches.square().sum(dim=1)
         maps = []
-        # One image at a time: (h * w, M) distances are the largest thing held.
+        # An image by itself, so that its neighbours in a batch change nothing, and a few rows at a time.
         for image in features.permute(0, 2, 3, 1).reshape(batch, height * width, channels):
             standardised = (image - self.mean) / self.deviation
-            nearest = torch.addmm(norms, standardised, self.patches.T, alpha=-2).amin(dim=1)
+            nearest = torch.cat(
+                [torch.addmm(norms, rows, self.patches.T, alpha=-2).amin(dim=1) for rows in standardised.split(ROWS)]
+            )
             maps.append((nearest + standardised.square().sum(dim=1)).clamp_min(0).sqrt())
         return torch.stack(maps).view(batch, height, width)
 
