@@ -23,7 +23,6 @@ from csad.stages.stage import RECORD
 from csad.stages.stage_runner import StageRunner
 from csad.stages.task import STORE_VARIABLE
 from csad.store.objects import ObjectStore
-from csad.store.registry import list_models
 from csad.store.settings import ENDPOINT, StoreSettings
 from pipelines.local_console import LocalConsole
 from pipelines.local_store import local_store, push_images
@@ -92,7 +91,7 @@ def run_here(line: ProductLine, data: str, seed: int, output: Path, shards: int 
         table = (evaluation / "evaluation.txt").read_text(encoding="utf-8").strip()
         place = settings.url if os.environ.get(ENDPOINT) else str(output / "store")
         decision = read_decision(Path(outputs["gate"].path))
-        version = _registered(settings, line) if decision.accepted else None
+        version = _registered(settings, output / "model", evaluation, parameters) if decision.accepted else None
     return LocalRun(output / "model", output / "report.html", table, _verdict(decision), version, place)
 
 
@@ -100,10 +99,16 @@ def _verdict(decision: GateDecision) -> str:
     return f"{'accepted' if decision.accepted else 'refused'}: {decision.reason}"
 
 
-def _registered(settings: StoreSettings, line: ProductLine) -> str | None:
-    """The version that was registered last."""
-    versions = list_models(ObjectStore.connect(settings), line.name)
-    return max((model.version for model in versions), default=None)
+def _registered(settings: StoreSettings, model: Path, evaluation: Path, parameters: dict[str, object]) -> str | None:
+    """The version that packaging made of the model, now or in an earlier run."""
+    # These bring torch along, which would take memory from the tasks.
+    from csad.delivery.packaging_known import find_packaged
+    from csad.delivery.provenance import Provenance, read_scores
+    from csad.model_folder import read_manifest
+
+    provenance = Provenance.of(read_manifest(model), str(parameters["git_commit"]), read_scores(evaluation))
+    version = find_packaged(ObjectStore.connect(settings), provenance)
+    return version.version if version else None
 
 
 def _execute(parameters: dict[str, object], settings: StoreSettings, output: Path) -> dict:

@@ -1,17 +1,19 @@
 """The packaging component's work: package an accepted model and register it in the store, fail with one message."""
 
+import logging
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from csad.delivery.gate import read_known
 from csad.delivery.gate_decision import GATE_FILE, GATE_PAGE, read_decision
-from csad.delivery.packaging import package
+from csad.delivery.packaging import BENTO_FILE, package
+from csad.delivery.packaging_known import find_packaged
 from csad.delivery.packaging_smoke import choose_images, smoke_test_of
 from csad.delivery.provenance import Provenance, read_scores
 from csad.errors import DeploymentError
 from csad.line import ProductLine
-from csad.model_folder import Manifest
+from csad.model_folder import Manifest, read_manifest
 from csad.scorer import Scorer
 from csad.stages.evaluation import FIGURES
 from csad.stages.snapshot import open_snapshot
@@ -19,6 +21,8 @@ from csad.stages.task import failing_clearly
 from csad.store.objects import ObjectStore
 from csad.store.registry import ModelVersion, register_model
 from csad.store.settings import StoreSettings
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,8 @@ def package_and_register(
 ) -> ModelVersion:
     """Package an accepted model and register it; a failure at any point leaves no version.
 
+    A model that is registered already, packaged by the same code with the same evaluation, keeps its version.
+
     Args:
         store: Where to.
         line: Product line.
@@ -75,17 +81,24 @@ def package_and_register(
     """
     model, evaluation, gate = (Path(path) for path in (artifacts.model, artifacts.evaluation, artifacts.gate))
     images = open_snapshot(Path(artifacts.images))
-    scorer = Scorer.load(model)
-    _require_accepted(gate, line, scorer.manifest, seed)
-    known = read_known(evaluation, scorer.manifest, images)
-    test = smoke_test_of(scorer, choose_images(images), known)
-    provenance = Provenance.of(scorer.manifest, git_commit, read_scores(evaluation))
+    manifest = read_manifest(model)
+    _require_accepted(gate, line, manifest, seed)
+    known = read_known(evaluation, manifest, images)
+    provenance = Provenance.of(manifest, git_commit, read_scores(evaluation))
+    registered = find_packaged(store, provenance)
+    if registered is not None:
+        _log.info("packaging: registered already as %s, nothing to build", registered.version)
+        return registered
+    test = smoke_test_of(Scorer.load(model), choose_images(images), known)
     with tempfile.TemporaryDirectory(prefix="csad-package-") as folder:
         packaged = package(model, Path(folder), provenance, test)
         files = packaged.files | {GATE_FILE: gate / GATE_FILE, FIGURES: evaluation / FIGURES}
         if (gate / GATE_PAGE).is_file():
             files[GATE_PAGE] = gate / GATE_PAGE
-        return register_model(store, model, provenance.registry_labels(), files)
+        version = register_model(store, model, provenance.registry_labels(), files)
+        size = version.files[BENTO_FILE].bytes
+        _log.info("packaging: version %s, a Bento of %.1f MB that scores as evaluated", version.version, size / 1e6)
+        return version
 
 
 def _require_accepted(gate: Path, line: ProductLine, manifest: Manifest, seed: int) -> None:

@@ -6,18 +6,23 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
+from csad.delivery import packaging_task
 from csad.delivery.fetch import WantedBento, fetch
 from csad.delivery.gate import decide
+from csad.delivery.gate_decision import GateDecision
+from csad.delivery.packaging import Package
 from csad.delivery.packaging_task import Artifacts, package_and_register, run_packaging
+from csad.delivery.provenance import Provenance, read_scores
 from csad.errors import DeploymentError, StoreError
-from csad.model_folder import read_manifest
+from csad.model_folder import digest, read_manifest
 from csad.store.objects import ObjectStore
-from csad.store.registry import fetch_file, list_models
+from csad.store.registry import fetch_file, list_models, register_model
 
 SCRIPT = Path(__file__).with_name("killed_packaging.py")
 SECONDS = 120
@@ -50,8 +55,74 @@ def test_a_version_is_registered_once_and_can_be_fetched(store, tiny_line, tiny_
     fetch_file(store, "tiny", version.version, "smoke.json", tmp_path / "smoke.json")
     assert len(json.loads((tmp_path / "smoke.json").read_text())["images"]) == 4
 
-    assert run_packaging(tiny_line.to_yaml(), "abc", 3, artifacts).version == version.version
-    assert len(list_models(store, "tiny")) == 1
+
+@pytest.fixture
+def packagings(monkeypatch) -> list[Provenance]:
+    """Packages at once, without BentoML; what was packaged."""
+    done = []
+
+    def package(model, output, provenance, test) -> Package:
+        done.append(provenance)
+        bento, smoke, written = (output / name for name in ("bento.tar.gz", "smoke.json", "provenance.json"))
+        bento.write_bytes(b"bento")
+        smoke.write_text(test.model_dump_json())
+        written.write_text(provenance.to_json())
+        return Package(bento, digest(bento), smoke, written)
+
+    monkeypatch.setattr(packaging_task, "package", package)
+    return done
+
+
+def judged_again(artifacts: Artifacts, gate: Path) -> Artifacts:
+    """The same model, whose images took the gate a little longer today."""
+    path = gate / "gate.json"
+    decision = GateDecision.model_validate_json(path.read_text())
+    slower = decision.challenger.model_copy(update={"milliseconds": decision.challenger.milliseconds + 1})
+    path.write_text(decision.model_copy(update={"challenger": slower}).model_dump_json())
+    return replace(artifacts, gate=str(gate))
+
+
+def test_a_model_that_is_registered_keeps_its_version(store, tiny_line, artifacts, copied, packagings, capfd):
+    first = run_packaging(tiny_line.to_yaml(), "abc", 3, artifacts)
+    assert capfd.readouterr().out.splitlines()[-1].startswith(f"packaging: version {first.version}, a Bento of 0.0 MB")
+    again = run_packaging(
+        tiny_line.to_yaml(), "abc", 3, judged_again(artifacts, copied(Path(artifacts.gate), "judged again"))
+    )
+    assert again == first
+    assert capfd.readouterr().out == f"packaging: registered already as {first.version}, nothing to build\n"
+    assert len(packagings) == 1
+    assert list_models(store, "tiny") == [first]
+
+
+def test_other_code_packages_a_registered_model_anew(store, tiny_line, artifacts, packagings):
+    first, other, again = (
+        package_and_register(store, tiny_line, commit, 3, artifacts).version for commit in ("abc", "def", "abc")
+    )
+    assert first == again != other
+    assert [provenance.git_commit for provenance in packagings] == ["abc", "def"]
+
+
+def test_a_registered_model_without_a_bento_is_packaged(store, tiny_line, tiny_model, artifacts, packagings, tmp_path):
+    provenance = Provenance.of(read_manifest(tiny_model), "abc", read_scores(Path(artifacts.evaluation)))
+    (tmp_path / "provenance.json").write_text(provenance.to_json())
+    files = {"provenance.json": tmp_path / "provenance.json"}
+    bare = register_model(store, tiny_model, provenance.registry_labels(), files)
+    assert package_and_register(store, tiny_line, "abc", 3, artifacts).version != bare.version
+    assert len(packagings) == 1
+
+
+def test_a_registered_model_that_the_gate_refuses_now_is_not_handed_on(store, tiny_line, artifacts, copied, packagings):
+    package_and_register(store, tiny_line, "abc", 3, artifacts)
+    with pytest.raises(DeploymentError, match="the gate refused this model: too blind"):
+        package_and_register(store, tiny_line, "abc", 3, refused(artifacts, copied))
+
+
+def refused(artifacts: Artifacts, copied) -> Artifacts:
+    """The same model, which the gate has refused."""
+    gate = copied(Path(artifacts.gate), "refused")
+    content = json.loads((gate / "gate.json").read_text())
+    (gate / "gate.json").write_text(json.dumps(content | {"accepted": False, "reason": "too blind"}))
+    return replace(artifacts, gate=str(gate))
 
 
 @pytest.mark.slow
@@ -59,8 +130,6 @@ def test_a_store_that_stops_leaves_no_version_and_the_next_run_makes_it(
     server, store, tiny_line, artifacts, monkeypatch
 ):
     """The server goes down after the Bento is built, before it is registered."""
-    from csad.delivery import packaging_task
-
     package = packaging_task.package
 
     def package_then_stop(*arguments):
@@ -110,12 +179,8 @@ def processes_naming(folder: Path) -> list[list[str]]:
 
 
 def test_a_refused_model_is_not_registered(store, tiny_line, artifacts, copied):
-    gate = copied(Path(artifacts.gate), "refused")
-    content = json.loads((gate / "gate.json").read_text())
-    (gate / "gate.json").write_text(json.dumps(content | {"accepted": False, "reason": "too blind"}))
-    refused = Artifacts(artifacts.images, artifacts.model, artifacts.evaluation, str(gate))
     with pytest.raises(DeploymentError, match="the gate refused this model: too blind; it is not registered"):
-        package_and_register(store, tiny_line, "abc", 3, refused)
+        package_and_register(store, tiny_line, "abc", 3, refused(artifacts, copied))
     assert list_models(store, "tiny") == []
 
 

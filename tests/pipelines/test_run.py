@@ -117,7 +117,7 @@ def test_after_a_kill_it_goes_on_at_the_first_unfinished_stage(killed, first):
 
 def test_every_stage_says_one_line_and_the_executor_is_silent(first, output):
     lines = first.stdout.splitlines()
-    for task in (*REUSED, "gate"):
+    for task in (*REUSED, "gate", "packaging"):
         assert any(line.startswith(f"{task}: ") for line in lines)
     assert not any("KFP" in line or "executor_input" in line for line in lines)
     assert "KFP Executor" in (output / "run.log").read_text()
@@ -135,6 +135,9 @@ def test_the_same_again_reuses_every_stage(first, line_file, tiny_line_data, out
     again = run("run", line_file, "--data", tiny_line_data, "--output", output, "--seed", 3)
     assert again.returncode == 0
     assert reused(again) == REUSED
+    (version,) = (line for line in first.stdout.splitlines() if line.startswith("version "))
+    assert version in again.stdout
+    assert f"packaging: registered already as {version.split()[1].rstrip(',')}, nothing to build" in again.stdout
 
 
 def test_data_without_images_is_an_error(line_file, tmp_path):
