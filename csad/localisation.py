@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from csad.branches import Views
 from csad.inventory import Difference, Inventory
-from csad.lgst.maps import MapNormaliser
+from csad.lgst.maps import HIGH_VALUE, MapNormaliser
 
 MapScales = Mapping[str, MapNormaliser]
 
@@ -54,6 +54,19 @@ def anomaly_map(
         heat = inventory.heat(views.probabilities[index], differences)
         total += _resize(heat, size) * weights.get("components", 1.0)
     return total
+
+
+def normal_tail(scales: MapScales, weights: Mapping[str, float]) -> float:
+    """What the upper tail of normal images' cells reaches on the map: each student's 0.1, weighted as the map adds it.
+
+    Args:
+        scales: Scale of each student's map.
+        weights: What each branch counts.
+
+    Returns:
+        Above 0; 0.1 without students, whose unit the histogram's differences share.
+    """
+    return HIGH_VALUE * sum(weights.get(branch, 1.0) for branch in scales) or HIGH_VALUE
 
 
 def _resize(values: Tensor, size: tuple[int, int]) -> Tensor:

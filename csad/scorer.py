@@ -19,7 +19,7 @@ from csad.inventory import Inventory
 from csad.lgst.fit import LgstModel
 from csad.lgst.maps import MapNormaliser
 from csad.line import ProductLine
-from csad.localisation import anomaly_map
+from csad.localisation import anomaly_map, normal_tail
 from csad.model_folder import Manifest, read_manifest, read_tensors
 from csad.segmentation.network import SegmentationNetwork
 from csad.words import Vocabulary
@@ -39,8 +39,8 @@ class Score:
         value: Larger is more anomalous.
         threshold: Above it the image is rejected.
         branches: Normalised score of each branch and group of branches.
-        map: Where it is unusual, float32 (H, W) at the image's size, at least 0; normal images' upper tail
-            is about 0.1.
+        map: Where it is unusual, float32 (H, W) at the image's size, at least 0; `Scorer.normal_tail` is what
+            normal images' upper tail reaches.
         findings: What is unusual about the components, in words, worst first.
     """
 
@@ -84,6 +84,11 @@ class Scorer:
     def threshold(self) -> float:
         """Above it an image is rejected."""
         return self.manifest.threshold.value
+
+    @property
+    def normal_tail(self) -> float:
+        """What the upper tail of normal images' cells reaches on the map of a score; above 0."""
+        return normal_tail(self._scales, self.manifest.fusion.weights)
 
     @classmethod
     def load(cls, folder: Path, device: str = "cpu") -> Self:

@@ -4,7 +4,7 @@ import torch
 from csad.branches import Views
 from csad.inventory import Difference
 from csad.lgst.maps import MapNormaliser
-from csad.localisation import anomaly_map, student_maps
+from csad.localisation import anomaly_map, normal_tail, student_maps
 
 UNIT = MapNormaliser(low=0.0, high=0.1)
 """Leaves values as they are."""
@@ -47,6 +47,12 @@ def test_a_map_on_its_scale_has_the_normal_upper_tail_at_a_tenth_and_is_never_ne
     total = anomaly_map(views, 0, {"global": MapNormaliser(15.0, 20.0)}, {}, None, [], (1, 2))
 
     assert total.tolist() == [[0.0, pytest.approx(0.1)]]
+
+
+def test_the_normal_tail_of_the_map_is_the_weighted_sum_of_the_students_tails():
+    scales = {"local": MapNormaliser(0.0, 1.0), "global": MapNormaliser(2.0, 4.0)}
+    assert normal_tail(scales, {"local": 0.5, "global": 1.0, "words": 1.0}) == pytest.approx(0.15)
+    assert normal_tail({}, {"words": 1.0}) == pytest.approx(0.1)
 
 
 def test_the_image_of_the_batch_is_the_one_asked_for():

@@ -7,16 +7,22 @@ import numpy as np
 from PIL import Image
 
 from csad.atomic import replacing
-from csad.evaluation.heat import LocatedScore, heat_overlay
+from csad.evaluation.heat import HeatScale, draw_heat
 
 
-def write_heat(path: Path, image: np.ndarray, score: LocatedScore) -> None:
-    """Write the overlay as a PNG, whole or not at all.
+def write_heat(path: Path, image: np.ndarray, heat: np.ndarray, scale: HeatScale) -> None:
+    """Write an anomaly map over its image as a PNG, whole or not at all.
+
+    Args:
+        path: File to write.
+        image: uint8 (H, W, 3).
+        heat: Anomaly map, float32 (H, W), >= 0.
+        scale: What the colours stand for.
 
     Raises:
         OSError: The folder is read-only or full.
     """
     encoded = io.BytesIO()
-    Image.fromarray(heat_overlay(image, score)).save(encoded, format="PNG")
+    Image.fromarray(draw_heat(image, heat, scale)).save(encoded, format="PNG")
     with replacing(path) as temporary:
         temporary.write_bytes(encoded.getvalue())

@@ -76,7 +76,8 @@ class Result:
 @click.option(
     "--maps",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder to write a picture per image into: where it differs from good ones.",
+    help="Folder to write a picture per image into: where it differs from good ones. All pictures of a model share one "
+    "scale: no colour up to half of what the hottest places of good images reach, the darkest from twice that on.",
 )
 @click.option(
     "--out",
@@ -189,13 +190,14 @@ def _score_some(
 ) -> Iterator[Result]:
     """Score one batch; an unreadable file adds one line to `failures`."""
     from csad.cli.heat import write_heat
+    from csad.evaluation.heat import HeatScale
 
     batch = list(_readable(files, scorer.line.images.max_pixels, failures))
     scores: list[Score] = scorer.score_batch([image for _, image in batch]) if batch else []
     for (file, image), found in zip(batch, scores, strict=True):
         if maps is not None:
             name = file.relative_to(root) if root.is_dir() else Path(file.name)
-            write_heat(maps / f"{name}.png", image, found)
+            write_heat(maps / f"{name}.png", image, found.map, HeatScale.of_model(scorer.normal_tail))
         yield Result(file, found.value, found.threshold, found.anomalous, found.branches, found.findings)
 
 

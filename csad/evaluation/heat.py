@@ -3,7 +3,7 @@
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Self
 
 import numpy as np
 from PIL import Image
@@ -16,22 +16,6 @@ STRONGEST = 0.85
 COLOURS = np.array([[255, 225, 110], [250, 150, 40], [220, 50, 40], [150, 0, 70]], dtype=np.float64)
 """From weak to strong heat, evenly spaced."""
 OUTLINE = np.array([0, 175, 255], dtype=np.uint8)
-GOOD_RANGE = 2.0
-"""A good image's strongest place is drawn at this part of the scale: it must not look like a defect."""
-
-
-class LocatedScore(Protocol):
-    """What a picture needs of a score."""
-
-    @property
-    def anomalous(self) -> bool:
-        """The decision."""
-        ...
-
-    @property
-    def map(self) -> np.ndarray:
-        """Anomaly map, float32 (H, W), >= 0."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -56,6 +40,15 @@ class HeatScale:
         if not len(peaks) or np.median(peaks) <= 0:
             return None
         return cls(low=float(np.median(peaks)) / 2, high=2 * float(np.quantile(peaks, 0.9)))
+
+    @classmethod
+    def of_model(cls, normal_tail: float) -> Self:
+        """Choose from what a model knows of normal images, so that pictures of one model can be compared.
+
+        Args:
+            normal_tail: What the upper tail of their cells reaches on the map, above 0 (`Scorer.normal_tail`).
+        """
+        return cls(low=normal_tail / 2, high=2 * normal_tail)
 
 
 def shrink(picture: np.ndarray) -> np.ndarray:
@@ -97,20 +90,6 @@ def draw_heat(image: np.ndarray, heat: np.ndarray, scale: HeatScale | None) -> n
     opacity = STRONGEST * np.sqrt(level)[:, :, None]
     grey = 0.4 * image + 0.6 * image.mean(axis=2, keepdims=True)
     return np.asarray(np.rint(grey * (1 - opacity) + colour * opacity), dtype=np.uint8)
-
-
-def heat_overlay(image: np.ndarray, score: LocatedScore) -> np.ndarray:
-    """Lay an image's anomaly map over it.
-
-    Args:
-        image: uint8 (H, W, 3).
-        score: Its score. The colours end at the map's largest value, or at GOOD_RANGE times it for a good image.
-
-    Returns:
-        uint8 (H, W, 3).
-    """
-    peak = max(float(score.map.max(initial=0.0)), 1e-12)
-    return draw_heat(image, score.map, HeatScale(0.0, peak if score.anomalous else GOOD_RANGE * peak))
 
 
 def draw_outline(image: np.ndarray, masks: Sequence[np.ndarray]) -> np.ndarray:

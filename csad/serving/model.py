@@ -38,6 +38,7 @@ class ServedModel:
         lanes: Batches that may run at a time.
         max_batch: Images in one batch.
         max_pixels: The largest image that the line accepts.
+        heat_scale: What the colours of every explanation stand for.
     """
 
     def __init__(self, settings: ServingSettings) -> None:
@@ -48,6 +49,7 @@ class ServedModel:
         """
         import torch
 
+        from csad.evaluation.heat import HeatScale
         from csad.scorer import Scorer
 
         self._cpus = usable_cpus()
@@ -58,6 +60,7 @@ class ServedModel:
         self.lanes = min(self._cpus, 4) if on_cpu else 1
         self.max_batch = settings.max_batch or (CPU_BATCH if on_cpu else GPU_BATCH)
         self.max_pixels = self._scorer.line.images.max_pixels
+        self.heat_scale = HeatScale.of_model(self._scorer.normal_tail)
         version = settings.version or f"local-{manifest.checksum[:8]}"
         self.name = ModelName(line=self._scorer.line.name, version=version)
         self.card = ModelAnswer.of(manifest, self.name, read_metrics(settings.model.parent / METRICS))

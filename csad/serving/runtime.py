@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from csad.evaluation.heat import HeatScale
     from csad.scorer import Score
     from csad.serving.settings import ServingSettings
     from csad.serving.uploads import Upload
@@ -128,7 +129,8 @@ class Runtime:
         began = time.perf_counter()
         async with self.decoder.decoded(upload) as image:
             outcome = await self._score(image, time.perf_counter() - began)
-            return outcome, await self.decoder.in_thread(lambda: draw_overlay(image, outcome.score))
+            scale = self.model.heat_scale
+            return outcome, await self.decoder.in_thread(lambda: draw_overlay(image, outcome.score.map, scale))
 
     async def score_each(self, uploads: Sequence[Upload]) -> tuple[BatchItem, ...]:
         """Score several images; what is wrong with one stays with that one.
@@ -162,13 +164,13 @@ class Runtime:
         return Outcome(scored.score, seconds)
 
 
-def draw_overlay(image: NDArray[np.uint8], score: Score) -> bytes:
-    """Draw an image's anomaly map over it, at most OVERLAY_SIDE pixels long, as a PNG."""
+def draw_overlay(image: NDArray[np.uint8], heat: NDArray[np.float32], scale: HeatScale) -> bytes:
+    """Draw an image's anomaly map, float32 (H, W), over it, at most OVERLAY_SIDE pixels long, as a PNG."""
     from PIL import Image
 
-    from csad.evaluation.heat import heat_overlay
+    from csad.evaluation.heat import draw_heat
 
-    small = Image.fromarray(heat_overlay(image, score))
+    small = Image.fromarray(draw_heat(image, heat, scale))
     small.thumbnail((OVERLAY_SIDE, OVERLAY_SIDE), Image.Resampling.LANCZOS)
     stream = io.BytesIO()
     small.save(stream, format="PNG", compress_level=3)

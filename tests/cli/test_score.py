@@ -26,10 +26,11 @@ class StubScore:
 
 @dataclass
 class StubScorer:
-    """Scores an image by its mean red value; above 100 it is anomalous."""
+    """Scores an image by its mean red value; above 100 it is anomalous. A thousandth of it heats the first pixel."""
 
     line: ProductLine = field(default_factory=lambda: ProductLine(name="kit"))
     batches: list = field(default_factory=list)
+    normal_tail: float = 0.1
 
     def score_batch(self, images):
         print("a library's chatter")
@@ -40,6 +41,7 @@ class StubScorer:
         value = float(image[..., 0].mean())
         findings = ("cherry icon: missing", "banana: extra") if value > 100 else ()
         heat = np.zeros(image.shape[:2], np.float32)
+        heat[0, 0] = value / 1000
         return StubScore(value, 100.0, value > 100, {"full": value, "global": 1.5}, findings, heat)
 
 
@@ -130,6 +132,20 @@ def test_a_map_per_image_is_written_under_the_same_name(images, tmp_path):
     written = sorted(path.relative_to(tmp_path / "maps").as_posix() for path in (tmp_path / "maps").rglob("*.png"))
     assert written == ["a.png.png", "größe 2.png.png", "sub/c.png.png"]
     assert Image.open(tmp_path / "maps" / "a.png.png").size == (8, 4)
+
+
+@pytest.mark.usefixtures("scorer")
+def test_maps_of_good_and_anomalous_images_share_one_scale(images, tmp_path):
+    run(images, "--maps", tmp_path)
+
+    pictures = (np.asarray(Image.open(tmp_path / f"{name}.png")).astype(int) for name in ("a.png", "sub/c.png"))
+    below_half_the_tail, above_it = (np.abs(picture[0, 0] - picture[0, 1]).max() for picture in pictures)
+    assert below_half_the_tail == 0
+    assert 0 < above_it < 100
+    # Twice the tail: 15 % of the grey image and 85 % of the darkest heat, (150, 0, 70).
+    grey = 0.4 * np.array([200, 0, 0]) + 0.6 * 200 / 3
+    full = np.asarray(Image.open(tmp_path / "größe 2.png.png"))[0, 0]
+    np.testing.assert_allclose(full, 0.15 * grey + 0.85 * np.array([150, 0, 70]), atol=1)
 
 
 @pytest.mark.usefixtures("scorer")

@@ -37,6 +37,10 @@ def test_the_scale_comes_from_the_peaks_of_good_images():
     assert HeatScale.of([0.0, 0.0, 5.0]) is None
 
 
+def test_the_scale_of_a_model_goes_from_half_to_twice_the_tail_of_normal_images():
+    assert HeatScale.of_model(0.25) == HeatScale(low=0.125, high=0.5)
+
+
 def test_the_outline_runs_along_the_border_of_the_mask_only():
     mask = np.zeros((20, 20), dtype=bool)
     mask[5:15, 5:15] = True
