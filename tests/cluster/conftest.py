@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,12 +65,15 @@ def started() -> Iterator[dict[str, str]]:
         return
     if not (KUBE / "up").is_file():
         pytest.skip(f"CSAD_TEST_CLUSTER is not 1, and there is no {KUBE}/up to start a cluster with")
-    ran_before = Path("~/.cache/kube-test/run/docker.sock").expanduser().exists()
+    begun = time.time()
     done = subprocess.run([KUBE / "up"], capture_output=True, text=True, check=False)
     if done.returncode:
         pytest.skip(f"the test cluster does not start here: {done.stderr.strip().splitlines()[-1:]}")
-    yield {**os.environ, **dict(EXPORT.findall(done.stdout))}
-    if not ran_before:
+    told = dict(EXPORT.findall(done.stdout))
+    # A cluster that is started gets new credentials; one that runs keeps its own.
+    started_here = Path(told["KUBECONFIG"]).stat().st_mtime > begun
+    yield {**os.environ, **told}
+    if started_here:
         subprocess.run([KUBE / "down"], capture_output=True, check=False)
 
 
