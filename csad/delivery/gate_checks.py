@@ -6,6 +6,7 @@ from enum import StrEnum
 import numpy as np
 
 from csad.delivery.gate_bootstrap import (
+    FEW_IMAGES,
     Difference,
     Pair,
     auroc_difference,
@@ -277,7 +278,8 @@ def _pair(take: Values, challenger: Sequence[ImageRecord], champion: Sequence[Im
 
 
 def _signed(difference: Difference) -> str:
-    return f"{difference.estimate:+.3f} ({difference.low:+.3f} to {difference.high:+.3f})"
+    few = f", widened for only {plural(difference.images, 'image')}" if difference.images < FEW_IMAGES else ""
+    return f"{difference.estimate:+.3f} ({difference.low:+.3f} to {difference.high:+.3f}{few})"
 
 
 def _words(kind: str) -> str:

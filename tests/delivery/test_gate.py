@@ -6,6 +6,7 @@ from click.testing import CliRunner
 
 from csad.cli import main
 from csad.delivery.gate import Contender, decide, judge, load_champion
+from csad.delivery.gate_bootstrap import widening
 from csad.delivery.gate_checks import Rule
 from csad.delivery.gate_decision import GateDecision, read_decision
 from csad.delivery.gate_exam import MADE_LOGICAL, MADE_STRUCTURAL
@@ -85,6 +86,9 @@ def test_a_blind_model_is_refused_and_its_branches_are_reported(
     page = (tmp_path / "gate" / "gate.html").read_text()
     assert "Refused" in page
     assert "with an AUROC of 0.500, less than 0.7." in page
+    for images in (6, 20):
+        assert page.count(f"by {100 * (widening(images) - 1):.0f} % for {images}") == 3
+    assert ", widened for only 3 images)" in page
 
 
 def test_without_anomalous_images_they_are_made(patient_line, tiny_model, not_evaluated, without_tests, tmp_path):

@@ -4,7 +4,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from csad.delivery.gate_bootstrap import Pair, auroc_difference, decision_difference, rate_difference
+from csad.delivery import gate_bootstrap
+from csad.delivery.gate_bootstrap import (
+    Difference,
+    Pair,
+    auroc_difference,
+    decision_difference,
+    rate_difference,
+    widening,
+)
 from csad.evaluation.auroc import auroc
 
 SCORES = st.integers(2, 12).flatmap(lambda count: arrays(np.float64, (2, count), elements=st.integers(0, 5)))
@@ -41,10 +49,53 @@ def test_exchanging_the_models_turns_the_sign(good, anomalous):
     assert (there.low, there.high) == pytest.approx((-back.high, -back.low))
 
 
-def test_two_images_of_which_one_is_rejected_more():
-    """Drawn twice from {1, 0}: the mean is 0, 0.5 or 1 with probability 1/4, 1/2, 1/4, so 90 % reach from 0 to 1."""
-    found = rate_difference(Pair(np.array([1.0, 0.0]), np.array([0.0, 0.0])), seed=0)
-    assert (found.estimate, found.low, found.high) == (0.5, 0, 1)
+def test_six_images_of_which_three_are_rejected_more():
+    """The draws' means are those of six coins: 90 % reach from 1/6 to 5/6. Widened by sqrt(6/5) 2.0150 / 1.6449."""
+    found = rate_difference(Pair(np.array([1.0, 1.0, 1.0, 0.0, 0.0, 0.0]), np.zeros(6)), seed=0)
+    assert found.images == 6
+    assert (found.low, found.estimate, found.high) == pytest.approx((0.5 - 0.4473, 0.5, 0.5 + 0.4473), abs=1e-4)
+
+
+def test_an_interval_ends_at_the_largest_difference_there_can_be():
+    two = Pair(np.array([1.0, 0.0]), np.zeros(2))
+    found = rate_difference(two, seed=0)
+    assert (found.estimate, found.low, found.high) == (0.5, -1, 1)
+    assert decision_difference(two, two, seed=0).high == 2
+
+
+def test_one_image_proves_nothing():
+    worse = Pair(np.array([0.0]), np.array([1.0]))
+    assert rate_difference(worse, seed=0) == Difference(-1, -1, 1, 1)
+    assert auroc_difference(same(range(50)), Pair(np.array([-1.0]), np.array([99.0])), seed=0).high == 1
+    assert decision_difference(same(np.zeros(50)), worse, seed=0) == Difference(-1, -2, 2, 1)
+
+
+def test_few_images_widen_the_interval_and_many_do_not():
+    """Student's t at 95 % with 5, 19 and 399 degrees of freedom: 2.0150, 1.7291, 1.6487; the normal: 1.6449."""
+    assert widening(6) == pytest.approx((6 / 5) ** 0.5 * 2.0150 / 1.6449, abs=1e-3)
+    assert widening(20) == pytest.approx((20 / 19) ** 0.5 * 1.7291 / 1.6449, abs=1e-3)
+    assert widening(400) == pytest.approx(1, abs=0.004)
+
+
+def surely_worse(anomalous: int, trials: int = 400) -> float:
+    """How often a model that is as good as the champion is called surely worse, with 20 good images."""
+    generator = np.random.default_rng(0)
+
+    def scores(count: int, mean: float) -> Pair:
+        return Pair(*(generator.normal(mean, 1, count) + generator.normal(0, 1, (2, count))))
+
+    found = [auroc_difference(scores(20, 0), scores(anomalous, 1.5), seed=0) for _ in range(trials)]
+    return sum(difference.high < 0 for difference in found) / trials
+
+
+def test_an_equal_model_is_called_surely_worse_as_rarely_as_promised(monkeypatch):
+    """Surely is 95 %, a promise that the plain percentile interval breaks with six images."""
+    monkeypatch.setattr(gate_bootstrap, "DRAWS", 500)
+    six, twenty = surely_worse(6), surely_worse(20)
+    monkeypatch.setattr(gate_bootstrap, "widening", lambda _: 1.0)
+    assert six <= 0.05 < surely_worse(6)
+    assert twenty <= 0.05 + 2 * (0.05 * 0.95 / 400) ** 0.5
+    assert twenty <= surely_worse(20) <= twenty + 0.03
 
 
 def test_many_images_give_the_interval_of_the_normal_distribution():
