@@ -65,6 +65,8 @@ def new(name: str, output: Path | None, force: bool) -> None:
 def check(file: Path, data: Path, as_json: bool) -> None:
     """Open every image and say what training would do; exits with 1 if it would fail.
 
+    Foundation models that the line names and this machine lacks are a warning: the line may train on another.
+
     \b
     Example:
       csad line check lines/bottles.yaml --data data/bottles

@@ -9,6 +9,7 @@ from csad.backbone import backbone_of
 from csad.canvas import fit_canvas
 from csad.cli.table import table
 from csad.errors import DatasetError, WeightsError
+from csad.foundation.readiness import what_is_missing
 from csad.images import ImageSet, Inspection, ground_truth_masks, inspect, read_rgb
 from csad.images.records import GOOD, ImageFile
 from csad.line import ProductLine
@@ -32,6 +33,7 @@ class LineReport:
         digest: Of the data set's content; empty when there are no images.
         notes: What would train but deserves a look.
         plan: What training would do.
+        missing: Why the line's foundation models would fail on this machine; the line may train on another.
     """
 
     line: str
@@ -43,6 +45,7 @@ class LineReport:
     digest: str
     notes: tuple[str, ...]
     plan: tuple[str, ...]
+    missing: tuple[str, ...]
 
     @classmethod
     def of(cls, line: ProductLine, data: Path) -> "LineReport":
@@ -50,7 +53,7 @@ class LineReport:
         try:
             inspection = inspect(data, line)
         except DatasetError as error:
-            return cls(line.name, str(error), {}, {}, {}, (), "", (), ())
+            return cls(line.name, str(error), {}, {}, {}, (), "", (), (), what_is_missing(line))
         obstacle = inspection.obstacle_to_training(line) or _obstacle_of_weights(line)
         images = inspection.images
         return cls(
@@ -63,6 +66,7 @@ class LineReport:
             digest=images.digest,
             notes=tuple(_notes(line, inspection)),
             plan=() if obstacle else tuple(_plan(line, images)),
+            missing=what_is_missing(line),
         )
 
     def to_json(self) -> dict[str, object]:
@@ -78,6 +82,7 @@ class LineReport:
             "digest": self.digest,
             "notes": list(self.notes),
             "plan": list(self.plan),
+            "missing": list(self.missing),
         }
 
     def to_text(self) -> str:
@@ -91,7 +96,9 @@ class LineReport:
         parts.extend(_listing("problems", self.problems))
         parts.extend(_listing("worth a look", self.notes))
         parts.extend(_listing("training would", self.plan))
-        parts.append(f"training would FAIL: {self.obstacle}" if self.obstacle else "ready to train")
+        parts.extend(_listing("WARNING: on this machine the foundation models would fail", self.missing))
+        ready = "ready to train on a machine that has the foundation models" if self.missing else "ready to train"
+        parts.append(f"training would FAIL: {self.obstacle}" if self.obstacle else ready)
         return "\n\n".join(parts)
 
 

@@ -117,6 +117,27 @@ def test_check_fails_when_the_weights_are_missing(data, tmp_path):
     assert "training would FAIL: no package carries the weights" in result.stdout
 
 
+def test_check_warns_of_foundation_models_that_this_machine_lacks(data, tmp_path):
+    (tmp_path / "weights").mkdir()
+    file = tmp_path / "kit.yaml"
+    file.write_text(
+        f"name: kit\ntags: {{words: [screw]}}\npseudo_labels: {{proposals: foundation, "
+        f"foundation: {{weights: {tmp_path / 'weights'}, sam: vit_tiny}}}}\n"
+    )
+
+    result = run("line", "check", file, "--data", data)
+
+    assert result.exit_code == 0
+    assert "WARNING: on this machine the foundation models would fail:" in result.stdout
+    assert "csad weights sync sam_hq_vit_tiny groundingdino_swint_ogc bert_config" in result.stdout
+    assert result.stdout.endswith("ready to train on a machine that has the foundation models\n")
+    assert json.loads(run("line", "check", file, "--data", data, "--json").stdout)["missing"]
+
+
+def test_check_of_classical_proposals_needs_no_foundation_model(file, data):
+    assert json.loads(run("line", "check", file, "--data", data, "--json").stdout)["missing"] == []
+
+
 def test_check_warns_of_images_that_leak_between_splits(file, data):
     shutil.copy(data / "train/good/0.png", data / "test/good/copy.png")
     notes = json.loads(run("line", "check", file, "--data", data, "--json").stdout)["notes"]
