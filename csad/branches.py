@@ -14,8 +14,8 @@ from csad.lgst.linear import LinearStudent
 from csad.segmentation.network import SegmentationNetwork, class_probabilities
 from csad.words import Vocabulary
 
-BRANCHES = ("components", "words", "global", "local", "detail")
 GROUPS = {"histogram": ("components", "words"), "lgst": ("global", "local", "detail")}
+BRANCHES = tuple(branch for members in GROUPS.values() for branch in members)
 
 LOCAL_CELLS = 5
 """A local score is the mean of this many highest cells: one odd cell is noise."""

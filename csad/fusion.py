@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from csad.branches import BRANCHES, GROUPS
-from csad.errors import StageError
+from csad.errors import ModelFolderError, StageError
 
 TRIM = (0.2, 0.8)
 """Quantiles between which mean and deviation are taken (paper)."""
@@ -71,7 +71,16 @@ class Fusion(BaseModel):
     weighting: str
 
     def branch_scores(self, raw: Columns) -> dict[str, NDArray[np.float64]]:
-        """Normalised score of each branch, (N,) each; about 0 +- 1 for normal images' middle."""
+        """Normalised score of each branch, (N,) each; about 0 +- 1 for normal images' middle.
+
+        Raises:
+            ModelFolderError: The columns are not those that the fusion was fitted on.
+        """
+        if differing := sorted(raw.keys() ^ self.columns.keys()):
+            raise ModelFolderError(
+                f"the model's parts and its fusion differ in {', '.join(differing)}: parts give "
+                f"{', '.join(sorted(raw))}, the fusion was fitted on {', '.join(sorted(self.columns))}; train again"
+            )
         return {branch: scale(sum_columns(raw, self.columns, branch)) for branch, scale in self.branches.items()}
 
     def combine(self, branches: Columns) -> NDArray[np.float64]:
@@ -112,18 +121,25 @@ def fit_fusion(normal: Columns, evidence: Mapping[str, float], weighting: str) -
         weighting: "evidence" or "equal".
 
     Raises:
-        StageError: There is no column, for every branch is switched off or found nothing.
+        StageError: There is no column, for every branch is switched off or found nothing; or a column is of no known
+            branch.
     """
     if not normal:
         raise StageError(
             "no branch is left to score with: the images share no components and all other branches are switched off; "
             "set histogram.words above 0, or lgst.global_student or lgst.local_student to other than none"
         )
+    found = {name.split("@")[0] for name in normal}
+    if unknown := sorted(found - set(BRANCHES)):
+        raise StageError(
+            f"no branch is called {', '.join(unknown)}, so its scores would count nowhere; expected some of "
+            f"{', '.join(BRANCHES)}: add it to a group in csad.branches"
+        )
     count = len(next(iter(normal.values())))
     if count < FEW_IMAGES:
         logger.warning("only %d validation images: the scale of the scores is a guess, add normal images", count)
     columns = {name: fit_scale(values) for name, values in normal.items()}
-    present = [branch for branch in BRANCHES if any(name.split("@")[0] == branch for name in normal)]
+    present = [branch for branch in BRANCHES if branch in found]
     branches = {branch: fit_scale(sum_columns(normal, columns, branch)) for branch in present}
     weights = {branch: weight_of(evidence.get(branch, 1.0)) for branch in present}
     for branch, weight in weights.items():

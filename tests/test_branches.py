@@ -8,6 +8,7 @@ from csad.branches import BRANCHES, GROUPS, Histograms, Perception, Views, raw_s
 from csad.histogram import GaussianPerType, PatchHistogram
 from csad.lgst.fit import LgstModel
 from csad.lgst.linear import LinearStudent, pool
+from csad.lgst.memory import VIEWS
 from csad.lgst.teacher import Teacher
 from csad.segmentation.network import SegmentationNetwork
 from csad.words import Vocabulary
@@ -26,7 +27,11 @@ def views_of(probabilities=None, words=None, global_map=None, **local_maps):
 
 
 def test_every_branch_belongs_to_one_group():
-    assert sorted(name for members in GROUPS.values() for name in members) == sorted(BRANCHES)
+    assert sorted(name for members in GROUPS.values() for name in members) == sorted(set(BRANCHES))
+
+
+def test_every_memory_is_a_branch():
+    assert set(VIEWS) <= set(GROUPS["lgst"])
 
 
 def test_the_global_score_is_the_maximum_of_its_map():

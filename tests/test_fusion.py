@@ -5,7 +5,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from csad.errors import StageError
+from csad.errors import ModelFolderError, StageError
 from csad.fusion import Fusion, Scale, fit_fusion, fit_scale, sum_columns, weight_of
 
 UNIT = Scale(mean=0, deviation=1)
@@ -139,6 +139,19 @@ def test_it_survives_the_model_folder():
     fusion = fit_fusion({"words@1": np.arange(9.0)}, {"words": 0.8}, "evidence")
 
     assert Fusion.model_validate_json(fusion.model_dump_json()) == fusion
+
+
+def test_a_branch_that_no_group_knows_is_refused_instead_of_dropped():
+    with pytest.raises(StageError, match=r"no branch is called texture, .* expected some of components, words, "):
+        fit_fusion({"local@top": np.arange(9.0), "texture@top": np.arange(9.0)}, {}, "evidence")
+
+
+@pytest.mark.parametrize("columns", [("local@top",), ("local@top", "detail@top", "global@max")])
+def test_a_column_more_or_less_than_the_fusion_was_fitted_on_is_refused(columns):
+    fusion = fit_fusion({"local@top": np.arange(9.0), "detail@top": np.arange(9.0)}, {}, "evidence")
+
+    with pytest.raises(ModelFolderError, match=r"differ in (detail@top|global@max): .* train again"):
+        fusion.branch_scores(dict.fromkeys(columns, column(1)))
 
 
 def test_a_line_with_every_branch_switched_off_is_told_what_to_switch_on():
