@@ -113,7 +113,7 @@ class FoundationSettings(Settings):
     )
     sam: Literal["vit_h", "vit_l", "vit_b", "vit_tiny"] = Field(
         default="vit_h",
-        description="SAM-HQ's image encoder: vit_h is the paper's, vit_tiny the cheapest; `csad weights` has both.",
+        description="SAM-HQ's image encoder: vit_h is the paper's, vit_tiny the cheapest; `csad weights` has all.",
     )
     box_threshold: PositiveFraction = Field(
         default=0.25, description="Least score of a box that the words find; the paper's lines use .15 to .3."

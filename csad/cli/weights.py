@@ -30,7 +30,7 @@ def weights() -> None:
     \b
     Examples:
       csad weights list
-      csad weights sync                                    all of them, about 7 GB
+      csad weights sync                                    all of them, about 9 GB
       csad weights sync sam_hq_vit_tiny wide_resnet50_2.tv2_in1k
       csad weights import /media/usb/weights               a machine without internet access
       csad weights verify

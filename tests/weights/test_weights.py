@@ -1,5 +1,6 @@
 import json
 import pickle
+from typing import get_args
 
 import pytest
 import torch
@@ -8,7 +9,9 @@ from safetensors.torch import load_file
 
 from csad.cli import main
 from csad.errors import StoreError, WeightsError
+from csad.foundation.building import SAM_FILE
 from csad.foundation.checkpoints import file_digest
+from csad.settings import FoundationSettings
 from csad.store.weights import RECORD, StoreMirror
 from csad.weights.catalogue import PublishedWeights, choose, read_catalogue
 from csad.weights.digests import FILE, read_digests
@@ -32,6 +35,13 @@ def test_the_catalogue_names_every_public_file_with_its_licence():
     assert len({entry.file for entry in catalogue if entry.file}) == sum(entry.file is not None for entry in catalogue)
     assert all(entry.licence and entry.megabytes > 0 for entry in catalogue)
     assert all(entry.url.startswith("https://") for entry in catalogue if entry.url)
+
+
+def test_every_encoder_that_a_line_may_name_can_be_brought():
+    files = {entry.file for entry in read_catalogue()}
+    encoders = get_args(FoundationSettings.model_fields["sam"].annotation)
+
+    assert {f"{SAM_FILE.format(name=name)}.safetensors" for name in encoders} <= files
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones():
