@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -120,21 +118,17 @@ def find_product_box(images: Iterable[NDArray[np.uint8]]) -> tuple[float, float,
 class CanvasStore:
     """The canvases of a set of images, decoded once and kept on disk, so that memory stays flat.
 
-    Use as a context manager; the file is removed at the end.
+    Use as a context manager. The file has no name once it is open, so the system frees it with the last use, however
+    the process ends.
     """
 
     def __init__(self, canvas: Canvas, images: Iterable[NDArray[np.uint8]], count: int) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="csad-canvases-"))
-        path = self._folder / "canvases"
-        try:
+        with tempfile.TemporaryFile() as file:
             # Written as a file, for a full disk answers a write with an error but a memory map by ending the process.
-            with path.open("wb") as file:
-                for image in images:
-                    file.write(canvas.draw(image).tobytes())
-            self._pixels = np.memmap(path, np.uint8, mode="r", shape=(count, canvas.height, canvas.width, 3))
-        except BaseException:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            raise
+            for image in images:
+                file.write(canvas.draw(image).tobytes())
+            file.flush()
+            self._pixels = np.memmap(file, np.uint8, mode="r", shape=(count, canvas.height, canvas.width, 3))
 
     def __len__(self) -> int:
         return len(self._pixels)
@@ -146,7 +140,7 @@ class CanvasStore:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        shutil.rmtree(self._folder, ignore_errors=True)
+        del self._pixels
 
     def batches(self, size: int) -> Iterator[Tensor]:
         """Go through all canvases in order, as float32 (B, 3, h, w) in 0..1."""

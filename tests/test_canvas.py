@@ -1,3 +1,8 @@
+import io
+import os
+import signal
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -139,13 +144,49 @@ def test_the_store_gives_each_canvas_back_and_goes_through_them_in_order():
     assert batches[1].unique().item() == pytest.approx(30 / 255)
 
 
+KILLED = """
+import os, signal
+import numpy as np
+from csad.canvas import Canvas, CanvasStore
+
+def end():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def images():
+    for number in range(2):
+        yield np.zeros((256, 256, 3), np.uint8)
+    if {while_writing}:
+        end()
+
+with CanvasStore(Canvas((0.0, 0.0, 1.0, 1.0), 256, 256), images(), 2) as store:
+    assert len(store[1]) == 256
+    end()
+"""
+
+
+@pytest.mark.parametrize("while_writing", [True, False])
+def test_a_killed_process_leaves_no_canvases(while_writing, tmp_path):
+    script = KILLED.format(while_writing=while_writing)
+
+    ended = subprocess.run([sys.executable, "-c", script], env={**os.environ, "TMPDIR": str(tmp_path)}, check=False)
+
+    assert ended.returncode == -signal.SIGKILL
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="this system does not list open files")
 @pytest.mark.parametrize("failing", [False, True])
-def test_the_store_leaves_no_file_behind(failing, tmp_path, monkeypatch):
+def test_the_store_lies_in_the_temporary_folder_and_is_freed_at_the_end(failing, tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    maps = Path("/proc/self/maps")
+
+    def open_here():
+        links = [str(link.readlink()) for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+        return [link for link in links if str(tmp_path) in link]
 
     def images():
         yield plain(64, 64)
-        assert list(tmp_path.iterdir()), "the canvases lie here"
+        assert open_here()
         if failing:
             raise ImageError("the second image is damaged")
         yield plain(64, 64)
@@ -154,15 +195,17 @@ def test_the_store_leaves_no_file_behind(failing, tmp_path, monkeypatch):
         with pytest.raises(ImageError):
             CanvasStore(Canvas(FULL, 64, 64), images(), 2)
     else:
-        with CanvasStore(Canvas(FULL, 64, 64), images(), 2):
-            pass
-    assert not list(tmp_path.iterdir())
+        store = CanvasStore(Canvas(FULL, 64, 64), images(), 2)
+        with store:
+            assert str(tmp_path) in maps.read_text()
+    assert not open_here()
+    assert str(tmp_path) not in maps.read_text()
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no disk that is always full")
-def test_a_full_disk_is_an_error_and_not_the_end_of_the_process(tmp_path, monkeypatch):
-    monkeypatch.setattr(tempfile, "mkdtemp", lambda prefix: str(tmp_path))
-    (tmp_path / "canvases").symlink_to("/dev/full")
+def test_a_full_disk_is_an_error_and_not_the_end_of_the_process(monkeypatch):
+    full = io.FileIO("/dev/full", "r+")
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda: full)
 
     with pytest.raises(OSError, match="No space left"):
         CanvasStore(Canvas(FULL, 64, 64), [plain(64, 64)], 1)
