@@ -17,7 +17,7 @@ from csad.border import fit_border
 from csad.branches import Histograms, Perception, raw_scores
 from csad.canvas import Canvas, CanvasStore, to_tensor
 from csad.evaluation.threshold import choose_threshold
-from csad.evidence import foreign_patch, moved_components, separation
+from csad.evidence import made_anomalies, separation
 from csad.fusion import Fusion, fit_fusion, fit_scale
 from csad.histogram import PatchHistogram, fit_patch_histogram, grid_histograms
 from csad.images import ImageFile, ImageSet
@@ -173,7 +173,7 @@ def _calibrate(
 ) -> Calibration:
     generator = np.random.default_rng(seed)
     normal: list[dict[str, Tensor]] = []
-    made: list[list[dict[str, Tensor]]] = [[], []]
+    made: dict[str, list[dict[str, Tensor]]] = {}
     samples: dict[str, CellSample] = {}
     for start in track(range(0, len(canvases), BATCH), "Calibrating"):
         batch = [canvases[index] for index in range(start, min(start + BATCH, len(canvases)))]
@@ -181,19 +181,19 @@ def _calibrate(
         normal.append(raw_scores(views, histograms))
         for name, values in student_maps(views).items():
             samples.setdefault(name, CellSample(SAMPLE_SIZE, seed)).add(values)
-        others = [canvases[int(generator.integers(len(canvases)))] for _ in batch]
-        odd = [foreign_patch(canvas, other, generator) for canvas, other in zip(batch, others, strict=True)]
-        made[0].append(raw_scores(perception.look(to_tensor(np.stack(odd))), histograms))
-        if donors:
-            odd = [
-                moved_components(canvas, donors[int(generator.integers(len(donors)))], generator) for canvas in batch
-            ]
-            made[1].append(raw_scores(perception.look(to_tensor(np.stack(odd))), histograms))
+        others = [canvases[_another(index, len(canvases), generator)] for index in range(start, start + len(batch))]
+        for kind, odd in made_anomalies(batch, others, donors, generator).items():
+            made.setdefault(kind, []).append(raw_scores(perception.look(to_tensor(np.stack(odd))), histograms))
     return Calibration(
         columns=_joined(normal),
-        made=[_joined(kind) for kind in made if kind],
+        made=[_joined(kind) for kind in made.values()],
         map_scale={name: MapNormaliser.from_sample(sample.values) for name, sample in samples.items()},
     )
+
+
+def _another(index: int, count: int, generator: np.random.Generator) -> int:
+    """Draw the number of another image; the same one where there is no other."""
+    return (index + int(generator.integers(1, count))) % count if count > 1 else index
 
 
 def _joined(batches: Sequence[dict[str, Tensor]]) -> dict[str, NDArray[np.float64]]:

@@ -3,7 +3,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from csad.evidence import PATCH_SIDES, foreign_patch, moved_components, separation
+from csad.evidence import (
+    BLEMISH_DIAMETERS,
+    PATCH_SIDES,
+    REGION_SIDES,
+    blemish,
+    exchanged_region,
+    foreign_patch,
+    made_anomalies,
+    moved_components,
+    separation,
+)
 from csad.fusion import Scale
 from csad.segmentation.lsa import Component
 
@@ -31,6 +41,42 @@ def test_a_moved_component_is_painted_onto_the_canvas():
     assert spoilt.any()
     assert not BLACK.any()
     assert np.array_equal(moved_components(WHITE, [], np.random.default_rng(0)), WHITE)
+
+
+@given(seed=st.integers(0, 100))
+def test_a_blemish_is_one_small_spot(seed):
+    spoilt = blemish(np.full((50, 100, 3), 128, np.uint8), np.random.default_rng(seed))
+
+    rows, columns = np.nonzero((spoilt != 128).any(axis=2))
+    # The soft edge adds two or three pixels on each side.
+    assert 1 <= np.ptp(rows) + 1 <= BLEMISH_DIAMETERS[1] * 50 + 7
+    assert 1 <= np.ptp(columns) + 1 <= BLEMISH_DIAMETERS[1] * 50 + 7
+
+
+@given(seed=st.integers(0, 100))
+def test_an_exchanged_region_is_a_rectangle_of_the_other_image_at_the_same_place(seed):
+    other = np.random.default_rng(1).integers(1, 256, (50, 100, 3)).astype(np.uint8)
+
+    spoilt = exchanged_region(BLACK, other, np.random.default_rng(seed))
+
+    rows, columns = np.nonzero(spoilt[..., 0])
+    top, bottom, left, right = rows.min(), rows.max() + 1, columns.min(), columns.max() + 1
+    assert np.array_equal(spoilt[top:bottom, left:right], other[top:bottom, left:right])
+    assert spoilt.astype(bool).all(axis=2).sum() == (bottom - top) * (right - left)
+    for length, side in ((bottom - top, 50), (right - left, 100)):
+        assert REGION_SIDES[0] * side - 1 <= length <= REGION_SIDES[1] * side + 1
+    assert not BLACK.any(), "the image itself does not change"
+
+
+def test_every_kind_spoils_every_canvas():
+    donors = [[Component(np.full((9, 9, 3), 200, np.uint8), np.ones((9, 9), bool), 1, (4.0, 4.0))]]
+
+    made = made_anomalies([BLACK, WHITE], [WHITE, BLACK], donors, np.random.default_rng(0))
+    without = made_anomalies([BLACK, WHITE], [WHITE, BLACK], [], np.random.default_rng(0))
+
+    assert set(made) - set(without) == {"moved components"}
+    for canvases in made.values():
+        assert [np.array_equal(*pair) for pair in zip(canvases, [BLACK, WHITE], strict=True)] == [False, False]
 
 
 def test_a_branch_counts_for_the_kind_that_it_tells_best():
