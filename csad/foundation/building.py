@@ -77,14 +77,37 @@ def foundation_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def sam_file(settings: FoundationSettings) -> Path:
+    """The weights of SAM-HQ.
+
+    Raises:
+        WeightsError: They are missing.
+    """
+    return model_file(weights_folder(settings), SAM_FILE.format(name=settings.sam))
+
+
+def grounding_files(settings: FoundationSettings) -> tuple[Path, ...]:
+    """The weights of Grounding DINO, then the files of its BERT.
+
+    Raises:
+        WeightsError: One of them is missing.
+    """
+    folder = weights_folder(settings)
+    bert = folder / BERT_FOLDER
+    weights = model_file(folder, GROUNDING_FILE)
+    for name in BERT_FILES:
+        if not (bert / name).is_file():
+            raise WeightsError(f"{bert} holds no {name}; fill it with `csad weights sync` or `csad weights import`")
+    return (weights, *(bert / name for name in BERT_FILES))
+
+
 def build_sam(settings: FoundationSettings, device: torch.device) -> SamHq:
     """Build SAM-HQ with its published weights.
 
     Raises:
         WeightsError: The package or the file is missing, or the file is of another network.
     """
-    folder = weights_folder(settings)
-    path = model_file(folder, SAM_FILE.format(name=settings.sam))
+    folder, path = weights_folder(settings), sam_file(settings)
     try:
         from segment_anything_hq import sam_model_registry
     except ModuleNotFoundError as error:
@@ -102,12 +125,9 @@ def build_grounding(settings: FoundationSettings, device: torch.device) -> Groun
         WeightsError: The package or a file is missing, or a file is of another network.
     """
     folder = weights_folder(settings)
-    path = model_file(folder, GROUNDING_FILE)
-    bert = folder / BERT_FOLDER
-    for name in BERT_FILES:
-        if not (bert / name).is_file():
-            raise WeightsError(f"{bert} holds no {name}; fill it with `csad weights sync` or `csad weights import`")
-        verify_digest(bert / name, recorded_digest(folder, bert / name))
+    path, *language = grounding_files(settings)
+    for file in language:
+        verify_digest(file, recorded_digest(folder, file))
     # Read when transformers is imported: from then on nothing asks the hub.
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     try:
@@ -119,7 +139,7 @@ def build_grounding(settings: FoundationSettings, device: torch.device) -> Groun
     # Checkpointing saves memory in training alone.
     architecture |= {"use_checkpoint": False, "use_transformer_ckpt": False}
     arguments = SimpleNamespace(**architecture, device=str(device))
-    arguments.text_encoder_type = str(bert)
+    arguments.text_encoder_type = str(folder / BERT_FOLDER)
     with contextlib.redirect_stdout(sys.stderr):
         model = build_model(arguments)
     load_strictly(

@@ -79,7 +79,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
     Raises:
         WeightsError: The file is missing, truncated, or holds something else.
     """
-    _require_file(path)
+    require_file(path)
     try:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
@@ -101,7 +101,7 @@ def file_digest(path: Path) -> str:
     Raises:
         WeightsError: The file is missing or unreadable.
     """
-    _require_file(path)
+    require_file(path)
     try:
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
@@ -131,10 +131,16 @@ def verify_digest(path: Path, sha256: str | None) -> str:
     return digest
 
 
-def _require_file(path: Path) -> None:
+def require_file(path: Path) -> Path:
+    """Return the path of a file that exists.
+
+    Raises:
+        WeightsError: It does not, or is a folder.
+    """
     if not path.is_file():
         found = "is a folder" if path.is_dir() else "does not exist"
         raise WeightsError(f"weights file {path} {found}; run csad weights sync, or set the path of the file")
+    return path
 
 
 def _unwrapped(found: object, path: Path) -> dict[str, Tensor]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from csad.errors import WeightsError
 from csad.foundation.building import foundation_device, model_file, weights_folder
+from csad.foundation.checkpoints import require_file
 from csad.foundation.ram_plus.architecture import RamPlusArchitecture
 from csad.foundation.ram_plus.loading import load_ram_plus
 from csad.foundation.ram_plus.model import RamPlus
@@ -101,10 +102,19 @@ def build_tagger(line: ProductLine) -> Tagger:
     Raises:
         WeightsError: The file is missing, damaged, or of another network.
     """
-    named = line.tags.weights
-    path = Path(named) if named else model_file(weights_folder(line.pseudo_labels.foundation), FILE)
-    model, digest = load_ram_plus(path, PUBLISHED, foundation_device())
+    model, digest = load_ram_plus(tagger_file(line), PUBLISHED, foundation_device())
     return Tagger(model, published_vocabulary(), digest)
+
+
+def tagger_file(line: ProductLine) -> Path:
+    """The weights of RAM++ for a product line: those that it names, else those beside the other foundation models.
+
+    Raises:
+        WeightsError: The file is missing.
+    """
+    if line.tags.weights:
+        return require_file(Path(line.tags.weights))
+    return model_file(weights_folder(line.pseudo_labels.foundation), FILE)
 
 
 def merge_tags(tags_of_images: Sequence[Sequence[FoundTag]]) -> list[MergedTag]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
 from csad.errors import StageError
@@ -50,6 +51,23 @@ def foundation_mode(line: ProductLine, words: Sequence[str]) -> Mode:
     return "coarse" if words else "fine"
 
 
+def foundation_weights(line: ProductLine, words: Sequence[str]) -> tuple[Path, ...]:
+    """The files of the foundation models that `build_finder` loads for a line that uses them.
+
+    Raises:
+        WeightsError: One of them is missing.
+    """
+    from csad.foundation.building import grounding_files, sam_file
+
+    settings = line.pseudo_labels
+    grounds = foundation_mode(line, words) == "coarse" or _filters_by_grounding(line, words)
+    return (sam_file(settings.foundation), *(grounding_files(settings.foundation) if grounds else ()))
+
+
+def _filters_by_grounding(line: ProductLine, words: Sequence[str]) -> bool:
+    return line.pseudo_labels.filter_by_grounding and bool(words)
+
+
 def build_foundation_finder(line: ProductLine, words: Sequence[str], mode: Mode) -> ComponentFinder:
     """Build the foundation models for one mode; what a mode does not use is not loaded.
 
@@ -71,8 +89,7 @@ def build_foundation_finder(line: ProductLine, words: Sequence[str], mode: Mode)
         return CoarseComponents(
             build_grounding(settings.foundation, device), build_sam(settings.foundation, device), words
         )
-    grounds = settings.filter_by_grounding and bool(words)
     if settings.filter_by_grounding and not words:
         logger.warning("filter-by-grounding is left out: there are no words to look for; name them in tags.words")
-    grounding = build_grounding(settings.foundation, device) if grounds else None
+    grounding = build_grounding(settings.foundation, device) if _filters_by_grounding(line, words) else None
     return FineComponents(build_sam(settings.foundation, device), settings, grounding, words)

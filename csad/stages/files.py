@@ -67,10 +67,14 @@ def content_digest(folder: Path) -> str:
     digest = hashlib.sha256()
     for file in _files(folder):
         name = unicodedata.normalize("NFC", file.relative_to(folder).as_posix())
-        with file.open("rb") as stream:
-            content = hashlib.file_digest(stream, "sha256").hexdigest()
-        digest.update(f"{name}\0{content}\n".encode(errors="surrogateescape"))
+        digest.update(f"{name}\0{file_digest(file)}\n".encode(errors="surrogateescape"))
     return digest.hexdigest()
+
+
+def file_digest(file: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def replace_folder(source: Path, target: Path, leave_out: Collection[str] = ()) -> None:

@@ -12,7 +12,7 @@ from csad.progress import track
 from csad.pseudo_labels.finding import ComponentFinder, MaskCounts
 from csad.pseudo_labels.mask_pictures import draw_mask_sheet
 from csad.pseudo_labels.masks import save_masks
-from csad.pseudo_labels.proposers import build_finder
+from csad.pseudo_labels.proposers import build_finder, foundation_weights
 from csad.stages.files import writing
 from csad.stages.snapshot import open_snapshot
 from csad.stages.stage import Stage
@@ -104,6 +104,18 @@ def run(line: ProductLine, images: Path, tags: Path, output: Path, shard: int = 
     return _summarise(finder.name, counts)
 
 
+def weights(line: ProductLine, tags: Path, **_: Path) -> Sequence[Path]:
+    """Files of the foundation models that `run` will read; none for the classical proposals.
+
+    Raises:
+        StageError: The tags are missing.
+        WeightsError: A file is missing.
+    """
+    if line.pseudo_labels.proposals == "classical":
+        return ()
+    return foundation_weights(line, Tags.read(tags).words)
+
+
 def _remove_unfinished(output: Path) -> None:
     """Remove files that a killed run was writing; where several shares write at once they may be another's."""
     for folder in (output, output / RULES):
@@ -142,5 +154,10 @@ def _summarise(proposer: str, counts: Sequence[MaskCounts]) -> MasksSummary:
 
 
 STAGE = Stage(
-    name="masks", run=run, summary=MasksSummary, sections=("images", "backbone", "pseudo_labels"), resumable=True
+    name="masks",
+    run=run,
+    summary=MasksSummary,
+    sections=("images", "backbone", "pseudo_labels"),
+    resumable=True,
+    weights=weights,
 )

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from csad import atomic
 from csad.line import ProductLine
 from csad.stages.code import code_version
-from csad.stages.files import content_digest
+from csad.stages.files import content_digest, file_digest
 from csad.stages.snapshot import Snapshot
 from csad.stages.summary import Summary
 
@@ -20,6 +20,11 @@ S = TypeVar("S", bound=Summary)
 RECORD = "stage.json"
 Options = Mapping[str, int]
 NO_OPTIONS: Options = {}
+
+
+def no_weights(**_: object) -> Sequence[Path]:
+    """For a stage that reads no published weights."""
+    return ()
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,7 @@ class Stage(Generic[S]):
         resumable: An interrupted `run` goes on from what it left in `output`.
         reads_tests: The result depends on the test images too.
         reads_raw: The inputs are a user's own files: only their bytes count.
+        weights: Files of published weights that `run` will read; called with `line` and the inputs by name.
     """
 
     name: str
@@ -45,9 +51,28 @@ class Stage(Generic[S]):
     resumable: bool = False
     reads_tests: bool = False
     reads_raw: bool = False
+    weights: Callable[..., Sequence[Path]] = no_weights
 
-    def key(self, line: ProductLine, seed: int, inputs: Mapping[str, Path], options: Options = NO_OPTIONS) -> str:
-        """SHA-256 over all that the result depends on: equal keys, equal results."""
+    def key(
+        self,
+        line: ProductLine,
+        seed: int,
+        inputs: Mapping[str, Path],
+        options: Options = NO_OPTIONS,
+        digest: Callable[[Path], str] = file_digest,
+    ) -> str:
+        """SHA-256 over all that the result depends on: equal keys, equal results.
+
+        Args:
+            line: Product line.
+            seed: Seed of the run.
+            inputs: Folders that the stage reads, by name.
+            options: Numbers that it takes beside them.
+            digest: SHA-256 of a file of weights.
+
+        Raises:
+            CsadError: The stage needs weights, or an input that names them, which are missing.
+        """
         parts = {
             "stage": self.name,
             "code": code_version(self.run.__module__),
@@ -55,6 +80,7 @@ class Stage(Generic[S]):
             "seed": seed if self.seeded else None,
             "inputs": {name: self._input_key(folder) for name, folder in inputs.items()},
             "options": dict(options),
+            "weights": [digest(file) for file in self.weights(line=line, **inputs)],
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from csad.line import ProductLine
+from csad.stages.file_digests import FileDigests
 from csad.stages.files import writing
 from csad.stages.lock import exclusive
 from csad.stages.stage import NO_OPTIONS, Options, Stage, StageRecord
@@ -19,6 +20,7 @@ from csad.stages.summary import Summary
 S = TypeVar("S", bound=Summary)
 KEY_LENGTH = 12
 PARTIAL = ".partial"
+DIGESTS = "weights.json"
 
 _log = logging.getLogger(__name__)
 
@@ -42,12 +44,14 @@ class StageRunner:
     """Folders of finished stages under one root, named `<stage>-<key>`.
 
     A stage works in `<stage>-<key>.partial`, which is renamed when it is done: a folder without that ending is whole.
+    Beside them `weights.json` remembers the digests of published weights.
     """
 
     def __init__(self, root: Path, line: ProductLine, seed: int) -> None:
         self.root = root
         self.line = line
         self.seed = seed
+        self._digests = FileDigests(root / DIGESTS)
 
     @contextmanager
     def working(self) -> Iterator[None]:
@@ -72,7 +76,7 @@ class StageRunner:
         Raises:
             CsadError: Whatever the stage raises; StageError where its folder cannot be written.
         """
-        key = stage.key(self.line, self.seed, inputs, options)
+        key = stage.key(self.line, self.seed, inputs, options, self._digests.of)
         folder = self.root / f"{stage.name}-{key[:KEY_LENGTH]}"
         record = StageRecord.find(folder)
         if record and record.key == key:

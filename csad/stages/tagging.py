@@ -1,6 +1,7 @@
 """Stage `tagging`: the words that open-vocabulary masks look for (paper 3.1)."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -144,7 +145,7 @@ def run(line: ProductLine, images: Path, output: Path) -> TaggingSummary:
         WeightsError: RAM++ is needed and its weights are missing, damaged, or of another network.
     """
     dataset = open_snapshot(images)
-    asks = line.pseudo_labels.proposals == "foundation" and line.tags.words is None
+    asks = _asks_model(line)
     tags = _from_model(line, dataset) if asks else _from_line(line)
     with writing(output):
         atomic.write_text(output / FILE, tags.model_dump_json(indent=2, exclude_none=True) + "\n")
@@ -154,6 +155,23 @@ def run(line: ProductLine, images: Path, output: Path) -> TaggingSummary:
         proposer=tags.proposer,
         reasons=_reasons(tags) if asks else (),
     )
+
+
+def weights(line: ProductLine, **_: Path) -> Sequence[Path]:
+    """The file of RAM++ where `run` will ask it.
+
+    Raises:
+        WeightsError: The file is missing.
+    """
+    if not _asks_model(line):
+        return ()
+    from csad.foundation.tagging import tagger_file
+
+    return (tagger_file(line),)
+
+
+def _asks_model(line: ProductLine) -> bool:
+    return line.pseudo_labels.proposals == "foundation" and line.tags.words is None
 
 
 def _from_model(line: ProductLine, dataset: ImageSet) -> Tags:
@@ -233,4 +251,4 @@ def _dropped(filtered: FilteredWords) -> tuple[DroppedTag, ...]:
     return tuple(DroppedTag(word=dropped.word, reason=dropped.reason) for dropped in filtered.dropped)
 
 
-STAGE = Stage(name="tagging", run=run, summary=TaggingSummary, sections=("tags", "pseudo_labels"))
+STAGE = Stage(name="tagging", run=run, summary=TaggingSummary, sections=("tags", "pseudo_labels"), weights=weights)

@@ -1,13 +1,13 @@
 import logging
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from csad.errors import StageError
-from csad.stages import lock
+from csad.stages import file_digests, lock
 from csad.stages.stage import RECORD, Stage, StageRecord
 from csad.stages.stage_runner import PARTIAL, StageRunner, duration
 from csad.stages.summary import Summary
@@ -92,6 +92,35 @@ def test_a_change_travels_to_the_stages_that_follow(runner, source):
     assert chain().reused
     (source / "text").write_text("other")
     assert not chain().reused
+
+
+def test_changed_weights_run_a_stage_and_those_that_follow_again(runner, source, tmp_path):
+    weights = tmp_path / "weights.pth"
+    stage = replace(COPY, weights=lambda line, source: [weights])
+
+    def chain():
+        first = runner.run(stage, source=source)
+        return first.reused, runner.run(COPY, source=first.folder).reused
+
+    weights.write_bytes(b"first")
+    assert chain() == (False, False)
+    assert chain() == (True, True)
+    weights.unlink()
+    weights.write_bytes(b"other")
+    assert chain() == (False, False)
+
+
+def test_unchanged_weights_are_read_once(runner, source, tmp_path, monkeypatch):
+    read = []
+    monkeypatch.setattr(file_digests, "file_digest", lambda file: read.append(file.name) or "0" * 64)
+    weights = tmp_path / "weights.pth"
+    weights.write_bytes(b"first")
+    stage = replace(COPY, weights=lambda line, source: [weights])
+
+    folders = {StageRunner(runner.root, runner.line, seed=7).run(stage, source=source).folder for _ in range(2)}
+
+    assert read == ["weights.pth"]
+    assert len(folders) == 1
 
 
 def test_a_failed_stage_leaves_nothing_that_looks_finished(runner, source, tmp_path):

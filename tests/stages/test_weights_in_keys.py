@@ -1,0 +1,98 @@
+"""Masks and tags of other foundation weights are never taken for those of today's."""
+
+import pytest
+
+from csad.errors import WeightsError
+from csad.line import ProductLine
+from csad.stages import masks, tagging
+from csad.stages.tagging import FILE, Tags
+
+SAM, GROUNDING, RAM = "sam_hq_vit_h.safetensors", "groundingdino_swint_ogc.pth", "ram_plus_swin_large_14m.safetensors"
+BERT = [f"bert-base-uncased/{name}" for name in ("config.json", "vocab.txt", "model.safetensors")]
+ALL = [SAM, GROUNDING, RAM, *BERT]
+
+
+@pytest.fixture
+def weights(tmp_path, monkeypatch):
+    """A weights folder that has everything."""
+    folder = tmp_path / "weights"
+    (folder / "bert-base-uncased").mkdir(parents=True)
+    for name in ALL:
+        (folder / name).write_text(f"published {name}")
+    monkeypatch.setenv("CSAD_WEIGHTS", str(folder))
+    return folder
+
+
+def line(words=None, tagger=None, **pseudo_labels):
+    tags = {"words": words, "weights": tagger}
+    return ProductLine(name="kit", tags=tags, pseudo_labels={"proposals": "foundation", **pseudo_labels})
+
+
+def key_of(stage, of_line, root, words=("screw",)):
+    """Key of a stage behind a tagging stage that found these words."""
+    images, tags = root / "images", root / "tags"
+    images.mkdir(exist_ok=True)
+    tags.mkdir(exist_ok=True)
+    (tags / FILE).write_text(Tags(proposer="line", words=words, dropped=(), note="").model_dump_json())
+    inputs = {"images": images, "tags": tags} if stage is masks.STAGE else {"images": images}
+    return stage.key(of_line, 0, inputs)
+
+
+def files_that_matter(weights, stage, of_line, root, **tags):
+    """Weight files whose change gives the stage another key."""
+    before = key_of(stage, of_line, root, **tags)
+    found = set()
+    for name in ALL:
+        published = (weights / name).read_bytes()
+        (weights / name).write_bytes(b"renewed")
+        if key_of(stage, of_line, root, **tags) != before:
+            found.add(name)
+        (weights / name).write_bytes(published)
+    assert key_of(stage, of_line, root, **tags) == before
+    return found
+
+
+def test_tags_depend_on_the_tagging_model_where_it_is_asked(weights, tmp_path):
+    assert files_that_matter(weights, tagging.STAGE, line(), tmp_path) == {RAM}
+    assert files_that_matter(weights, tagging.STAGE, line(words=("screw",)), tmp_path) == set()
+
+
+def test_tags_depend_on_the_file_that_the_line_names(weights, tmp_path):
+    mine = tmp_path / "mine.pth"
+    mine.write_bytes(b"mine")
+    named = line(tagger=str(mine))
+    before = key_of(tagging.STAGE, named, tmp_path)
+
+    assert files_that_matter(weights, tagging.STAGE, named, tmp_path) == set()
+    mine.write_bytes(b"renewed")
+    assert key_of(tagging.STAGE, named, tmp_path) != before
+
+
+def test_masks_depend_on_the_models_that_draw_them(weights, tmp_path):
+    both = {SAM, GROUNDING, *BERT}
+
+    assert files_that_matter(weights, masks.STAGE, line(), tmp_path) == both
+    assert files_that_matter(weights, masks.STAGE, line(mode="fine"), tmp_path) == both
+    assert files_that_matter(weights, masks.STAGE, line(mode="coarse", filter_by_grounding=False), tmp_path) == both
+
+
+def test_masks_do_not_depend_on_a_model_that_is_not_used(weights, tmp_path):
+    ungrounded = line(mode="fine", filter_by_grounding=False)
+
+    assert files_that_matter(weights, masks.STAGE, ungrounded, tmp_path) == {SAM}
+    assert files_that_matter(weights, masks.STAGE, line(), tmp_path, words=()) == {SAM}
+
+
+@pytest.mark.parametrize(
+    ("stage", "missing"), [(tagging.STAGE, RAM), (masks.STAGE, SAM), (masks.STAGE, GROUNDING), (masks.STAGE, BERT[1])]
+)
+def test_missing_weights_are_named(weights, tmp_path, stage, missing):
+    (weights / missing).unlink()
+    with pytest.raises(WeightsError, match=missing.rpartition("/")[2].replace(".", r"\.")):
+        key_of(stage, line(), tmp_path)
+
+
+@pytest.mark.parametrize("stage", [tagging.STAGE, masks.STAGE])
+def test_classical_lines_need_no_weights(stage, tmp_path, monkeypatch):
+    monkeypatch.delenv("CSAD_WEIGHTS", raising=False)
+    assert key_of(stage, ProductLine(name="kit"), tmp_path)
