@@ -125,11 +125,11 @@ def _roc_plot(name: str, branches: Sequence[str], good: Sequence[ImageRecord], a
     for branch in sorted(branches, key=_drawing_order):
         curve = roc_curve(_scores(good, branch), _scores(anomalous, branch))
         points = list(zip(map(x, curve.false_positive_rate), map(y, curve.true_positive_rate), strict=True))
-        parts.append(path(points, f"curve {_style(branch)}"))
+        parts.append(path(points, f"curve branch-{branch}"))
     for index, branch in enumerate(sorted(branches, key=_drawing_order, reverse=True)):
         row = y(0) - 14 - 18 * (len(branches) - 1 - index)
         parts += [
-            line(x(0.56), row - 4, x(0.64), row - 4, f"curve {_style(branch)}"),
+            line(x(0.56), row - 4, x(0.64), row - 4, f"curve branch-{branch}"),
             text(x(0.67), row, branch, "note"),
         ]
     parts.append(text(left + side / 2, y(0) + 33, "good images rejected", "note", "middle"))
@@ -143,11 +143,6 @@ def _roc_plot(name: str, branches: Sequence[str], good: Sequence[ImageRecord], a
 def _drawing_order(branch: str) -> int:
     """Single branches at the back, the full score in front."""
     return 2 if branch == FULL else 1 if branch in GROUPS else 0
-
-
-def _style(branch: str) -> str:
-    known = (FULL, *GROUPS, "components", "words", "global", "local")
-    return f"branch-{branch}" if branch in known else "branch-other"
 
 
 def _scores(records: Sequence[ImageRecord], branch: str) -> np.ndarray:

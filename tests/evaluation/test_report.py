@@ -1,16 +1,19 @@
 import re
 from html.parser import HTMLParser
+from importlib.resources import files
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from csad.branches import BRANCHES, GROUPS
 from csad.evaluation.evaluate import evaluate
 from csad.evaluation.figures import Evaluation
 from csad.evaluation.report import render, write_report
 
 from .fakes import DataSet, FakeScorer, ScorerWithBackground, picture
 
+STYLES = files("csad.evaluation").joinpath("report.html").read_text(encoding="utf-8")
 VOID = {"meta", "img", "br", "line", "rect", "circle", "polyline"}
 
 
@@ -132,3 +135,8 @@ def test_the_page_is_written_as_a_whole_and_takes_the_place_of_an_older_one(eval
     write_report(evaluation, path)
     assert path.read_text(encoding="utf-8").rstrip().endswith("</html>")
     assert [file.name for file in path.parent.iterdir()] == ["report.html"]
+
+
+@pytest.mark.parametrize("branch", ["full", *GROUPS, *BRANCHES])
+def test_every_branch_has_a_colour_of_its_curve(branch):
+    assert f".branch-{branch} {{ stroke" in STYLES
