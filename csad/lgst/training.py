@@ -10,8 +10,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from csad import checkpoint as checkpoints
+from csad.checkpoint import Checkpoint, optimiser_tensors, restore_optimiser
 from csad.errors import DatasetError, StageError
-from csad.lgst import checkpoint as checkpoints
 from csad.lgst.losses import colour_jitter, hard_feature_loss, imitation_loss, penalty_loss
 from csad.lgst.networks import PatchFeatures
 from csad.lgst.penalty import penalty_images
@@ -108,8 +109,14 @@ def train_students(
     teacher.to(device)
     averaged = copy.deepcopy(students).requires_grad_(False)
     optimiser = torch.optim.Adam(students.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
-    run = checkpoints.fingerprint({**asdict(settings), "seed": seed, "images": len(images)}, teacher.tensors())
-    first = checkpoints.resume(checkpoint, run, students, averaged, optimiser) if checkpoint else 0
+    statistics = [tensor.cpu().numpy() for _, tensor in sorted(teacher.tensors().items())]
+    run = checkpoints.fingerprint({**asdict(settings), "seed": seed, "images": len(images)}, statistics)
+    first = 0
+    if checkpoint and (found := checkpoints.find(checkpoint, run)):
+        first = found.step
+        students.load_state_dict(found.parts["students"])
+        averaged.load_state_dict(found.parts["averaged"])
+        restore_optimiser(optimiser, found.parts["optimiser"])
 
     for step in track(range(first, settings.steps), "Training students"):
         generator = step_generator(seed, step)
@@ -124,7 +131,12 @@ def train_students(
         optimiser.step()
         follow(averaged, students, min(settings.average, (1 + step) / (10 + step)))
         if checkpoint and (step + 1) % settings.checkpoint_every == 0:
-            checkpoints.save(checkpoint, step + 1, run, students, averaged, optimiser)
+            parts = {
+                "students": students.state_dict(),
+                "averaged": averaged.state_dict(),
+                "optimiser": optimiser_tensors(optimiser),
+            }
+            checkpoints.save(checkpoint, run, Checkpoint(step + 1, parts))
         if step + 1 == settings.steps:
             _log.info("students: loss %.4f in the last of %d steps", float(loss.detach()), settings.steps)
     return averaged.eval()

@@ -41,7 +41,12 @@ class SegmentationFit:
 
 
 def fit_segmentation(
-    line: ProductLine, images: ImageSet, pseudo_labels: Path, output: Path, seed: int
+    line: ProductLine,
+    images: ImageSet,
+    pseudo_labels: Path,
+    output: Path,
+    seed: int,
+    checkpoint: Path | None = None,
 ) -> SegmentationFit:
     """Train the segmentation network and write its decoder to `output`.
 
@@ -51,6 +56,7 @@ def fit_segmentation(
         pseudo_labels: Output of the clustering stage.
         output: Folder for `segmentation.safetensors` (decoder and head) and `segmentation.json`.
         seed: Of weights, order and augmentation.
+        checkpoint: File from which an interrupted training resumes.
 
     Raises:
         StageError: A label map is missing, or the training diverged.
@@ -70,7 +76,8 @@ def fit_segmentation(
         ]
         types = np.array([record.types[stem] for stem in stems], dtype=np.int64)
         data = SegmentationData(canvases, labels, kept, types, fit.classes)
-        network = train_segmentation(backbone_of(line.backbone, stages=3), data, line.segmentation, seed)
+        backbone = backbone_of(line.backbone, stages=3)
+        network = train_segmentation(backbone, data, line.segmentation, seed, checkpoint)
     save_file({name: value.contiguous() for name, value in network.trainable_state().items()}, output / WEIGHTS)
     return fit
 

@@ -6,6 +6,7 @@ import logging
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -13,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from csad import checkpoint as checkpoints
 from csad.backbone import Backbone
 from csad.canvas import to_tensor
 from csad.errors import StageError
@@ -21,6 +23,7 @@ from csad.segmentation.augmentation import random_affine, random_brightness, war
 from csad.segmentation.losses import labelled_losses, unlabelled_losses
 from csad.segmentation.lsa import Component, LabelledImage, components_of, paste_components
 from csad.segmentation.network import LABEL_STRIDE, SegmentationNetwork
+from csad.segmentation.state import EndlessOrder, TrainingState
 from csad.settings import SegmentationSettings
 
 LSA_PROBABILITY = 0.5
@@ -31,6 +34,9 @@ DONORS = 32
 
 EMA_DECAY = 0.995
 WEIGHT_DECAY = 1e-4
+
+CHECKPOINT_EVERY = 50
+"""Steps."""
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +69,11 @@ class SegmentationData:
 
 
 def train_segmentation(
-    backbone: Backbone, data: SegmentationData, settings: SegmentationSettings, seed: int
+    backbone: Backbone,
+    data: SegmentationData,
+    settings: SegmentationSettings,
+    seed: int,
+    checkpoint: Path | None = None,
 ) -> SegmentationNetwork:
     """Train the segmentation network and return its averaged (EMA) weights.
 
@@ -72,6 +82,8 @@ def train_segmentation(
         data: Canvases with pseudo-labels.
         settings: Step budget, batch, rate, loss weights.
         seed: Of weights, order and augmentation.
+        checkpoint: File to write every `CHECKPOINT_EVERY` steps and to resume from; the result of a resumed run equals
+            that of an uninterrupted one. It is left for the caller to remove. None writes nothing.
 
     Raises:
         StageError: There is no labelled image, or the loss stops being finite.
@@ -89,18 +101,23 @@ def train_segmentation(
     average = {key: value.clone() for key, value in network.trainable_state().items()}
     fractions = _class_fractions(data, labelled)
     donors = _donors(data, labelled, generator) if settings.lsa else []
-    labelled_order = _endless_order(labelled, generator)
-    unlabelled_order = _endless_order(unlabelled, generator)
+    labelled_order, unlabelled_order = EndlessOrder(labelled, generator), EndlessOrder(unlabelled, generator)
+    state = TrainingState(network, average, optimiser, generator, draw, labelled_order, unlabelled_order)
+    run = _fingerprint(backbone, data, settings, seed)
+    first = 0
+    if checkpoint and (found := checkpoints.find(checkpoint, run)):
+        state.restore(found)
+        first = found.step
     first_unlabelled = round(settings.steps * settings.labelled_only_fraction)
     network.train()
-    for step in track(range(settings.steps), "segmentation network", settings.steps):
+    for step in track(range(first, settings.steps), "segmentation network"):
         for group in optimiser.param_groups:
             group["lr"] = _rate(settings.learning_rate, step, settings.steps)
-        chosen = [next(labelled_order) for _ in range(max(2, settings.batch))]
+        chosen = labelled_order.take(max(2, settings.batch))
         images, labels = _labelled_batch(data, chosen, donors, generator, draw)
         with_unlabelled = len(unlabelled) > 0 and step >= first_unlabelled
         if with_unlabelled:
-            others = [next(unlabelled_order) for _ in range(settings.batch)]
+            others = unlabelled_order.take(settings.batch)
             plain = to_tensor(np.stack([data.canvases[index] for index in others]))
             images = torch.cat([images, random_brightness(plain, draw)])
         logits = network(images)
@@ -119,6 +136,8 @@ def train_segmentation(
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         _update_average(average, network, step)
+        if checkpoint and (step + 1) % CHECKPOINT_EVERY == 0:
+            checkpoints.save(checkpoint, run, state.checkpoint(step + 1))
         if (step + 1) % max(1, settings.steps // 10) == 0:
             logger.info("segmentation step %d of %d: loss %.3f", step + 1, settings.steps, loss.item())
     network.load_trainable_state(average)
@@ -169,9 +188,19 @@ def _fractions_of_type(
     return fractions[candidates[int(generator.integers(len(candidates)))]]
 
 
-def _endless_order(indices: NDArray[np.int64], generator: np.random.Generator) -> Iterator[int]:
-    while len(indices):
-        yield from (int(index) for index in generator.permutation(indices))
+def _fingerprint(backbone: Backbone, data: SegmentationData, settings: SegmentationSettings, seed: int) -> str:
+    """Digest of all that the result depends on."""
+
+    def contents() -> Iterator[NDArray[np.generic]]:
+        yield data.labelled
+        yield data.types
+        yield from data.labels
+        for index in range(len(data.canvases)):
+            yield np.asarray(data.canvases[index])
+
+    weights = backbone.weights.sha256 if backbone.weights else None
+    run = {**settings.model_dump(mode="json"), "backbone": weights, "classes": data.classes, "seed": seed}
+    return checkpoints.fingerprint(run, contents())
 
 
 def _rate(initial: float, step: int, steps: int) -> float:

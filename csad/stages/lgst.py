@@ -3,15 +3,13 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from csad.checkpoint import CHECKPOINT, discard
 from csad.lgst.fit import fit_lgst
 from csad.line import ProductLine
 from csad.stages.files import writing
 from csad.stages.snapshot import open_snapshot
 from csad.stages.stage import Stage
 from csad.stages.summary import Summary
-
-CHECKPOINT = "checkpoint.safetensors"
-"""Of an interrupted training of networks; gone when the stage is done."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,7 @@ def run(line: ProductLine, images: Path, output: Path, seed: int) -> LgstSummary
     checkpoint = output / CHECKPOINT
     with writing(output):
         model = fit_lgst(line, dataset, output, seed, checkpoint)
-        checkpoint.unlink(missing_ok=True)
+        discard(checkpoint)
     return LgstSummary(
         images=len(dataset.train),
         global_student=line.lgst.global_student,

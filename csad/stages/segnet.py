@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from csad.checkpoint import CHECKPOINT, discard
 from csad.line import ProductLine
 from csad.segmentation.fit import fit_segmentation
 from csad.stages.files import writing
@@ -38,7 +39,9 @@ class SegnetSummary(Summary):
 
 
 def run(line: ProductLine, images: Path, pseudo_labels: Path, output: Path, seed: int) -> SegnetSummary:
-    """Train the network; without classes there is nothing to learn, and the other branches do the work.
+    """Train the network, from its last checkpoint where there is one.
+
+    Without classes there is nothing to learn, and the other branches do the work.
 
     Args:
         line: Product line; `line.segmentation` holds the budget.
@@ -51,12 +54,19 @@ def run(line: ProductLine, images: Path, pseudo_labels: Path, output: Path, seed
         StageError: An input is missing, the training diverged, or the output cannot be written.
     """
     dataset = open_snapshot(images)
+    checkpoint = output / CHECKPOINT
     with writing(output):
-        fit = fit_segmentation(line, dataset, pseudo_labels, output, seed)
+        fit = fit_segmentation(line, dataset, pseudo_labels, output, seed, checkpoint)
+        discard(checkpoint)
     steps = line.segmentation.steps if fit.classes else 0
     return SegnetSummary(classes=fit.classes, labelled=fit.labelled, unlabelled=fit.unlabelled, steps=steps)
 
 
 STAGE = Stage(
-    name="segnet", run=run, summary=SegnetSummary, sections=("images", "backbone", "segmentation"), seeded=True
+    name="segnet",
+    run=run,
+    summary=SegnetSummary,
+    sections=("images", "backbone", "segmentation"),
+    seeded=True,
+    resumable=True,
 )

@@ -1,3 +1,6 @@
+import logging
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -5,6 +8,7 @@ import torch
 from csad.backbone import load_backbone
 from csad.canvas import to_tensor
 from csad.errors import StageError
+from csad.segmentation import training
 from csad.segmentation.training import SegmentationData, train_segmentation
 from csad.settings import SegmentationSettings
 
@@ -71,6 +75,82 @@ def test_the_backbone_does_not_change(backbone):
 def test_nothing_labelled_is_an_error(backbone):
     with pytest.raises(StageError, match="no image has a pseudo-label"):
         train_segmentation(backbone, products(3, labelled=0), settings(), seed=0)
+
+
+LONG = {"steps": 7, "labelled_only_fraction": 0.3}
+"""Unlabelled images join at step 3."""
+
+
+def steps_of(monkeypatch, killed_at=None):
+    """The labelled losses count the steps from here on, and end the process in one of them."""
+    taken, losses = [], training.labelled_losses
+
+    def counting(logits, labels):
+        taken.append(len(taken))
+        if len(taken) - 1 == killed_at:
+            raise KeyboardInterrupt
+        return losses(logits, labels)
+
+    monkeypatch.setattr(training, "labelled_losses", counting)
+    return taken
+
+
+def train_until(step, backbone, data, checkpoint, **changes):
+    with pytest.MonkeyPatch.context() as patch:
+        steps_of(patch, killed_at=step)
+        with pytest.raises(KeyboardInterrupt):
+            train_segmentation(backbone, data, settings(**LONG, **changes), seed=1, checkpoint=checkpoint)
+
+
+@pytest.mark.parametrize("killed_at", [1, 3, 5, 6])
+def test_a_killed_training_resumes_and_ends_like_an_uninterrupted_one(backbone, tmp_path, monkeypatch, killed_at):
+    monkeypatch.setattr(training, "CHECKPOINT_EVERY", 2)
+    data, checkpoint = products(5, labelled=3), tmp_path / "checkpoint.safetensors"
+    whole = train_segmentation(backbone, data, settings(**LONG), seed=1).trainable_state()
+
+    train_until(killed_at, backbone, data, checkpoint)
+    taken = steps_of(monkeypatch)
+    torch.manual_seed(99)
+    resumed = train_segmentation(backbone, data, settings(**LONG), seed=1, checkpoint=checkpoint).trainable_state()
+
+    assert len(taken) == 7 - killed_at // 2 * 2
+    assert states_equal(resumed, whole)
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.safetensors"]
+
+
+def test_a_training_that_is_killed_twice_ends_like_an_uninterrupted_one(backbone, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "CHECKPOINT_EVERY", 2)
+    data, checkpoint = products(5, labelled=3), tmp_path / "checkpoint.safetensors"
+
+    train_until(3, backbone, data, checkpoint)
+    train_until(3, backbone, data, checkpoint)
+    resumed = train_segmentation(backbone, data, settings(**LONG), seed=1, checkpoint=checkpoint).trainable_state()
+
+    assert states_equal(resumed, train_segmentation(backbone, data, settings(**LONG), seed=1).trainable_state())
+
+
+def changed(data, change):
+    canvases, labels = [canvas.copy() for canvas in data.canvases], [labels.copy() for labels in data.labels]
+    {"canvases": canvases, "labels": labels}[change][0][0, 0] = 1
+    return replace(data, canvases=canvases, labels=labels)
+
+
+@pytest.mark.parametrize("change", ["seed", "settings", "canvases", "labels"])
+def test_a_checkpoint_of_another_training_is_not_continued(backbone, tmp_path, monkeypatch, caplog, change):
+    monkeypatch.setattr(training, "CHECKPOINT_EVERY", 1)
+    data, checkpoint = products(2), tmp_path / "checkpoint.safetensors"
+    train_segmentation(backbone, data, settings(), seed=0, checkpoint=checkpoint)
+    others = {
+        "data": changed(data, change) if change in ("canvases", "labels") else data,
+        "settings": settings(batch=3) if change == "settings" else settings(),
+        "seed": 1 if change == "seed" else 0,
+    }
+
+    with caplog.at_level(logging.WARNING):
+        network = train_segmentation(backbone, **others, checkpoint=checkpoint)
+
+    assert "belongs to other images or settings" in caplog.text
+    assert states_equal(network.trainable_state(), train_segmentation(backbone, **others).trainable_state())
 
 
 @pytest.mark.parametrize("lsa", [False, True])

@@ -6,8 +6,12 @@ from csad.errors import StageError
 from csad.line import ProductLine
 from csad.pseudo_labels.masks import save_masks
 from csad.pseudo_labels.record import PseudoLabels
+from csad.segmentation import training
+from csad.segmentation.fit import WEIGHTS
 from csad.stages import clustering, lgst, segnet
 from csad.stages.snapshot import open_snapshot
+from csad.stages.stage import RECORD
+from csad.stages.stage_runner import StageRunner
 
 
 def test_clustering_finds_the_three_parts(tiny_line, images, proposed, tmp_path):
@@ -25,6 +29,41 @@ def test_the_network_trains_on_the_labelled_images(tiny_line, images, labels, tm
     record = PseudoLabels.read(labels)
     assert (summary.classes, summary.labelled) == (3, len(record.kept))
     assert summary.metrics()["steps"] == 4
+
+
+def test_a_network_whose_training_was_killed_is_the_one_of_an_uninterrupted_run(
+    tiny_line, images, labels, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(training, "CHECKPOINT_EVERY", 1)
+    inputs = {"images": images, "pseudo_labels": labels}
+    whole = StageRunner(tmp_path / "whole", tiny_line, seed=0).run(segnet.STAGE, **inputs)
+    runner = StageRunner(tmp_path / "killed", tiny_line, seed=0)
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "_update_average", killing_in_step(2))
+        with pytest.raises(KeyboardInterrupt):
+            runner.run(segnet.STAGE, **inputs)
+    (partial,) = runner.root.iterdir()
+    (partial / ".half.safetensors").write_bytes(b"a checkpoint that was being written")
+    steps = []
+    draw = training.random_affine
+    monkeypatch.setattr(training, "random_affine", lambda *given: steps.append(1) or draw(*given))
+    resumed = runner.run(segnet.STAGE, **inputs)
+
+    assert len(steps) == 2
+    assert resumed.summary == whole.summary
+    assert (resumed.folder / WEIGHTS).read_bytes() == (whole.folder / WEIGHTS).read_bytes()
+    assert sorted(file.name for file in resumed.folder.iterdir()) == ["segmentation.json", WEIGHTS, RECORD]
+
+
+def killing_in_step(killed):
+    update = training._update_average
+
+    def killing(average, network, step):
+        if step == killed:
+            raise KeyboardInterrupt
+        update(average, network, step)
+
+    return killing
 
 
 def test_a_line_without_components_goes_on_without_a_network(tiny_line, images, tmp_path):
