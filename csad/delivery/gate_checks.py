@@ -22,6 +22,9 @@ from csad.stages.summary import plural
 SEED = 0
 """Of every bootstrap: the same images give the same decision."""
 
+MADE = "made_"
+"""Begins the name of a kind of anomaly that was made from good images."""
+
 Values = Callable[[Sequence[ImageRecord], str], np.ndarray]
 
 
@@ -64,24 +67,31 @@ class Check(Record):
 
 
 def check_floor(challenger: Sequence[ImageRecord], settings: GateSettings) -> list[Check]:
-    """Every kind of anomaly must be told from good images at least so well."""
+    """Every kind of anomaly must be told from good images at least so well; of made ones the kind that is told best.
+
+    Nobody could see a part pasted into a texture, so a made kind by itself proves nothing against a model.
+    """
     good = _scores(challenger, GOOD)
+    anomalous = {kind: _scores(challenger, kind) for kind in kinds_of(challenger)}
+    areas = {kind: auroc(good, scores) for kind, scores in anomalous.items()}
+    best_made = max((area for kind, area in areas.items() if kind.startswith(MADE)), default=0.0)
     checks = []
-    for kind in kinds_of(challenger):
-        anomalous = _scores(challenger, kind)
-        area = auroc(good, anomalous)
-        passed = area >= settings.minimum_auroc
-        found = f"{_words(kind)} are told from good images with an AUROC of {area:.3f}"
+    for kind, area in areas.items():
+        passed = (best_made if kind.startswith(MADE) else area) >= settings.minimum_auroc
+        reason = f"{_words(kind)} are told from good images with an AUROC of {area:.3f}, "
+        reason += f"{'at least' if area >= settings.minimum_auroc else 'less than'} {settings.minimum_auroc:g}"
+        if passed and area < settings.minimum_auroc:
+            reason += f"; made anomalies may be invisible, and another kind reaches {best_made:.3f}"
         checks.append(
             Check(
                 rule=Rule.FLOOR,
                 subject=kind,
                 passed=passed,
-                reason=f"{found}, {'at least' if passed else 'less than'} {settings.minimum_auroc:g}",
+                reason=reason,
                 challenger=area,
                 limit=settings.minimum_auroc,
-                interval=auroc_interval(area, len(good), len(anomalous)),
-                images=(len(good), len(anomalous)),
+                interval=auroc_interval(area, len(good), len(anomalous[kind])),
+                images=(len(good), len(anomalous[kind])),
             )
         )
     return checks

@@ -1,7 +1,7 @@
 """The images that both models of a gate are judged on, and how the models do on them.
 
 Where the data have anomalous test images, those judge. Where they have none, anomalies are made from good images that
-trained neither the networks nor the histograms: a component too many (LSA) and a foreign patch, the same ones for both
+trained neither the networks nor the histograms: a component too many (LSA) and a blemish, the same ones for both
 models. They are easier than real ones: they find a broken model, not the better one of two good ones.
 """
 
@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from csad.canvas import Canvas
+from csad.delivery.gate_checks import MADE
 from csad.errors import DatasetError
 from csad.evaluation.figures import ImageRecord
 from csad.evaluation.scoring import BATCH, ImageScore, score_images
-from csad.evidence import foreign_patch
+from csad.evidence import blemish
 from csad.images import ImageFile, ImageSet, read_rgb
 from csad.images.records import GOOD
 from csad.progress import track
@@ -30,8 +31,8 @@ from csad.segmentation.lsa import Component, LabelledImage, components_of, paste
 SEED = 0
 """Of the made anomalies: the same data give the same ones."""
 
-MADE_LOGICAL = "made_extra_component"
-MADE_STRUCTURAL = "made_foreign_patch"
+MADE_LOGICAL = f"{MADE}extra_component"
+MADE_STRUCTURAL = f"{MADE}blemish"
 MADE_FROM = 60
 """Good images at most that anomalies are made from, one of each kind per image."""
 
@@ -179,8 +180,7 @@ class _Maker:
                 for crop in crops
             ]
             yield MADE_LOGICAL, [self._put_back(*pair) for pair in zip(images, [p.pixels for p in pasted], strict=True)]
-        others = [crops[int(self._generator.integers(len(crops)))] for _ in crops]
-        odd = [foreign_patch(crop, other, self._generator) for crop, other in zip(crops, others, strict=True)]
+        odd = [blemish(crop, self._generator) for crop in crops]
         yield MADE_STRUCTURAL, [self._put_back(image, crop) for image, crop in zip(images, odd, strict=True)]
 
     def _donor(self) -> Sequence[Component]:

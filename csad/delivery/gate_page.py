@@ -18,7 +18,8 @@ TITLES = {
     Rule.FLOOR: (
         "Floor",
         "AUROC on each kind of anomaly: how surely it scores higher than a good image. 0.5 is guessing. With the 95 % "
-        "interval; the figure itself is held against the limit.",
+        "interval; the figure itself is held against the limit, of anomalies made from good images that of the kind told "
+        "best.",
     ),
     Rule.FALSE_REJECTS: (
         "Rejected good images",

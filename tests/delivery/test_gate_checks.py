@@ -46,6 +46,15 @@ def test_the_floor_is_held_by_every_kind():
     assert found[1].reason == "structural are told from good images with an AUROC of 0.500, less than 0.7"
 
 
+def test_of_made_anomalies_the_kind_that_is_told_best_holds_the_floor():
+    seen = check_floor(records(good=[1, 3], made_blemish=[2, 4], made_extra_component=[0, 4]), LIMITS)
+    unseen = check_floor(records(good=[1, 3], made_blemish=[0, 4], made_extra_component=[0, 4]), LIMITS)
+
+    assert [(check.challenger, check.passed) for check in seen] == [(0.75, True), (0.5, True)]
+    assert seen[1].reason.endswith("less than 0.7; made anomalies may be invisible, and another kind reaches 0.750")
+    assert not any(check.passed for check in unseen)
+
+
 def test_too_many_rejected_good_images_are_refused_and_a_few_may_be_chance():
     many = check_false_rejects(records(good=[9] * 20 + [1] * 20), LIMITS)
     few = check_false_rejects(records(good=[9, 1, 1]), LIMITS)
