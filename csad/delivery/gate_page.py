@@ -18,8 +18,7 @@ TITLES = {
     Rule.FLOOR: (
         "Floor",
         "AUROC on each kind of anomaly: how surely it scores higher than a good image. 0.5 is guessing. With the 95 % "
-        "interval; the figure itself is held against the limit, of anomalies made from good images that of the kind told "
-        "best.",
+        "interval; the figure itself is held against the limit. Of kinds made from good images, the best one counts.",
     ),
     Rule.FALSE_REJECTS: (
         "Rejected good images",
