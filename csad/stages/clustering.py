@@ -6,6 +6,7 @@ from pathlib import Path
 from csad.line import ProductLine
 from csad.pseudo_labels.gallery_page import write_gallery_page
 from csad.pseudo_labels.generate import generate
+from csad.stages.backbone_weights import backbone_weights
 from csad.stages.files import writing
 from csad.stages.snapshot import open_snapshot
 from csad.stages.stage import Stage
@@ -82,4 +83,5 @@ STAGE = Stage(
     summary=ClusteringSummary,
     sections=("name", "images", "backbone", "pseudo_labels"),
     seeded=True,
+    weights=backbone_weights,
 )

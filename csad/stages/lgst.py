@@ -6,6 +6,7 @@ from pathlib import Path
 from csad.checkpoint import CHECKPOINT, discard
 from csad.lgst.fit import fit_lgst
 from csad.line import ProductLine
+from csad.stages.backbone_weights import backbone_weights
 from csad.stages.files import writing
 from csad.stages.snapshot import open_snapshot
 from csad.stages.stage import Stage
@@ -70,4 +71,5 @@ STAGE = Stage(
     sections=("images", "backbone", "lgst"),
     seeded=True,
     resumable=True,
+    weights=backbone_weights,
 )

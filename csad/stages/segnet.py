@@ -6,6 +6,7 @@ from pathlib import Path
 from csad.checkpoint import CHECKPOINT, discard
 from csad.line import ProductLine
 from csad.segmentation.fit import fit_segmentation
+from csad.stages.backbone_weights import backbone_weights
 from csad.stages.files import writing
 from csad.stages.snapshot import open_snapshot
 from csad.stages.stage import Stage
@@ -69,4 +70,5 @@ STAGE = Stage(
     sections=("images", "backbone", "segmentation"),
     seeded=True,
     resumable=True,
+    weights=backbone_weights,
 )

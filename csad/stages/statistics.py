@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from csad.line import ProductLine
+from csad.stages.backbone_weights import backbone_weights
 from csad.stages.files import writing
 from csad.stages.snapshot import open_snapshot
 from csad.stages.stage import Stage
@@ -68,4 +69,4 @@ def run(
     )
 
 
-STAGE = Stage(name="statistics", run=run, summary=StatisticsSummary, seeded=True)
+STAGE = Stage(name="statistics", run=run, summary=StatisticsSummary, seeded=True, weights=backbone_weights)

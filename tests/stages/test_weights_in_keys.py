@@ -4,7 +4,7 @@ import pytest
 
 from csad.errors import WeightsError
 from csad.line import ProductLine
-from csad.stages import masks, tagging
+from csad.stages import clustering, lgst, masks, segnet, statistics, tagging
 from csad.stages.tagging import FILE, Tags
 
 SAM, GROUNDING, RAM = "sam_hq_vit_h.safetensors", "groundingdino_swint_ogc.pth", "ram_plus_swin_large_14m.safetensors"
@@ -96,3 +96,19 @@ def test_missing_weights_are_named(weights, tmp_path, stage, missing):
 def test_classical_lines_need_no_weights(stage, tmp_path, monkeypatch):
     monkeypatch.delenv("CSAD_WEIGHTS", raising=False)
     assert key_of(stage, ProductLine(name="kit"), tmp_path)
+
+
+@pytest.mark.parametrize("stage", [clustering.STAGE, segnet.STAGE, lgst.STAGE, statistics.STAGE], ids=lambda s: s.name)
+def test_what_the_backbone_sees_depends_on_the_file_that_the_line_names(stage, tmp_path):
+    file = tmp_path / "backbone.safetensors"
+    named = ProductLine(name="kit", backbone={"name": "wide_resnet50_2.tv2_in1k", "weights": str(file)})
+    keys = []
+    for content in (b"published", b"renewed"):
+        file.write_bytes(content)
+        keys.append(stage.key(named, 0, {}))
+    assert keys[0] != keys[1]
+    file.unlink()
+    with pytest.raises(
+        WeightsError, match=r"backbone\.safetensors of backbone .* does not exist"
+    ):
+        stage.key(named, 0, {})
