@@ -108,7 +108,5 @@ def test_what_the_backbone_sees_depends_on_the_file_that_the_line_names(stage, t
         keys.append(stage.key(named, 0, {}))
     assert keys[0] != keys[1]
     file.unlink()
-    with pytest.raises(
-        WeightsError, match=r"backbone\.safetensors of backbone .* does not exist"
-    ):
+    with pytest.raises(WeightsError, match=r"backbone\.safetensors of backbone .* does not exist"):
         stage.key(named, 0, {})
