@@ -52,4 +52,18 @@ DATA_SETS = (
 FULL = Variant("full", {})
 NO_LSA = Variant("no_lsa", {"segmentation": {"lsa": False}})
 CLASS_HISTOGRAM = Variant("class_histogram", {"histogram": {"grids": [1]}})
-ABLATIONS = (NO_LSA, CLASS_HISTOGRAM)
+PAPER_HISTOGRAM = Variant(
+    "paper_histogram",
+    {
+        "histogram": {
+            "soft": False,
+            "square_root": False,
+            "covariance": "pseudo_inverse",
+            "per_type": False,
+            "words": 0,
+        }
+    },
+)
+PAPER_STUDENTS = Variant("paper_students", {"lgst": {"global_student": "autoencoder", "local_student": "pdn"}})
+PLAIN_SUM = Variant("plain_sum", {"fusion": {"weighting": "equal"}})
+ABLATIONS = (NO_LSA, CLASS_HISTOGRAM, PAPER_HISTOGRAM, PAPER_STUDENTS, PLAIN_SUM)

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterator, Sequence
 from statistics import fmean
 
-from benchmarks.datasets import CLASS_HISTOGRAM, FULL, NO_LSA
+from benchmarks.datasets import CLASS_HISTOGRAM, FULL, NO_LSA, PAPER_HISTOGRAM, PAPER_STUDENTS, PLAIN_SUM
 from benchmarks.measurement import Measurement
+from csad.settings import LgstSettings
 
 ABSENT = "-"
 Figure = Callable[[Measurement], float | None]
 KINDS = ("logical", "structural")
+STUDENT_STEPS = LgstSettings().steps
 
 ABLATION_ROWS = (
     ("full method", FULL.name, "full"),
@@ -18,6 +20,10 @@ ABLATION_ROWS = (
     ("component histogram only (1 x 1 and 2 x 2)", FULL.name, "components"),
     ("histogram only", FULL.name, "histogram"),
     ("LGST only", FULL.name, "lgst"),
+    ("plain sum of the branches (the paper's)", PLAIN_SUM.name, "full"),
+    ("hard counts, pseudo-inverse, no words (the paper's), histogram only", PAPER_HISTOGRAM.name, "histogram"),
+    (f"autoencoder and PDN (the paper's), {STUDENT_STEPS:,} steps, LGST only", PAPER_STUDENTS.name, "lgst"),
+    (f"autoencoder and PDN (the paper's), {STUDENT_STEPS:,} steps, full method", PAPER_STUDENTS.name, "full"),
 )
 """Title, variant that was trained, branch or group of its score."""
 

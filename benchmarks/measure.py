@@ -55,7 +55,11 @@ def _options() -> argparse.Namespace:
     names = [data.name for data in DATA_SETS]
     parser.add_argument("--only", nargs="+", choices=names, metavar="NAME", help=f"of: {', '.join(names)}")
     parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS), help="default: 0 1 2")
-    parser.add_argument("--ablations", action="store_true", help="also train without LSA and with 1 x 1 histograms")
+    parser.add_argument(
+        "--ablations",
+        action="store_true",
+        help="also train without LSA, with 1 x 1 histograms and each step as in the paper",
+    )
     parser.add_argument("--output", type=Path, default=Path("measurements"), help="default: measurements")
     parser.add_argument("--any-code", action="store_true", help="reuse results although csad's code has changed")
     options = parser.parse_args()
