@@ -113,7 +113,7 @@ def measure(data: DataSet, variant: Variant, seed: int, output: Path, any_code: 
     atomic.write_text(folder / "line.yaml", line)
     if variant != FULL:
         _share_stages(output / f"{data.name}-{FULL.name}-{seed}", folder)
-    training = _train(folder, data.folder, seed)
+    training = train(folder, data.folder, seed)
     figures = _evaluate(folder, data.folder)
     quality = measure_pseudo_labels(_clustering(folder), data.labels).mean_iou if data.labels else None
     spro, rejects, background = figures["spro"], figures["false_rejects"], figures["background_only_auroc"]
@@ -151,7 +151,17 @@ def machine() -> str:
     return f"{model}, {len(os.sched_getaffinity(0))} cores"
 
 
-def _train(folder: Path, data: Path, seed: int) -> Training:
+def train(folder: Path, data: Path, seed: int) -> Training:
+    """Train the line in a folder with the `csad` command, in a process of its own.
+
+    Args:
+        folder: Holds line.yaml; model and model.stages are written there.
+        data: Images in LOCO layout.
+        seed: Of the run.
+
+    Raises:
+        CsadError: The command failed; its own message is on the terminal.
+    """
     stages = folder / "model.stages"
     fresh = not stages.exists()
     command = ("train", folder / "line.yaml", "--data", data, "--output", folder / "model", "--seed", str(seed))
