@@ -142,10 +142,11 @@ class CanvasStore:
     def __exit__(self, *exc: object) -> None:
         del self._pixels
 
-    def batches(self, size: int) -> Iterator[Tensor]:
-        """Go through all canvases in order, as float32 (B, 3, h, w) in 0..1."""
-        for start in range(0, len(self), size):
-            yield to_tensor(np.asarray(self._pixels[start : start + size]))
+    def batches(self, size: int, chosen: Sequence[int] | None = None) -> Iterator[Tensor]:
+        """Go through all canvases in order, or through those chosen, as float32 (B, 3, h, w) in 0..1."""
+        order = range(len(self)) if chosen is None else chosen
+        for start in range(0, len(order), size):
+            yield to_tensor(self._pixels[list(order[start : start + size])])
 
 
 def to_tensor(canvases: NDArray[np.uint8]) -> Tensor:

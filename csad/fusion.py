@@ -19,6 +19,12 @@ RELATIVE_FLOOR = 1e-3
 """A deviation below this share of the mean counts as this share: identical images must not give infinite scores."""
 
 FEW_IMAGES = 5
+GUESSED_RELATIVE_DEVIATION = 0.2
+"""Of the mean: as far as distances and maxima of maps spread on most lines, where too few images show it."""
+
+LEAST_BRANCH_DEVIATION = 0.1
+"""The columns that a branch sums spread by 1 each, so a sum that hardly spreads does so by chance."""
+
 LEAST_WEIGHT = 0.05
 """A branch that tells nothing apart keeps this much: self-made anomalies do not show everything."""
 
@@ -45,12 +51,26 @@ class Scale(BaseModel):
 
 def fit_scale(values: NDArray[np.float64]) -> Scale:
     """Take mean and deviation of the middle of normal scores (N,); never zero."""
+    if says_little(values):
+        # The whole range is the safer guess, but a handful may lie close together by chance.
+        mean = float(values.mean())
+        return Scale(mean=mean, deviation=max(float(np.ptp(values)), GUESSED_RELATIVE_DEVIATION * abs(mean), 1e-9))
     low, high = np.quantile(values, TRIM)
-    middle = values[(values >= low) & (values <= high)] if len(values) >= FEW_IMAGES else values
+    middle = values[(values >= low) & (values <= high)]
     mean = float(middle.mean())
-    # With a handful of images the middle's spread says little; the whole range is the safer guess.
-    deviation = float(middle.std()) if len(values) >= FEW_IMAGES else float(np.ptp(values))
-    return Scale(mean=mean, deviation=max(deviation, RELATIVE_FLOOR * abs(mean), 1e-9))
+    return Scale(mean=mean, deviation=max(float(middle.std()), RELATIVE_FLOOR * abs(mean), 1e-9))
+
+
+def fit_branch_scale(values: NDArray[np.float64]) -> Scale:
+    """The same for the sums of a branch's normalised columns (N,), whose mean is about 0."""
+    scale = fit_scale(values)
+    least = 1.0 if says_little(values) else LEAST_BRANCH_DEVIATION
+    return Scale(mean=scale.mean, deviation=max(scale.deviation, least))
+
+
+def says_little(values: NDArray[np.float64]) -> bool:
+    """Whether normal scores (N,) are too few, or too much alike, to show how such scores spread."""
+    return len(values) < FEW_IMAGES or float(np.ptp(values)) <= 1e-12 * float(np.abs(values).max())
 
 
 class Fusion(BaseModel):
@@ -138,9 +158,11 @@ def fit_fusion(normal: Columns, evidence: Mapping[str, float], weighting: str) -
     count = len(next(iter(normal.values())))
     if count < FEW_IMAGES:
         logger.warning("only %d validation images: the scale of the scores is a guess, add normal images", count)
+    elif alike := sorted(name for name, values in normal.items() if says_little(values)):
+        logger.warning("all validation images score alike in %s: its scale is a guess", ", ".join(alike))
     columns = {name: fit_scale(values) for name, values in normal.items()}
     present = [branch for branch in BRANCHES if branch in found]
-    branches = {branch: fit_scale(sum_columns(normal, columns, branch)) for branch in present}
+    branches = {branch: fit_branch_scale(sum_columns(normal, columns, branch)) for branch in present}
     weights = {branch: weight_of(evidence.get(branch, 1.0)) for branch in present}
     for branch, weight in weights.items():
         logger.info("branch %s counts %.2f", branch, weight)

@@ -17,7 +17,7 @@ FLOOR_PIXELS = 4.0
 """A class may differ by about this many pixels of the label grid before it counts, whatever training showed."""
 
 MINIMUM_IMAGES_PER_TYPE = 8
-"""Types with fewer training images share one Gaussian with all others."""
+"""Types with fewer training images have a mean of their own but share the covariance of all types."""
 
 
 def class_fractions(probabilities: Tensor, grid: int) -> Tensor:
@@ -81,10 +81,17 @@ def fit_gaussians(
         covariance: "ledoit_wolf" (shrunk) or "pseudo_inverse" (the paper's program).
     """
     groups = [histograms[types == kind] for kind in np.unique(types[types >= 0])]
-    groups = [group for group in groups if len(group) >= MINIMUM_IMAGES_PER_TYPE] or [histograms]
-    means = np.stack([group.mean(axis=0) for group in groups])
-    precisions = np.stack([_precision(group, floor, covariance) for group in groups])
-    return GaussianPerType(torch.from_numpy(means), torch.from_numpy(precisions))
+    if len(histograms) < MINIMUM_IMAGES_PER_TYPE or not groups:
+        groups = [histograms]
+    means = [group.mean(axis=0) for group in groups]
+    centred = np.concatenate([group - mean for group, mean in zip(groups, means, strict=True)])
+    large = [len(group) >= MINIMUM_IMAGES_PER_TYPE for group in groups]
+    shared = None if all(large) else _precision(centred, floor, covariance)
+    precisions = [
+        _precision(group, floor, covariance) if enough or shared is None else shared
+        for group, enough in zip(groups, large, strict=True)
+    ]
+    return GaussianPerType(torch.from_numpy(np.stack(means)), torch.from_numpy(np.stack(precisions)))
 
 
 def _precision(histograms: NDArray[np.float64], floor: float, covariance: str) -> NDArray[np.float64]:

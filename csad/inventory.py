@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from csad.histogram import class_fractions
+from csad.training_images import evenly_spaced
 
 GRIDS = (1, 2)
 MAXIMUM_NORMALS = 200
@@ -24,12 +25,10 @@ LEAST_RELATIVE_CHANGE = 0.2
 LEAST_FRACTION = 0.0005
 """Of the product: smaller changes are the segmentation's noise."""
 
-MAXIMUM_FINDINGS = 5
 HEAT_PER_DEVIATION = 0.1 / SIGNIFICANT
 """The normal maps' upper tail is 0.1; a barely significant difference shows as much."""
 
 MAXIMUM_HEAT = 3.0
-ROWS, COLUMNS = ("top", "middle", "bottom"), ("left", "centre", "right")
 
 
 @dataclass(frozen=True)
@@ -61,13 +60,11 @@ class Inventory:
         means: Per grid, usual fractions, float32 (T, K, P, P).
         deviations: Per grid, their standard deviations with a floor, float32 (T, K, P, P).
         normal_maps: Label maps of normal images, uint8 (M, h, w).
-        normal_types: Type of each of them, int64 (M,).
     """
 
     means: dict[int, Tensor]
     deviations: dict[int, Tensor]
     normal_maps: Tensor
-    normal_types: Tensor
 
     def nearest_type(self, probabilities: Tensor) -> int:
         """The product type whose inventory is nearest to one image's probabilities (K + 1, h, w)."""
@@ -120,31 +117,6 @@ class Inventory:
             heat[(shown == difference.label) & inside] += amount / len(GRIDS)
         return heat
 
-    def describe(self, differences: Sequence[Difference]) -> tuple[str, ...]:
-        """Put the differences in words, worst first; each class once, for the whole product if that differs."""
-        findings: dict[int, str] = {}
-        whole = [difference for difference in differences if difference.grid == 1]
-        for difference in (*whole, *(d for d in differences if d.grid > 1)):
-            if difference.label not in findings:
-                findings[difference.label] = self._sentence(difference, differences)
-        return tuple(findings.values())[:MAXIMUM_FINDINGS]
-
-    def _sentence(self, difference: Difference, differences: Sequence[Difference]) -> str:
-        name = f"component {difference.label}"
-        amounts = f"expected {100 * difference.expected:.2g} %, found {100 * difference.found:.2g} %"
-        where = ""
-        if difference.grid == 1:
-            verdict = "missing or too little" if difference.deviations < 0 else "extra or too much"
-            same = [
-                d for d in differences
-                if d.grid > 1 and d.label == difference.label and d.deviations * difference.deviations > 0
-            ]  # fmt: skip
-            places = sorted({_place(d) for d in same})
-            where = f" at {' and '.join(places)}" if 0 < len(places) < GRIDS[-1] ** 2 else ""
-            return f"{name}: {verdict}{where}; {amounts} of the product"
-        verdict = "too little" if difference.deviations < 0 else "too much"
-        return f"{name}: {verdict} at {_place(difference)}; {amounts} of that quarter"
-
     def _nearest_normal(self, probabilities: Tensor, height: int, width: int) -> Tensor:
         """Label map (height, width) of the normal image with the most similar class histogram."""
         classes = probabilities.shape[0]
@@ -157,7 +129,7 @@ class Inventory:
 
     def tensors(self) -> dict[str, Tensor]:
         """Flat tensors for the model folder."""
-        flat = {"normal_maps": self.normal_maps.contiguous(), "normal_types": self.normal_types.contiguous()}
+        flat = {"normal_maps": self.normal_maps.contiguous()}
         for grid in GRIDS:
             flat[f"means{grid}"] = self.means[grid].contiguous()
             flat[f"deviations{grid}"] = self.deviations[grid].contiguous()
@@ -170,16 +142,20 @@ class Inventory:
             {grid: tensors[f"means{grid}"] for grid in GRIDS},
             {grid: tensors[f"deviations{grid}"] for grid in GRIDS},
             tensors["normal_maps"],
-            tensors["normal_types"],
         )
 
 
 class InventoryBuilder:
-    """Collects the class fractions and label maps of normal images, a batch at a time."""
+    """Collects the class fractions and label maps of normal images, a batch at a time.
 
-    def __init__(self) -> None:
+    Args:
+        images: How many images will come; of as many as are kept, the label maps are spread evenly over them.
+    """
+
+    def __init__(self, images: int) -> None:
         self._fractions: dict[int, list[Tensor]] = {grid: [] for grid in GRIDS}
         self._maps: list[Tensor] = []
+        self._shown = set(evenly_spaced(images, MAXIMUM_NORMALS))
         self._count = 0
         self._pixels = 1
 
@@ -187,9 +163,10 @@ class InventoryBuilder:
         """Take in the class probabilities of normal images, float32 (B, K + 1, h, w)."""
         for grid in GRIDS:
             self._fractions[grid].append(_fractions(probabilities, grid))
-        room = max(0, MAXIMUM_NORMALS - len(self._maps))
-        small = functional.avg_pool2d(probabilities[:room], 2) if room else probabilities[:0]
-        self._maps.extend(small.argmax(dim=1).to(torch.uint8))
+        shown = [index for index in range(len(probabilities)) if self._count + index in self._shown]
+        if shown:
+            self._maps.extend(functional.avg_pool2d(probabilities[shown], 2).argmax(dim=1).to(torch.uint8))
+        self._count += len(probabilities)
         self._pixels = probabilities.shape[-1] * probabilities.shape[-2]
 
     def build(self, types: NDArray[np.int64]) -> Inventory:
@@ -202,17 +179,9 @@ class InventoryBuilder:
             groups = [fractions[torch.from_numpy(types == kind)] for kind in kinds]
             means[grid] = torch.stack([group.mean(dim=0) for group in groups])
             deviations[grid] = torch.stack([group.std(dim=0, correction=0).clamp_min(floor) for group in groups])
-        return Inventory(means, deviations, torch.stack(self._maps), torch.from_numpy(types[: len(self._maps)].copy()))
+        return Inventory(means, deviations, torch.stack(self._maps))
 
 
 def _fractions(probabilities: Tensor, grid: int) -> Tensor:
     """Class fractions as (B, K, P, P)."""
     return class_fractions(probabilities, grid).view(len(probabilities), -1, grid, grid)
-
-
-def _place(difference: Difference) -> str:
-    row, column = difference.cell
-    last = difference.grid - 1
-    vertical = ROWS[round(2 * row / last)] if last else ROWS[1]
-    horizontal = COLUMNS[round(2 * column / last)] if last else COLUMNS[1]
-    return f"{vertical} {horizontal}"

@@ -14,6 +14,7 @@ from csad.backbone import WeightsRecord, backbone_from_tensors
 from csad.branches import Histograms, Perception, Views, raw_scores
 from csad.canvas import Canvas, to_tensor
 from csad.errors import ImageError, ModelFolderError
+from csad.findings import describe
 from csad.histogram import PatchHistogram
 from csad.inventory import Inventory
 from csad.lgst.fit import LgstModel
@@ -163,7 +164,7 @@ class Scorer:
         findings: tuple[str, ...] = ()
         if self._inventory is not None and views.probabilities is not None:
             differences = self._inventory.differences(views.probabilities[index])
-            findings = self._inventory.describe(differences)
+            findings = describe(differences)
         size = (self._canvas.height // MAP_STRIDE, self._canvas.width // MAP_STRIDE)
         weights = self.manifest.fusion.weights
         drawn = anomaly_map(views, index, self._scales, weights, self._inventory, differences, size)

@@ -166,7 +166,9 @@ class PseudoLabelSettings(Settings):
         "components belong to no class.",
     )
     minimum_image_fraction: PositiveFraction = Field(
-        default=0.08, description="A class must appear in this fraction of the images (of a type): the paper's alpha."
+        default=0.08,
+        description="A class must appear in this fraction of all images (the paper's alpha): less than the share of "
+        "the rarest product type.",
     )
     label_filter: bool = Field(default=True, description="Train on label maps with a usual class histogram only.")
     minimum_type_fraction: PositiveFraction = Field(

@@ -128,7 +128,7 @@ def _fit_histograms(
     line: ProductLine, perception: Perception, canvases: CanvasStore, types: NDArray[np.int64]
 ) -> NormalHistograms:
     settings = line.histogram
-    builder = InventoryBuilder() if perception.network else None
+    builder = InventoryBuilder(len(canvases)) if perception.network else None
     collected: dict[str, list[list[Tensor]]] = {"components": [], "words": []}
     pixels: dict[str, int] = {}
     batches = -(-len(canvases) // BATCH)

@@ -17,8 +17,13 @@ SAMPLE = 48
 
 def sample_images(line: ProductLine, files: Sequence[ImageFile]) -> list[NDArray[np.uint8]]:
     """Read up to `SAMPLE` images, evenly spaced over the sorted files."""
-    chosen = np.unique(np.linspace(0, len(files) - 1, min(SAMPLE, len(files))).round().astype(int))
-    return [read_rgb(files[index].path, line.images.max_pixels) for index in chosen]
+    return [read_rgb(files[index].path, line.images.max_pixels) for index in evenly_spaced(len(files), SAMPLE)]
+
+
+def evenly_spaced(count: int, most: int) -> list[int]:
+    """Up to `most` of the indices 0..count - 1, from the first to the last: names often follow days or types."""
+    chosen: list[int] = np.unique(np.linspace(0, count - 1, min(most, count)).round().astype(int)).tolist()
+    return chosen
 
 
 def canvas_of(line: ProductLine, files: Sequence[ImageFile]) -> Canvas:

@@ -144,6 +144,15 @@ def test_the_store_gives_each_canvas_back_and_goes_through_them_in_order():
     assert batches[1].unique().item() == pytest.approx(30 / 255)
 
 
+def test_some_canvases_come_in_the_order_asked_for():
+    images = [np.full((64, 64, 3), value, np.uint8) for value in (10, 20, 30)]
+
+    with CanvasStore(Canvas((0, 0, 1, 1), 64, 64), images, 3) as store:
+        (batch,) = store.batches(2, [2, 0])
+
+    assert [round(float(255 * canvas.mean())) for canvas in batch] == [30, 10]
+
+
 KILLED = """
 import os, signal
 import numpy as np

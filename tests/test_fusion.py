@@ -6,6 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from csad.errors import ModelFolderError, StageError
+from csad.evaluation.threshold import choose_threshold
 from csad.fusion import Fusion, Scale, fit_fusion, fit_scale, sum_columns, weight_of
 
 UNIT = Scale(mean=0, deviation=1)
@@ -157,3 +158,34 @@ def test_a_column_more_or_less_than_the_fusion_was_fitted_on_is_refused(columns)
 def test_a_line_with_every_branch_switched_off_is_told_what_to_switch_on():
     with pytest.raises(StageError, match=r"no branch is left .* set histogram\.words above 0"):
         fit_fusion({}, {}, "evidence")
+
+
+def draw_columns(generator, count):
+    """Raw columns of good images as lines have them: 1 part in 10 of spread, some of it common to all."""
+    common = generator.normal(size=count)
+    names = ("components@1", "components@2", "words@1", "words@2", "global@max", "local@top", "detail@top")
+    return {name: 10 + 0.5 * common + 0.9 * generator.normal(size=count) for name in names}
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+def test_a_handful_of_validation_images_still_lets_good_products_pass(count):
+    generator = np.random.default_rng(count)
+    rejected = []
+    for _ in range(40):
+        seen, later = draw_columns(generator, count), draw_columns(generator, 100)
+        fusion = fit_fusion(seen, {}, "evidence")
+        threshold = choose_threshold(fusion.combine(fusion.branch_scores(seen)), 0.01).value
+        rejected.append((fusion.combine(fusion.branch_scores(later)) > threshold).mean())
+
+    assert np.mean(rejected) < 0.05
+
+
+@pytest.mark.parametrize("count", [1, 3, 30])
+def test_an_image_like_identical_ones_is_not_called_an_anomaly(count, caplog):
+    same = {"global@max": np.full(count, 4.0), "local@top": np.full(count, 7.0)}
+    fusion = fit_fusion(same, {}, "evidence")
+    threshold = choose_threshold(fusion.combine(fusion.branch_scores(same)), 0.01).value
+    alike, odd = fusion.combine(fusion.branch_scores({"global@max": column(4.1, 40), "local@top": column(7.1, 70)}))
+
+    assert alike < threshold < odd
+    assert "is a guess" in caplog.text

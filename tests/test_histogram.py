@@ -105,12 +105,23 @@ def test_every_type_has_its_gaussian_and_noise_belongs_to_none():
     assert gaussian.distance(torch.tensor([[3.1]])).item() == pytest.approx(1, rel=0.01)
 
 
-def test_types_of_a_few_images_share_one_gaussian():
+def test_hardly_any_images_share_one_gaussian():
     values, types = np.arange(6.0)[:, None], np.array([0, 0, 0, 1, 1, 1])
 
     gaussian = fit_gaussians(values, types, floor=0.01, covariance="ledoit_wolf")
 
     assert gaussian.means.tolist() == [[2.5]]
+
+
+def test_a_rare_type_has_its_own_mean_and_the_spread_that_all_types_have():
+    # 10 + 10 images around 0 and 100, 2 around 50; about its own type's mean every image lies at -1 or 1.
+    values = np.array([-1.0, 1.0] * 5 + [99.0, 101.0] * 5 + [49.0, 51.0])[:, None]
+    types = np.repeat([0, 1, 2], [10, 10, 2])
+
+    gaussian = fit_gaussians(values, types, floor=0.0, covariance="ledoit_wolf")
+
+    assert gaussian.means.flatten().tolist() == [0, 100, 50]
+    assert gaussian.distance(torch.tensor([[53.0], [50.0], [20.0]])).tolist() == pytest.approx([3, 0, 20])
 
 
 @pytest.mark.parametrize("images", [1, 2, 20])

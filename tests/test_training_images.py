@@ -3,12 +3,18 @@ import pytest
 
 from csad.errors import ImageError
 from csad.images import ImageFile, scan
-from csad.training_images import SAMPLE, canvas_of, open_canvases, sample_images
+from csad.training_images import SAMPLE, canvas_of, evenly_spaced, open_canvases, sample_images
 
 
 @pytest.fixture(scope="module")
 def images(tiny_line, tiny_line_data):
     return scan(tiny_line_data, tiny_line)
+
+
+def test_indices_are_spread_from_the_first_to_the_last():
+    assert evenly_spaced(5, 3) == [0, 2, 4]
+    assert evenly_spaced(3, 5) == [0, 1, 2]
+    assert evenly_spaced(1000, 500)[-1] == 999
 
 
 def test_a_few_images_are_all_sampled(tiny_line, images):

@@ -8,7 +8,12 @@ over the next are taken as exponential, and the unknown mean is integrated out, 
     P(excess > y) = (1 + y / sum of the k excesses) ** -k.
 
 Scores that are bounded or normally distributed fall off faster than that, so the estimate errs towards fewer
-false rejects. All of it holds for good images like the validation images; images of another day may differ.
+false rejects. Fewer than 5 scores, or scores that are all alike, show no tail: there the mean excess is given a prior
+(gamma, worth 4 scores that exceed by the spread which the caller knows), and
+
+    P(excess > y) = (1 + y / (4 spread + sum of the k excesses)) ** -(4 + k).
+
+ All of it holds for good images like the validation images; images of another day may differ.
 """
 
 import logging
@@ -25,8 +30,8 @@ TAIL_MINIMUM = 5
 FEW_IMAGES = 5
 ROUNDING = 1e-5
 """Relative distance above a validation score that keeps the same image, computed in another batch, below it."""
-NO_SPREAD = 0.05
-"""Relative distance above the scores where they do not differ at all."""
+PRIOR_SCORES = 4
+"""What the known spread is worth, in scores."""
 
 _log = logging.getLogger(__name__)
 
@@ -51,12 +56,14 @@ class Threshold(BaseModel):
     note: str
 
 
-def choose_threshold(scores: np.ndarray, false_reject_rate: float) -> Threshold:
+def choose_threshold(scores: np.ndarray, false_reject_rate: float, spread: float = 1.0) -> Threshold:
     """Choose the threshold for a false-reject rate.
 
     Args:
         scores: Scores of good validation images, float (N,), N >= 1.
         false_reject_rate: Good products that may be rejected, between 0 and 1, exclusive.
+        spread: By how much good scores usually exceed each other, above 0; fused scores are in deviations, so 1. Read
+            only where there are few scores, or all are alike.
 
     Raises:
         DatasetError: No scores, or one that is not a number.
@@ -68,21 +75,22 @@ def choose_threshold(scores: np.ndarray, false_reject_rate: float) -> Threshold:
     _check(descending)
     images = len(descending)
     rank = math.floor(false_reject_rate * (images + 1) + 1e-9)
-    if descending[0] == descending[-1]:
-        value = descending[0] + max(NO_SPREAD * abs(descending[0]), 1e-6)
-        note = f"{_count(images)} with no spread in score: a floor of {NO_SPREAD:.0%} above, the real rate is unknown"
+    alike = descending[0] == descending[-1]
+    if alike:
+        value = descending[0] + _expected_excess(0.0, 0, 1 / 2, false_reject_rate, spread)
+        note = f"{_count(images)} with no spread in score: as far above as good scores usually lie, a guess"
     elif rank >= 1:
         value = descending[rank - 1]
         note = f"score of rank {rank} from the top of {_count(images)}"
     else:
-        value = max(_extrapolate(descending, false_reject_rate), descending[0])
+        value = max(_extrapolate(descending, false_reject_rate, spread), descending[0])
         note = (
             f"{_count(images)} cannot show a rate of {false_reject_rate:.2%} ({math.ceil(1 / false_reject_rate)} "
             "could): extrapolated from the upper tail of their scores"
         )
         if images < FEW_IMAGES:
             note += f"; fewer than {FEW_IMAGES}, so it is hardly more than a guess"
-    if images < FEW_IMAGES or descending[0] == descending[-1]:
+    if images < FEW_IMAGES or alike:
         _log.warning("threshold: %s", note)
     else:
         _log.info("threshold: %s", note)
@@ -114,14 +122,23 @@ def _check(scores: np.ndarray) -> None:
         )
 
 
-def _extrapolate(descending: np.ndarray, false_reject_rate: float) -> float:
+def _extrapolate(descending: np.ndarray, false_reject_rate: float, spread: float) -> float:
     """Solve k / (n + 1) P(excess > y) = false_reject_rate for y."""
     images = len(descending)
     tail = min(max(math.ceil(TAIL_FRACTION * images), TAIL_MINIMUM), images - 1)
     base = descending[tail]
     total = float((descending[:tail] - base).sum())
-    ratio = tail / ((images + 1) * false_reject_rate)
-    return float(base + total * (max(ratio, 1.0) ** (1 / tail) - 1))
+    share = tail / (images + 1)
+    if images < FEW_IMAGES:
+        return float(base + _expected_excess(total, tail, share, false_reject_rate, spread))
+    return float(base + total * (max(share / false_reject_rate, 1.0) ** (1 / tail) - 1))
+
+
+def _expected_excess(total: float, count: int, share: float, false_reject_rate: float, spread: float) -> float:
+    """The same with the prior: `count` scores exceed the base by `total` together, a further one does with `share`."""
+    ratio = max(share / false_reject_rate, 1.0)
+    excess: float = (PRIOR_SCORES * spread + total) * (ratio ** (1 / (PRIOR_SCORES + count)) - 1)
+    return excess
 
 
 def _count(images: int) -> str:

@@ -24,6 +24,8 @@ from csad.images.reading import EXTENSIONS
 from csad.images.records import GOOD, ImageFile
 
 MINIMUM_TRAIN = 2
+LEAST_VALIDATION = 5
+"""Fewer show no scale of scores; so many are held out where twice as many are left to train."""
 
 _log = logging.getLogger(__name__)
 
@@ -90,10 +92,11 @@ def _entries(folder: Path) -> list[Path]:
 
 
 def _hold_out(good: Sequence[ImageFile], fraction: float) -> tuple[list[ImageFile], list[ImageFile]]:
-    """Split by the stems' hashes; very small sets still get one validation image and MINIMUM_TRAIN to train."""
+    """Split by the stems' hashes; small sets get MINIMUM_TRAIN to train, then up to LEAST_VALIDATION to validate."""
     by_hash = sorted(good, key=lambda image: _hash(image.stem))
     count = sum(_hash(image.stem) < fraction for image in good)
-    count = max(min(count, len(good) - MINIMUM_TRAIN), 1 if len(good) > MINIMUM_TRAIN else 0)
+    least = min(LEAST_VALIDATION, len(good) // 3)
+    count = max(min(count, len(good) - MINIMUM_TRAIN), least)
     held_out = {image.stem for image in by_hash[:count]}
     train = [image for image in good if image.stem not in held_out]
     validation = [replace(image, split="validation") for image in good if image.stem in held_out]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,14 +14,14 @@ from torch import Tensor
 from csad.backbone import Backbone, backbone_of
 from csad.errors import StageError
 from csad.images import ImageSet
-from csad.lgst.linear import LinearStudent, fit_linear_student
+from csad.lgst.linear import MAXIMUM_IMAGES, LinearStudent, fit_linear_student
 from csad.lgst.memory import VIEWS, PatchMemory, fit_patch_memory
 from csad.lgst.sampling import CanvasImages
 from csad.lgst.students import Students
 from csad.lgst.teacher import Teacher
 from csad.lgst.training import StudentTraining, train_students
 from csad.line import ProductLine
-from csad.training_images import canvas_of, open_canvases
+from csad.training_images import canvas_of, evenly_spaced, open_canvases
 
 WEIGHTS = "lgst.safetensors"
 TEACHER_CHANNELS = 512
@@ -92,14 +92,12 @@ def fit_lgst(line: ProductLine, images: ImageSet, output: Path, seed: int, check
     with open_canvases(line, canvas, images.train) as canvases:
         teacher = Teacher.fit(backbone, canvases.batches(BATCH), TEACHER_CHANNELS, seed)
 
-        def features() -> Iterator[Tensor]:
-            for batch in canvases.batches(BATCH):
-                yield teacher(batch)
-
         linear = students = None
         memories = {}
         if settings.global_student == "linear":
-            linear = fit_linear_student(features(), settings.explained_variance, settings.max_components)
+            some = canvases.batches(BATCH, evenly_spaced(len(canvases), MAXIMUM_IMAGES))
+            features = (teacher(batch) for batch in some)
+            linear = fit_linear_student(features, settings.explained_variance, settings.max_components)
             logger.info("global student: %d principal components", len(linear.components))
         if settings.local_student == "memory":
             for name, view in VIEWS.items():

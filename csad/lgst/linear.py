@@ -58,21 +58,14 @@ class LinearStudent:
 def fit_linear_student(batches: Iterable[Tensor], explained_variance: float, maximum_components: int) -> LinearStudent:
     """Fit the principal components of normal feature maps.
 
-    Memory is bounded by `MAXIMUM_IMAGES` pooled maps; time is that of an eigenproblem of as many rows.
+    Time and memory grow with the square of the images: give at most `MAXIMUM_IMAGES`, from the whole set.
 
     Args:
         batches: Teacher features of normal images, float32 (B, C, H, W) each.
         explained_variance: Share of the variance to keep, in (0, 1).
         maximum_components: Limit on the components.
     """
-    pooled: list[Tensor] = []
-    count = 0
-    for batch in batches:
-        if count >= MAXIMUM_IMAGES:
-            break
-        pooled.append(pool(batch)[: MAXIMUM_IMAGES - count])
-        count += len(pooled[-1])
-    maps = torch.cat(pooled)
+    maps = torch.cat([pool(batch) for batch in batches])
     mean = maps.mean(dim=0)
     centred = (maps - mean).flatten(1)
     # The N x N Gram matrix has the same spectrum as the D x D covariance, and N is far smaller than D.

@@ -23,6 +23,9 @@ SWEEP_COMPONENTS = 5000
 MAXIMUM_DROPPED = 0.05
 """Share of the components that alpha may drop before the bandwidth is widened."""
 
+LEAST_IMAGES = 3
+"""With few images a fraction of them is one, and every odd region would be a class."""
+
 WIDENING = 1.5
 WIDEST = 0.5
 """Steps of the widening, and the quantile at which it ends."""
@@ -85,9 +88,10 @@ class SweepPoint:
 
 
 def minimum_images(settings: PseudoLabelSettings, image_count: int) -> int:
-    """Images that a cluster must appear in: the paper's alpha, at least 1."""
+    """Images that a cluster must appear in: the paper's alpha, at least `LEAST_IMAGES` or half of fewer than that."""
     # Rounded first: 0.1 of 30 images is 3, not the 4 that binary fractions make of it.
-    return max(1, math.ceil(round(settings.minimum_image_fraction * image_count, 6)))
+    wanted = math.ceil(round(settings.minimum_image_fraction * image_count, 6))
+    return max(1, wanted, min(LEAST_IMAGES, math.ceil(image_count / 2)))
 
 
 def cluster_components(

@@ -47,9 +47,15 @@ def test_scores_without_spread_get_a_floor_above_them(scores, caplog):
 def test_fewer_than_five_images_are_called_a_guess(caplog):
     with caplog.at_level(logging.WARNING):
         threshold = choose_threshold(np.array([1.0, 2.0, 4.0]), 0.01)
-    # Base 1, excesses 1 + 3, k = 2: 1 + 4 ((2 / .04) ** .5 - 1) = 25.28.
-    assert threshold.value == pytest.approx(25.28, abs=0.01)
+    # Base 1, excesses 1 + 3, k = 2, and the prior's 4 of 1 each: 1 + 8 ((2 / .04) ** (1 / 6) - 1) = 8.355.
+    assert threshold.value == pytest.approx(8.355, abs=0.001)
     assert "hardly more than a guess" in caplog.text
+
+
+def test_a_single_score_is_left_behind_as_far_as_good_scores_usually_lie():
+    # Half of all further scores exceed it: 4 ((.5 / .01) ** (1 / 4) - 1) = 6.637, in units of the spread.
+    assert choose_threshold(np.array([2.0]), 0.01).value == pytest.approx(2 + 6.637, abs=0.001)
+    assert choose_threshold(np.array([2.0]), 0.01, spread=3.0).value == pytest.approx(2 + 3 * 6.637, abs=0.01)
 
 
 def test_no_images_and_broken_scores_are_errors():

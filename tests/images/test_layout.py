@@ -60,8 +60,10 @@ def test_a_folder_without_validation_holds_some_train_images_out(tmp_path):
     assert splits.count("train") + splits.count("validation") == 100
 
 
-@pytest.mark.parametrize(("count", "train", "validation"), [(1, 1, 0), (2, 2, 0), (3, 2, 1), (4, 3, 1)])
-def test_very_small_sets_keep_two_to_train_and_then_one_to_validate(tmp_path, count, train, validation):
+@pytest.mark.parametrize(
+    ("count", "train", "validation"), [(1, 1, 0), (2, 2, 0), (3, 2, 1), (4, 3, 1), (10, 7, 3), (15, 10, 5), (30, 25, 5)]
+)
+def test_small_sets_keep_two_to_train_and_hold_out_a_third_up_to_five(tmp_path, count, train, validation):
     touch(tmp_path, *(f"{i}.png" for i in range(count)))
     splits = [image.split for image in list_images(tmp_path, 0.001)]
     assert (splits.count("train"), splits.count("validation")) == (train, validation)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -34,6 +36,18 @@ def test_the_default_students_need_no_training_and_load_again(tiny_line, images,
     for name, memory in model.memories.items():
         wanted = memory.distance_map(backbone(canvas))
         torch.testing.assert_close(loaded.memories[name].distance_map(backbone(canvas)), wanted, atol=0.05, rtol=0.01)
+
+
+def test_the_global_student_sees_images_from_the_whole_set_not_the_first_by_name(
+    tiny_line, images, tmp_path, monkeypatch
+):
+    fits = []
+    for files in (images.train, images.train[::-1]):
+        monkeypatch.setattr("csad.lgst.fit.MAXIMUM_IMAGES", 2)
+        fits.append(fit_lgst(tiny_line, replace(images, train=files), tmp_path, seed=0).linear.mean)
+
+    # The first and the last are seen, whichever way round.
+    torch.testing.assert_close(fits[0], fits[1], atol=1e-4, rtol=1e-4)
 
 
 def test_students_that_are_switched_off_are_absent(tiny_line, images, backbone, tmp_path):

@@ -65,22 +65,6 @@ def test_identical_images_give_numbers(count):
     torch.testing.assert_close(errors[1], torch.ones(3, 3))
 
 
-def test_memory_is_bounded_in_the_number_of_images(monkeypatch):
-    monkeypatch.setattr("csad.lgst.linear.MAXIMUM_IMAGES", 5)
-    seen = []
-
-    def batches():
-        for start in range(10):
-            seen.append(start)
-            yield torch.full((2, 1, 2, 2), float(start))
-
-    student = fit_linear_student(batches(), 0.9, 3)
-
-    assert len(seen) <= 4
-    # 0, 0, 1, 1 and one image of the third batch.
-    assert student.mean.flatten().tolist() == pytest.approx([4 / 5] * 4)
-
-
 @pytest.mark.parametrize(
     ("size", "pooled"), [((64, 64), (16, 16)), ((64, 16), (32, 8)), ((8, 8), (8, 8)), ((1, 300), (1, 256))]
 )

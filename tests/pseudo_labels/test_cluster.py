@@ -48,9 +48,10 @@ def test_without_areas_the_class_with_most_components_is_the_first():
 
 
 @pytest.mark.parametrize(
-    ("fraction", "images", "alpha"), [(0.08, 241, 20), (0.1, 30, 3), (0.5, 3, 2), (0.08, 1, 1), (0.08, 0, 1)]
+    ("fraction", "images", "alpha"),
+    [(0.08, 241, 20), (0.1, 40, 4), (0.5, 9, 5), (0.08, 20, 3), (0.08, 4, 2), (0.08, 1, 1), (0.08, 0, 1)],
 )
-def test_alpha_is_the_fraction_rounded_up_and_at_least_one(fraction, images, alpha):
+def test_alpha_is_the_fraction_rounded_up_and_three_images_or_half_of_a_few(fraction, images, alpha):
     assert minimum_images(line(fraction), images) == alpha
 
 
