@@ -166,12 +166,16 @@ class Runtime:
 
 def draw_overlay(image: NDArray[np.uint8], heat: NDArray[np.float32], scale: HeatScale) -> bytes:
     """Draw an image's anomaly map, float32 (H, W), over it, at most OVERLAY_SIDE pixels long, as a PNG."""
+    import numpy as np
     from PIL import Image
 
     from csad.evaluation.heat import draw_heat
 
-    small = Image.fromarray(draw_heat(image, heat, scale))
+    # Drawing takes about a hundred bytes per pixel: a large image is made small first, not last.
+    small = Image.fromarray(image)
     small.thumbnail((OVERLAY_SIDE, OVERLAY_SIDE), Image.Resampling.LANCZOS)
+    small_heat = Image.fromarray(heat).resize(small.size, Image.Resampling.BOX)
     stream = io.BytesIO()
-    small.save(stream, format="PNG", compress_level=3)
+    overlay = Image.fromarray(draw_heat(np.asarray(small), np.asarray(small_heat), scale))
+    overlay.save(stream, format="PNG", compress_level=3)
     return stream.getvalue()
