@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import logging
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -15,7 +16,7 @@ from csad.serving.cpu import usable_cpus
 from csad.serving.decoding import Decoder
 from csad.serving.measurements import Measurements
 from csad.serving.model import ServedModel
-from csad.serving.problems import Problem, overloaded, timed_out
+from csad.serving.problems import Problem, internal, overloaded, timed_out
 from csad.serving.schemas import BatchItem, ScoreAnswer
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 OVERLAY_SIDE = 1024
 """Longer side of an overlay at most, in pixels."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -146,10 +149,15 @@ class Runtime:
             async with room:
                 try:
                     outcome = await self.score(upload)
-                except Problem as problem:
-                    self.measurements.refused(problem.body.error)
-                    return BatchItem(name=upload.name, error=problem.body)
-                return BatchItem(name=upload.name, result=ScoreAnswer.of(outcome.score, self.model.name))
+                except Problem as found:
+                    problem = found
+                except Exception:
+                    _log.exception("an image of a batch failed")
+                    problem = internal()
+                else:
+                    return BatchItem(name=upload.name, result=ScoreAnswer.of(outcome.score, self.model.name))
+            self.measurements.refused(problem.body.error)
+            return BatchItem(name=upload.name, error=problem.body)
 
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(item(upload)) for upload in uploads]
