@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from csad.serving.batching import Batcher
+from csad.serving.body_budget import BodyBudget
 from csad.serving.cpu import usable_cpus
 from csad.serving.decoding import Decoder
 from csad.serving.measurements import Measurements
@@ -27,11 +28,15 @@ if TYPE_CHECKING:
 
     from csad.evaluation.heat import HeatScale
     from csad.scorer import Score
+    from csad.serving.body_budget import BodyShare
     from csad.serving.settings import ServingSettings
     from csad.serving.uploads import Upload
 
 OVERLAY_SIDE = 1024
 """Longer side of an overlay at most, in pixels."""
+
+LARGEST_BODIES = 4
+"""Bodies of the largest size that may be held at the same time; of smaller ones as many more."""
 
 _log = logging.getLogger(__name__)
 
@@ -77,6 +82,7 @@ class Runtime:
         max_pixels = min(settings.max_pixels, self.model.max_pixels)
         self.decoder = Decoder(usable_cpus(), max_pixels, settings.timeout)
         self.batcher = Batcher(self.model.score_images, self.model.lanes, self.model.max_batch, settings.max_waiting)
+        self._bodies = BodyBudget(LARGEST_BODIES * settings.max_bytes)
         self._requests = 0
 
     async def close(self) -> None:
@@ -85,8 +91,8 @@ class Runtime:
         self.decoder.close()
 
     @contextmanager
-    def admitted(self) -> Iterator[None]:
-        """Take in a request with images for the length of the block.
+    def admitted(self) -> Iterator[BodyShare]:
+        """Take in a request with images for the length of the block; its body's bytes are counted in what is given.
 
         Raises:
             Problem: 429 when there are too many.
@@ -96,7 +102,8 @@ class Runtime:
         self.batcher.check_room()
         self._requests += 1
         try:
-            yield
+            with self._bodies.share() as share:
+                yield share
         finally:
             self._requests -= 1
 

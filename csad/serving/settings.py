@@ -23,7 +23,8 @@ class ServingSettings:
         version: Version in the registry (`CSAD_MODEL_VERSION`); empty where the service runs from a plain folder.
         token: Bearer token that requests must carry (`CSAD_TOKEN`); empty asks for none.
         device: "cpu", "cuda" or "cuda:N" (`CSAD_DEVICE`).
-        max_bytes: Largest request body, and JSON of base64 is a third larger than its image (`CSAD_MAX_BYTES`).
+        max_bytes: Largest request body, and JSON of base64 is a third larger than its image (`CSAD_MAX_BYTES`); all
+            bodies together may hold four times as much, more are answered with 429.
         max_pixels: Largest image (`CSAD_MAX_PIXELS`); the line's own images.max_pixels holds as well.
         max_files: Images in one batch request (`CSAD_MAX_FILES`).
         max_requests: Requests with images at a time; more are answered with 429 (`CSAD_MAX_REQUESTS`).
