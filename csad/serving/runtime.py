@@ -75,6 +75,7 @@ class Runtime:
 
         Raises:
             ModelFolderError: It cannot be loaded.
+            DeviceError: The device to load it on is not there.
         """
         self.settings = settings
         self.model = ServedModel(settings)
