@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from csad.errors import ServingError
+from csad.serving.token import check_token
 
 IMAGE_PROBLEMS = frozenset({400, 413, 415, 422})
 """Statuses that say something about the image: asking again will not help."""
@@ -48,14 +49,14 @@ class ScoringClient:
     timeout: float = 60.0
 
     def __post_init__(self) -> None:
-        """Check the address.
+        """Check the address and the token: with a wrong one, asking again would not help.
 
         Raises:
-            ServingError: It is none.
+            ServingError: One cannot be used.
         """
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if not _is_address(self.url):
             raise ServingError(f"{self.url!r} is no address of a service; expected http://host:port")
+        check_token(self.token)
 
     def score(self, content: bytes, name: str) -> dict[str, Any]:
         """Score one encoded image.
@@ -96,6 +97,18 @@ class ScoringClient:
             return ImageRefused(f"{name}: {message}")
         after = error.headers.get("Retry-After", "")
         return ServerAway(f"{self.url} answers {error.code}: {message}", float(after) if after.isdecimal() else None)
+
+
+def _is_address(url: str) -> bool:
+    if not (url.isascii() and url.isprintable()) or " " in url:
+        return False
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+        host.encode("idna")  # as the look-up of the name will
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(host) and port != 0 and parts.username is None
 
 
 def _decision(body: bytes, url: str) -> dict[str, Any]:

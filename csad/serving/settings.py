@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from csad.errors import ServingError
+from csad.serving.token import check_token
 
 MEBIBYTE = 1024 * 1024
 MODEL_IN_BENTO = Path("model")
@@ -54,8 +55,7 @@ class ServingSettings:
         """
         values = os.environ if environment is None else environment
         token = values.get("CSAD_TOKEN", "").strip()
-        if not token.isascii() or any(character.isspace() for character in token):
-            raise ServingError("CSAD_TOKEN holds a space or a character outside ASCII; expected one plain word")
+        check_token(token)
         return cls(
             model=Path(values.get("CSAD_MODEL_FOLDER") or cls.model),
             version=values.get("CSAD_MODEL_VERSION", cls.version).strip(),

@@ -14,12 +14,46 @@ def test_help_shows_an_example():
     assert "\n    csad watch /data/camera1 --url http://scorer:3000\n" in watch("--help").output
 
 
-@pytest.mark.parametrize("url", ["scorer:3000", "ftp://scorer", "http://", ""])
+NO_ADDRESSES = [
+    "scorer:3000",
+    "ftp://scorer",
+    "http://",
+    "",
+    "http://scorer:abc",
+    "http://scorer:99999",
+    "http://two words:3000",
+    "http://scorer:3000\n",
+    "http://scorer:3000/größe",
+    "http://[::1",
+    "http://scorer..de:3000",
+    "http://user:password@scorer:3000",
+]
+
+
+@pytest.mark.parametrize("url", NO_ADDRESSES)
 def test_what_is_no_address_is_refused(tmp_path, url):
     result = watch(tmp_path, "--url", url, "--once")
 
     assert result.exit_code == 1
     assert "expected http://host:port" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "url", ["http://scorer", "https://scorer:3000/line/", "http://127.0.0.1:3000", "http://[::1]:80"]
+)
+def test_what_is_an_address_is_taken(tmp_path, url):
+    assert watch(tmp_path, "--url", url, "--once").exit_code == 0
+
+
+@pytest.mark.parametrize("token", ["größe", "two words", "two\nlines", "\N{EURO SIGN}"])
+def test_a_token_that_no_header_can_carry_is_named_but_not_shown(tmp_path, monkeypatch, token):
+    monkeypatch.setenv("CSAD_TOKEN", token)
+
+    result = watch(tmp_path, "--url", "http://127.0.0.1:1", "--once")
+
+    assert result.exit_code == 1
+    assert "CSAD_TOKEN holds a space, a line break or a character outside ASCII" in result.stderr
+    assert token not in result.stderr
 
 
 def test_a_missing_folder_is_wrong_use(tmp_path):
