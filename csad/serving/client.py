@@ -34,6 +34,10 @@ class ServerAway(ServingError):  # noqa: N818
         self.seconds = seconds
 
 
+class ServiceFailed(ServerAway):
+    """The service took the image and failed at it: 5xx, or no whole answer. It may be the image's doing."""
+
+
 @dataclass(frozen=True)
 class ScoringClient:
     """Asks one service.
@@ -70,7 +74,8 @@ class ScoringClient:
 
         Raises:
             ImageRefused: The service cannot score this image.
-            ServerAway: Nobody answers, or the service is overloaded or failed: try again.
+            ServiceFailed: The service failed at it: try again, but not for ever.
+            ServerAway: Nobody answers, or the service is overloaded: try again.
             ServingError: A wrong address or token: trying again will not help.
         """
         headers = {"Content-Type": "application/octet-stream", "Accept": "application/json"}
@@ -83,6 +88,9 @@ class ScoringClient:
         except urllib.error.HTTPError as error:
             with error:
                 raise self._explain(error, name) from None
+        except (ConnectionResetError, TimeoutError, http.client.IncompleteRead) as error:
+            # Bare, not a URLError: the connection was made and the image was sent.
+            raise ServiceFailed(f"{self.url} took the image and does not answer: {error}") from None
         except (OSError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", None) or error
             raise ServerAway(f"{self.url} does not answer: {reason or type(error).__name__}") from None
@@ -96,7 +104,8 @@ class ScoringClient:
         if error.code in IMAGE_PROBLEMS:
             return ImageRefused(f"{name}: {message}")
         after = error.headers.get("Retry-After", "")
-        return ServerAway(f"{self.url} answers {error.code}: {message}", float(after) if after.isdecimal() else None)
+        kind = ServiceFailed if error.code >= 500 else ServerAway
+        return kind(f"{self.url} answers {error.code}: {message}", float(after) if after.isdecimal() else None)
 
 
 def _is_address(url: str) -> bool:

@@ -2,6 +2,7 @@ import json
 
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from csad.cli import main
 
@@ -73,3 +74,12 @@ def test_unusable_images_give_exit_code_1_with_their_reasons_written_down(tmp_pa
     assert result.exit_code == 1
     assert "1 images could not be scored" in result.stderr
     assert "not an image" in json.loads((tmp_path / "csad-results.jsonl").read_text())["error"]
+
+
+def test_once_gives_up_when_the_service_stays_away(tmp_path):
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+
+    result = watch(tmp_path, "--url", "http://127.0.0.1:1", "--once", "--settle", 0, "--patience", 0, "--give-up", 0.1)
+
+    assert result.exit_code == 1
+    assert "1 files are left that could not be scored: http://127.0.0.1:1 does not answer" in result.stderr
