@@ -91,6 +91,7 @@ class FolderWatcher:
         self._away = False
         self._deadline = math.inf
         self._trouble = ""
+        self._unlisted: dict[str, str] = {}
 
     def stop(self) -> None:
         """End after the image that is being scored."""
@@ -110,7 +111,8 @@ class FolderWatcher:
         """Score what is there now, waiting for unfinished files, then end.
 
         Raises:
-            ServingError: A wrong address or token, or files that are left because nothing went on.
+            ServingError: A wrong address or token, files that are left because nothing went on, or a folder that
+                cannot be listed.
         """
         self._extend_deadline()
         while (left := self.look()) and not self._stop.is_set():
@@ -118,6 +120,8 @@ class FolderWatcher:
                 trouble = f": {self._trouble}" if self._trouble else ""
                 raise ServingError(f"{left} files are left that could not be scored{trouble}; run it again later")
             self._stop.wait(self._pace.interval)
+        for place, reason in self._unlisted.items():
+            raise ServingError(f"{place} cannot be listed: {reason}; what is in it was not scored")
 
     def look(self) -> int:
         """Score the files that have come to rest, oldest first.
@@ -142,7 +146,14 @@ class FolderWatcher:
 
     def _new_files(self) -> Iterator[tuple[Path, Seen]]:
         found = []
-        for folder, folders, files in os.walk(self._folder):
+        unlisted: dict[str, str] = {}
+
+        def missed(error: OSError) -> None:
+            # A folder inside that is gone was moved away; the watched one should be there.
+            if error.filename == str(self._folder) or not isinstance(error, FileNotFoundError):
+                unlisted[str(error.filename)] = error.strerror or str(error)
+
+        for folder, folders, files in os.walk(self._folder, onerror=missed):
             folders[:] = [name for name in folders if not name.startswith(".")]
             for name in files:
                 path = Path(folder, name)
@@ -155,7 +166,16 @@ class FolderWatcher:
                 seen = Seen(path.relative_to(self._folder).as_posix(), status.st_size, status.st_mtime_ns)
                 if seen not in self._ledger:
                     found.append((path, seen))
+        self._tell_unlisted(unlisted)
         yield from sorted(found, key=lambda item: (item[1].modified, item[1].file))
+
+    def _tell_unlisted(self, unlisted: dict[str, str]) -> None:
+        """Say once which folders cannot be listed, and once that all can again."""
+        for place in unlisted.keys() - self._unlisted.keys():
+            _log.warning("%s cannot be listed: %s; looking again until it can", place, unlisted[place])
+        if self._unlisted and not unlisted:
+            _log.info("everything in %s can be listed again", self._folder)
+        self._unlisted = unlisted
 
     def _score(self, path: Path, resting: _Resting) -> bool:
         """Score one file at rest; False when it is to be looked at again."""

@@ -1,6 +1,7 @@
 """A service that fails and a folder that goes away: the watcher loses nothing, waits for nothing, and says so."""
 
 import json
+import os
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -127,4 +128,42 @@ def test_once_goes_on_as_long_as_there_are_results(service, watcher):
 
     watching.run_once()
 
+    assert recorded == ["a.png", "b.png", "c.png"]
+
+
+def test_a_folder_that_goes_away_is_told_once_and_told_again_when_it_is_back(service, folder, watcher, caplog):
+    caplog.set_level("INFO", "csad")
+    away = folder.rename(folder.with_name("unmounted"))
+    watching, recorded = watcher(service.url)
+
+    assert [watching.look(), watching.look()] == [0, 0]
+    assert caplog.text.count(f"{folder} cannot be listed: No such file or directory") == 1
+    away.rename(folder)
+    assert [watching.look(), watching.look()] == [0, 0]
+    assert caplog.text.count("can be listed again") == 1
+    assert recorded == ["a.png", "b.png", "c.png"]
+
+
+def test_once_fails_when_the_folder_went_away(service, folder, watcher):
+    folder.rename(folder.with_name("unmounted"))
+    watching, _ = watcher(service.url)
+
+    with pytest.raises(ServingError, match=f"{folder} cannot be listed"):
+        watching.run_once()
+
+
+def test_a_folder_inside_that_cannot_be_listed_does_not_hide_the_others(service, folder, watcher, monkeypatch):
+    (folder / "locked").mkdir()
+    scandir = os.scandir
+
+    def refusing(path):
+        if str(path).endswith("locked"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    watching, recorded = watcher(service.url)
+
+    with pytest.raises(ServingError, match="locked cannot be listed: Permission denied"):
+        watching.run_once()
     assert recorded == ["a.png", "b.png", "c.png"]
