@@ -33,7 +33,12 @@ class FileState:
     def of(cls, path: Path) -> Self:
         """Look at a file."""
         status = path.stat()
-        return cls(str(path), status.st_size, status.st_mtime_ns)
+        return cls(in_unicode(str(path)), status.st_size, status.st_mtime_ns)
+
+
+def in_unicode(name: str) -> str:
+    """A name whose bytes that are not UTF-8 are spelled out, as \\xff: Parquet holds nothing else."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 class ResultsFile:
@@ -77,7 +82,7 @@ class ResultsFile:
     def add(self, rows: Mapping[FileState, Row]) -> None:
         """Keep rows, on disk before this returns."""
         for state, row in rows.items():
-            row = {"file": state.file, "bytes": state.bytes, "modified": state.modified, **row}
+            row = {**row, "file": state.file, "bytes": state.bytes, "modified": state.modified}
             self._rows[state] = row
             self._stream.write(_line(row))
         self._stream.flush()
@@ -128,20 +133,18 @@ class ResultsFile:
 
 
 def _line(record: Row) -> str:
-    return json.dumps(record, ensure_ascii=False) + "\n"
+    return json.dumps(record) + "\n"
 
 
 def _journal_rows(path: Path, model: str) -> list[Row]:
     """Read whole lines; what an interrupted write left at the end is dropped."""
     rows: list[Row] = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True):
+    *whole, _ = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    for line in whole:
         try:
-            record = json.loads(line)
+            rows.append(json.loads(line))
         except ValueError:
             break
-        if not line.endswith("\n"):
-            break
-        rows.append(record)
     return rows[1:] if rows and rows[0].get("model") == model else []
 
 

@@ -149,7 +149,7 @@ def _score_into(
     out: Path, scorer: "Scorer", files: Sequence[Path], root: Path, maps: Path | None, failures: list[str]
 ) -> list[Result]:
     """Score what the results file does not know yet, keeping each batch at once."""
-    from csad.cli.results import FileState, ResultsFile
+    from csad.cli.results import FileState, ResultsFile, in_unicode
     from csad.progress import track
 
     manifest = scorer.manifest
@@ -164,7 +164,9 @@ def _score_into(
             reasons = iter(failures[refused:])
             kept.add(
                 {
-                    states[file]: scored[file].to_json() if file in scored else {"error": next(reasons).strip()}
+                    states[file]: scored[file].to_json()
+                    if file in scored
+                    else {"error": in_unicode(next(reasons).strip())}
                     for file in batch
                 }
             )

@@ -1,4 +1,5 @@
 import json
+import os
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -262,3 +263,54 @@ def test_a_file_of_another_kind_is_not_overwritten(kept, images):
     assert result.exit_code == 1
     assert "no Parquet file" in result.stderr
     assert kept.read_text() == "my notes"
+
+
+ODD_NAMES = ["next\x85line.png", "line\u2028separator.png", os.fsdecode(b"latin-1 gr\xf6\xdfe.png"), "back\\slash.png"]
+
+
+@pytest.fixture
+def oddly_named(tmp_path):
+    root = tmp_path / "odd"
+    root.mkdir()
+    for value, name in enumerate(ODD_NAMES):
+        try:
+            Image.new("RGB", (8, 4), (value, 0, 0)).save(root / name)
+        except OSError:
+            pytest.skip(f"this file system has no names like {name!r}")
+    return root
+
+
+def test_names_of_any_characters_come_into_the_file_and_are_known_again(kept, oddly_named, scorer):
+    (oddly_named / os.fsdecode(b"broken \xff.png")).write_bytes(b"broken")
+
+    assert run(oddly_named, "--out", kept).exit_code == 1
+    found = {Path(row["file"]).name: row for row in rows(kept)}
+    assert set(found) == {*ODD_NAMES[:2], "latin-1 gr\\xf6\\xdfe.png", ODD_NAMES[3], "broken \\xff.png"}
+    assert [found[name]["score"] for name in ODD_NAMES[:2]] == [0.0, 1.0]
+    assert "broken \\xff.png: not an image" in found["broken \\xff.png"]["error"]
+    scorer.batches.clear()
+    run(oddly_named, "--out", kept)
+    assert scorer.batches == []
+
+
+def test_an_interrupted_run_goes_on_whatever_the_names(kept, oddly_named, scorer, monkeypatch):
+    def interrupted(batch):
+        if len(scorer.batches) == 1:
+            raise KeyboardInterrupt
+        return score_batch(batch)
+
+    score_batch = scorer.score_batch
+    monkeypatch.setattr(sys.modules["csad.cli.score"], "BATCH", 3)
+    monkeypatch.setattr(scorer, "score_batch", interrupted)
+    run(oddly_named, "--out", kept)
+    monkeypatch.setattr(scorer, "score_batch", score_batch)
+
+    assert "3 of 4 images are scored already" in run(oddly_named, "--out", kept).stderr
+    assert scorer.batches == [3, 1]
+
+
+@pytest.mark.usefixtures("scorer")
+def test_names_of_any_characters_are_shown_and_listed(oddly_named):
+    assert run(oddly_named).exit_code == 0
+    names = {Path(score["file"]).name for score in json.loads(run(oddly_named, "--json").stdout)}
+    assert names == set(ODD_NAMES)

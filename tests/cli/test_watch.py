@@ -1,4 +1,5 @@
 import json
+import os
 
 import pytest
 from click.testing import CliRunner
@@ -83,3 +84,14 @@ def test_once_gives_up_when_the_service_stays_away(tmp_path):
 
     assert result.exit_code == 1
     assert "1 files are left that could not be scored: http://127.0.0.1:1 does not answer" in result.stderr
+
+
+def test_a_name_that_is_not_utf_8_is_told_and_written_down(tmp_path):
+    name = os.fsdecode(b"gr\xf6\xdfe.png")
+    (tmp_path / name).write_bytes(b"no image")
+
+    result = watch(tmp_path, "--url", "http://127.0.0.1:1", "--once", "--settle", 0, "--patience", 0)
+
+    assert result.exit_code == 1
+    assert "1 images could not be scored" in result.stderr
+    assert json.loads((tmp_path / "csad-results.jsonl").read_text())["file"] == name
