@@ -1,7 +1,8 @@
 """What serving adds to scoring: latency, throughput, memory, start, hostile requests. All on this machine.
 
 Run `make measure-serving` after `make demo`, or `python -m benchmarks.serving MODEL --images FOLDER`. The clients
-share the processors with the server, so a busy machine, or one with few processors, shows in every figure.
+share the processors with the server, so a busy machine, or one with few processors, shows in every figure. The exit
+code is 1 where a target is missed.
 """
 
 import argparse
@@ -144,17 +145,18 @@ def ask_together(port: int, pictures: Sequence[bytes], clients: int, seconds: fl
     return tally, tally.statuses[200] / (time.perf_counter() - began)
 
 
-def measure_start(model: Path, folder: Path) -> None:
-    """Print how long `csad serve` takes until it is ready."""
+def measure_start(model: Path, folder: Path) -> bool:
+    """Print how long `csad serve` takes until it is ready; whether that is quick enough."""
     seconds = []
     for _ in track(range(3), "Starting"):
         with serving(model, folder) as server:
             seconds.append(server.ready_after)
     print(f"  start to ready, median of 3    {median(seconds):7.2f} s       (target <= 6 s)", flush=True)
+    return median(seconds) <= 6
 
 
-def measure_latency(server: Server, pictures: Sequence[bytes], requests: int) -> None:
-    """Print what HTTP, decoding and waiting add to the scorer's own time, for one client."""
+def measure_latency(server: Server, pictures: Sequence[bytes], requests: int) -> bool:
+    """Print what HTTP, decoding and waiting add to the scorer's own time, for one client; whether it is little."""
     ask(server.port, pictures, float("inf"), 20, Tally())
     tally = Tally()
     for _ in track(range(10), "Latency"):
@@ -167,10 +169,11 @@ def measure_latency(server: Server, pictures: Sequence[bytes], requests: int) ->
         f"(target <= 8 / <= 25 ms; {len(tally.seconds)} requests, {tally.errors} errors)",
         flush=True,
     )
+    return half <= 0.008 and last <= 0.025 and not tally.errors
 
 
-def measure_throughput(server: Server, pictures: Sequence[bytes], seconds: float) -> None:
-    """Print the rate of many clients over that of one; both are taken twice, in turn, and averaged."""
+def measure_throughput(server: Server, pictures: Sequence[bytes], seconds: float) -> bool:
+    """Print the rate of many clients over that of one, each taken twice, in turn; whether many get more done."""
     alone, together, errors = 0.0, 0.0, 0
     for _ in track(range(2), "Throughput"):
         tally, rate = ask_together(server.port, pictures, 1, seconds / 2)
@@ -183,10 +186,11 @@ def measure_throughput(server: Server, pictures: Sequence[bytes], seconds: float
         f"(target >= 1.3; {errors} errors)",
         flush=True,
     )
+    return together >= 1.3 * alone and not errors
 
 
-def measure_saturation(server: Server, pictures: Sequence[bytes], minutes: float) -> None:
-    """Print the growth of memory while many clients ask as fast as they can."""
+def measure_saturation(server: Server, pictures: Sequence[bytes], minutes: float) -> bool:
+    """Print the growth of memory while many clients ask as fast as they can; whether it stays and all are answered."""
     ask_together(server.port, pictures, CLIENTS, min(20.0, 12 * minutes))  # the allocator has met every batch size
     samples, tally, ended = [], Tally(), threading.Event()
     worker = server.worker
@@ -213,10 +217,11 @@ def measure_saturation(server: Server, pictures: Sequence[bytes], minutes: float
         f"{100 * (after / before - 1):+.1f} % (target < 3 % in 30 min); {statuses}",
         flush=True,
     )
+    return after < 1.03 * before and not tally.errors
 
 
-def measure_hostile(server: Server, count: int) -> None:
-    """Print how the service takes requests that mean harm."""
+def measure_hostile(server: Server, count: int) -> bool:
+    """Print how the service takes requests that mean harm; whether it lives and answers each as it should."""
     worker = server.worker
     for request in hostile_requests(count // 10, seed=1):
         send("127.0.0.1", server.port, request)
@@ -240,6 +245,7 @@ def measure_hostile(server: Server, count: int) -> None:
         print(f"    {reply.status} {reply.request.kind}: {reply.request.raw[:120]!r}")
     if described.problems:
         print(described.text)
+    return alive and not failed and not silent and not described.problems
 
 
 def _percentiles(values: Sequence[float]) -> tuple[float, float]:
@@ -265,19 +271,22 @@ def main() -> None:
     pictures = [path.read_bytes() for path in files]
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
     print(f"serving on {machine()}; load before: {load}; {len(pictures)} images, {len(pictures[0]) // 1024} kB")
+    met = {}
     with tempfile.TemporaryDirectory(prefix="csad-serving-") as name:
         folder = Path(name)
         if "start" in options.only:
-            measure_start(options.model, folder)
+            met["start"] = measure_start(options.model, folder)
         with serving(options.model, folder) as server:
             if "latency" in options.only:
-                measure_latency(server, pictures, options.requests)
+                met["latency"] = measure_latency(server, pictures, options.requests)
             if "throughput" in options.only:
-                measure_throughput(server, pictures, options.seconds)
+                met["throughput"] = measure_throughput(server, pictures, options.seconds)
             if "hostile" in options.only:
-                measure_hostile(server, options.hostile)
+                met["hostile"] = measure_hostile(server, options.hostile)
             if "saturation" in options.only:
-                measure_saturation(server, pictures, options.minutes)
+                met["saturation"] = measure_saturation(server, pictures, options.minutes)
+    if missed := [part for part in PARTS if not met.get(part, True)]:
+        sys.exit(f"missed: {', '.join(missed)}")
 
 
 if __name__ == "__main__":

@@ -26,3 +26,17 @@ def write_heat(path: Path, image: np.ndarray, heat: np.ndarray, scale: HeatScale
     Image.fromarray(draw_heat(image, heat, scale)).save(encoded, format="PNG")
     with replacing(path) as temporary:
         temporary.write_bytes(encoded.getvalue())
+
+
+def map_of(file: Path, root: Path, maps: Path) -> Path:
+    """Where the picture of an image lies: below `maps` as the image lies below `root`, or is `root`."""
+    name = file.relative_to(root) if root.is_dir() else Path(file.name)
+    return maps / f"{name}.png"
+
+
+def is_drawn(file: Path, picture: Path) -> bool:
+    """Whether there is a picture of an image that is not older than the image."""
+    try:
+        return picture.stat().st_mtime_ns >= file.stat().st_mtime_ns
+    except OSError:
+        return False

@@ -21,46 +21,56 @@ class FileState:
 
     Attributes:
         file: As it is named in the results.
-        bytes: Its size.
-        modified: Its time of modification, nanoseconds.
+        bytes: Its size; None where it cannot be looked at, such as a link to nowhere.
+        modified: Its time of modification, nanoseconds; None likewise.
     """
 
     file: str
-    bytes: int
-    modified: int
+    bytes: int | None
+    modified: int | None
 
     @classmethod
     def of(cls, path: Path) -> Self:
         """Look at a file."""
-        status = path.stat()
-        return cls(str(path), status.st_size, status.st_mtime_ns)
+        try:
+            status = path.stat()
+        except OSError:
+            return cls(in_unicode(str(path)), None, None)
+        return cls(in_unicode(str(path)), status.st_size, status.st_mtime_ns)
+
+
+def in_unicode(name: str) -> str:
+    """A name whose bytes that are not UTF-8 are spelled out, as \\xff: Parquet holds nothing else."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 class ResultsFile:
     """Rows that are kept as they come and become one Parquet file at the end.
 
-    The journal lies beside the file, `<name>.journal`: JSON lines, the model's checksum first. Where a run was
-    interrupted, the next one with the same model takes its rows over; a finished file is taken over, too, so that
-    only new and changed images are scored.
+    The journal lies beside the file, `<name>.journal`: JSON lines, the model and the folder first. Where a run was
+    interrupted, the next one takes its rows over; a finished file is taken over, too, so that only new and changed
+    images are scored.
 
     Args:
         path: The Parquet file.
-        model: Checksum of the model's manifest; rows of another model are not taken over.
+        model: Checksum of the model's manifest.
+        images: Absolute path of the image or folder that is scored.
 
     Raises:
-        DatasetError: `path` is a file of another kind.
+        DatasetError: `path` or its journal is of another kind, another model or other images: it is not replaced.
         OSError: The journal cannot be written.
     """
 
-    def __init__(self, path: Path, model: str) -> None:
+    def __init__(self, path: Path, model: str, images: Path) -> None:
         self._path = path
         self._model = model
+        self._images = in_unicode(str(images))
         self._journal = path.with_name(path.name + ".journal")
         self._rows: dict[FileState, Row] = {}
         self._take_over()
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(self._journal) as temporary:
-            lines = [{"model": model}, *self._rows.values()]
+            lines = [{"model": model, "images": self._images}, *self._rows.values()]
             temporary.write_text("".join(_line(line) for line in lines), encoding="utf-8")
         self._stream = self._journal.open("a", encoding="utf-8")
 
@@ -77,7 +87,7 @@ class ResultsFile:
     def add(self, rows: Mapping[FileState, Row]) -> None:
         """Keep rows, on disk before this returns."""
         for state, row in rows.items():
-            row = {"file": state.file, "bytes": state.bytes, "modified": state.modified, **row}
+            row = {**row, "file": state.file, "bytes": state.bytes, "modified": state.modified}
             self._rows[state] = row
             self._stream.write(_line(row))
         self._stream.flush()
@@ -107,7 +117,7 @@ class ResultsFile:
                 ("bytes", pa.int64()),
                 ("modified", pa.int64()),  # nanoseconds since 1970: not every reader has timestamps that fine
             ],
-            metadata={"csad_model": self._model, **description},
+            metadata={"csad_model": self._model, "csad_images": self._images, **description},
         )
         flat = [{**row, **{f"branch_{k}": v for k, v in (row.get("branches") or {}).items()}} for row in rows]
         with replacing(self._path) as temporary:
@@ -117,9 +127,24 @@ class ResultsFile:
 
     def _take_over(self) -> None:
         if self._path.exists():
-            self._keep(_parquet_rows(self._path, self._model))
-        if self._journal.exists():
-            self._keep(_journal_rows(self._journal, self._model))
+            self._check(self._path, _parquet_origin(self._path))
+            self._keep(_parquet_rows(self._path))
+        if self._journal.exists() and (rows := _journal_rows(self._journal)):
+            self._check(self._journal, rows[0])
+            self._keep(rows[1:])
+
+    def _check(self, path: Path, origin: Row) -> None:
+        """Refuse to replace the results of something else."""
+        model, images = origin.get("model"), origin.get("images", self._images)
+        if model is None:
+            found = "something else than results of csad score"
+        elif model != self._model:
+            found = f"results of another model (checksum {model[:12]}, this one has {self._model[:12]})"
+        elif images != self._images:
+            found = f"results of {images}, not of {self._images}"
+        else:
+            return
+        raise DatasetError(f"{path} holds {found}; name another file with --out, or remove this one")
 
     def _keep(self, rows: list[Row]) -> None:
         for row in rows:
@@ -128,35 +153,39 @@ class ResultsFile:
 
 
 def _line(record: Row) -> str:
-    return json.dumps(record, ensure_ascii=False) + "\n"
+    return json.dumps(record) + "\n"
 
 
-def _journal_rows(path: Path, model: str) -> list[Row]:
+def _journal_rows(path: Path) -> list[Row]:
     """Read whole lines; what an interrupted write left at the end is dropped."""
     rows: list[Row] = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True):
+    *whole, _ = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    for line in whole:
         try:
-            record = json.loads(line)
+            rows.append(json.loads(line))
         except ValueError:
             break
-        if not line.endswith("\n"):
-            break
-        rows.append(record)
-    return rows[1:] if rows and rows[0].get("model") == model else []
+    return rows
 
 
-def _parquet_rows(path: Path, model: str) -> list[Row]:
+def _parquet_origin(path: Path) -> Row:
+    """The model and the images of a file, as the first line of a journal."""
     import pyarrow as pa
     from pyarrow import parquet
 
     try:
-        table = parquet.read_table(path)
+        metadata = parquet.read_schema(path).metadata or {}
     except (pa.ArrowException, OSError) as error:
         raise DatasetError(f"{path} is no Parquet file ({error}); remove it, or name another with --out") from error
-    if (table.schema.metadata or {}).get(b"csad_model", b"").decode() != model:
-        return []
+    names = {"model": b"csad_model", "images": b"csad_images"}
+    return {name: metadata[key].decode() for name, key in names.items() if key in metadata}
+
+
+def _parquet_rows(path: Path) -> list[Row]:
+    from pyarrow import parquet
+
     taken = []
-    for row in table.to_pylist():
+    for row in parquet.read_table(path).to_pylist():
         names = [name for name in row if name.startswith("branch_")]
         branches = {name.removeprefix("branch_"): row.pop(name) for name in names}
         taken.append({**row, "branches": branches})

@@ -83,7 +83,7 @@ class Result:
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Parquet file to write instead of a table; an interrupted run goes on where it was, a finished file is "
-    "brought up to date.",
+    "brought up to date. Results of another model or another folder are not replaced.",
 )
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:N.")
 def score(model: Path, images: Path, as_json: bool, maps: Path | None, out: Path | None, device: str) -> None:
@@ -148,14 +148,19 @@ def _images_at(path: Path) -> list[Path]:
 def _score_into(
     out: Path, scorer: "Scorer", files: Sequence[Path], root: Path, maps: Path | None, failures: list[str]
 ) -> list[Result]:
-    """Score what the results file does not know yet, keeping each batch at once."""
-    from csad.cli.results import FileState, ResultsFile
+    """Score what the results file does not know yet, or what lacks its map, keeping each batch at once."""
+    from csad.cli.heat import is_drawn, map_of
+    from csad.cli.results import FileState, ResultsFile, in_unicode
     from csad.progress import track
 
     manifest = scorer.manifest
     states = {file: FileState.of(file) for file in files}
-    with ResultsFile(out, manifest.checksum) as kept:
-        missing = [file for file in files if kept.known(states[file]) is None]
+    with ResultsFile(out, manifest.checksum, root.absolute()) as kept:
+        missing = [
+            file
+            for file in files
+            if kept.known(states[file]) is None or (maps is not None and not is_drawn(file, map_of(file, root, maps)))
+        ]
         if len(missing) < len(files):
             _log.info("%d of %d images are scored already in %s", len(files) - len(missing), len(files), out)
         for start in track(range(0, len(missing), BATCH), "Scoring"):
@@ -164,7 +169,9 @@ def _score_into(
             reasons = iter(failures[refused:])
             kept.add(
                 {
-                    states[file]: scored[file].to_json() if file in scored else {"error": next(reasons).strip()}
+                    states[file]: scored[file].to_json()
+                    if file in scored
+                    else {"error": in_unicode(next(reasons).strip())}
                     for file in batch
                 }
             )
@@ -189,15 +196,14 @@ def _score_some(
     scorer: "Scorer", files: Sequence[Path], root: Path, maps: Path | None, failures: list[str]
 ) -> Iterator[Result]:
     """Score one batch; an unreadable file adds one line to `failures`."""
-    from csad.cli.heat import write_heat
+    from csad.cli.heat import map_of, write_heat
     from csad.evaluation.heat import HeatScale
 
     batch = list(_readable(files, scorer.line.images.max_pixels, failures))
     scores: list[Score] = scorer.score_batch([image for _, image in batch]) if batch else []
     for (file, image), found in zip(batch, scores, strict=True):
         if maps is not None:
-            name = file.relative_to(root) if root.is_dir() else Path(file.name)
-            write_heat(maps / f"{name}.png", image, found.map, HeatScale.of_model(scorer.normal_tail))
+            write_heat(map_of(file, root, maps), image, found.map, HeatScale.of_model(scorer.normal_tail))
         yield Result(file, found.value, found.threshold, found.anomalous, found.branches, found.findings)
 
 

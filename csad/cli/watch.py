@@ -19,7 +19,11 @@ _log = logging.getLogger(__name__)
     type=click.Path(dir_okay=False, path_type=Path),
     help="JSON lines, one per image, added to and read again at the next start.  [default: DIR/csad-results.jsonl]",
 )
-@click.option("--once", is_flag=True, help="Score what is there, then end; exit code 1 when an image was unusable.")
+@click.option(
+    "--once",
+    is_flag=True,
+    help="Score what is there, then end; exit code 1 when an image was unusable or could not be scored.",
+)
 @click.option("--interval", default=1.0, show_default=True, type=click.FloatRange(0.01), help="Seconds between looks.")
 @click.option(
     "--settle",
@@ -35,14 +39,29 @@ _log = logging.getLogger(__name__)
     type=click.FloatRange(0),
     help="Seconds that an unreadable file must not have changed before it is given up.",
 )
+@click.option(
+    "--give-up",
+    default=120.0,
+    show_default=True,
+    type=click.FloatRange(0),
+    help="With --once: seconds without a result, beyond --patience, after which the rest is left.",
+)
 def watch(
-    folder: Path, url: str, out: Path | None, once: bool, interval: float, settle: float, patience: float
+    folder: Path,
+    url: str,
+    out: Path | None,
+    once: bool,
+    interval: float,
+    settle: float,
+    patience: float,
+    give_up: float,
 ) -> None:
     """Send every image that appears in a folder to a scoring service, and write down what it says.
 
     An image is sent when its size has settled and it decodes to the end, so never half-written. Each is scored
-    once: the results file remembers them over restarts, and while the service is away they wait. A file that is
-    overwritten is scored again. The service's token is read from CSAD_TOKEN.
+    once: the results file remembers them over restarts, and while the service is away they wait. One at which the
+    service fails five times lets the others pass and is tried again every five minutes. A file that is overwritten
+    is scored again. The service's token is read from CSAD_TOKEN.
 
     \b
     Examples:
@@ -70,7 +89,8 @@ def watch(
     out = out or folder / "csad-results.jsonl"
     with Ledger(out) as ledger:
         _log.info("watching %s for %s; %d images are done in %s", folder, url, len(ledger), out)
-        watcher = FolderWatcher(folder, client, ledger, Pace(interval, settle, patience), report)
+        pace = Pace(interval, settle, patience, give_up=give_up)
+        watcher = FolderWatcher(folder, client, ledger, pace, report)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: watcher.stop())
         if once:

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from csad.errors import ServingError
+from csad.serving.token import check_token
 
 IMAGE_PROBLEMS = frozenset({400, 413, 415, 422})
 """Statuses that say something about the image: asking again will not help."""
@@ -33,6 +34,10 @@ class ServerAway(ServingError):  # noqa: N818
         self.seconds = seconds
 
 
+class ServiceFailed(ServerAway):
+    """The service took the image and failed at it: 5xx, or no whole answer. It may be the image's doing."""
+
+
 @dataclass(frozen=True)
 class ScoringClient:
     """Asks one service.
@@ -48,14 +53,14 @@ class ScoringClient:
     timeout: float = 60.0
 
     def __post_init__(self) -> None:
-        """Check the address.
+        """Check the address and the token: with a wrong one, asking again would not help.
 
         Raises:
-            ServingError: It is none.
+            ServingError: One cannot be used.
         """
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if not _is_address(self.url):
             raise ServingError(f"{self.url!r} is no address of a service; expected http://host:port")
+        check_token(self.token)
 
     def score(self, content: bytes, name: str) -> dict[str, Any]:
         """Score one encoded image.
@@ -69,7 +74,8 @@ class ScoringClient:
 
         Raises:
             ImageRefused: The service cannot score this image.
-            ServerAway: Nobody answers, or the service is overloaded or failed: try again.
+            ServiceFailed: The service failed at it: try again, but not for ever.
+            ServerAway: Nobody answers, or the service is overloaded: try again.
             ServingError: A wrong address or token: trying again will not help.
         """
         headers = {"Content-Type": "application/octet-stream", "Accept": "application/json"}
@@ -82,6 +88,9 @@ class ScoringClient:
         except urllib.error.HTTPError as error:
             with error:
                 raise self._explain(error, name) from None
+        except (ConnectionResetError, TimeoutError, http.client.IncompleteRead) as error:
+            # Bare, not a URLError: the connection was made and the image was sent.
+            raise ServiceFailed(f"{self.url} took the image and does not answer: {error}") from None
         except (OSError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", None) or error
             raise ServerAway(f"{self.url} does not answer: {reason or type(error).__name__}") from None
@@ -95,7 +104,20 @@ class ScoringClient:
         if error.code in IMAGE_PROBLEMS:
             return ImageRefused(f"{name}: {message}")
         after = error.headers.get("Retry-After", "")
-        return ServerAway(f"{self.url} answers {error.code}: {message}", float(after) if after.isdecimal() else None)
+        kind = ServiceFailed if error.code >= 500 else ServerAway
+        return kind(f"{self.url} answers {error.code}: {message}", float(after) if after.isdecimal() else None)
+
+
+def _is_address(url: str) -> bool:
+    if not (url.isascii() and url.isprintable()) or " " in url:
+        return False
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+        host.encode("idna")  # as the look-up of the name will
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(host) and port != 0 and parts.username is None
 
 
 def _decision(body: bytes, url: str) -> dict[str, Any]:

@@ -56,7 +56,7 @@ class Decoder:
     """Decodes images.
 
     Args:
-        threads: Images at a time.
+        threads: Images at a time; as many more do other work on pixels.
         max_pixels: Larger images are refused from their header.
         timeout: Seconds that an image waits for room.
     """
@@ -66,6 +66,8 @@ class Decoder:
         self._timeout = timeout
         self._budget = PixelBudget(2 * max_pixels)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="decode")
+        # Threads that decode wait for pixels, and whoever holds those waits for this work: it needs its own threads.
+        self._drawing = ThreadPoolExecutor(threads, thread_name_prefix="draw")
 
     @asynccontextmanager
     async def decoded(self, upload: Upload) -> AsyncIterator[NDArray[np.uint8]]:
@@ -89,12 +91,13 @@ class Decoder:
             self._budget.give_back(found.pixels)
 
     async def in_thread(self, function: Callable[[], T]) -> T:
-        """Run other work on pixels in the same threads."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, function)
+        """Run other work on pixels that are held, in threads that never wait for pixels."""
+        return await asyncio.get_running_loop().run_in_executor(self._drawing, function)
 
     def close(self) -> None:
         """Let the threads end."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+        self._drawing.shutdown(wait=False, cancel_futures=True)
 
     def _decode(self, name: str, content: bytes) -> _Decoded:
         from csad.images.reading import load, open_image, to_rgb

@@ -65,7 +65,8 @@ class Ledger:
     def add(self, seen: Seen, result: dict[str, Any]) -> None:
         """Record an image's result."""
         line = {"file": seen.file, "bytes": seen.bytes, "modified": seen.modified, **result}
-        self._file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
+        # ASCII also carries names that are not UTF-8; reading gives the same name again.
+        self._file.write(json.dumps(line).encode("ascii") + b"\n")
         self._file.flush()
         os.fsync(self._file.fileno())
         self._done.add(seen)

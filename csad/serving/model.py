@@ -46,6 +46,7 @@ class ServedModel:
 
         Raises:
             ModelFolderError: The folder is missing, incomplete or damaged.
+            DeviceError: There is no such device.
         """
         import torch
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import logging
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -11,11 +12,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from csad.serving.batching import Batcher
+from csad.serving.body_budget import BodyBudget
 from csad.serving.cpu import usable_cpus
 from csad.serving.decoding import Decoder
 from csad.serving.measurements import Measurements
 from csad.serving.model import ServedModel
-from csad.serving.problems import Problem, overloaded, timed_out
+from csad.serving.problems import Problem, internal, overloaded, timed_out
 from csad.serving.schemas import BatchItem, ScoreAnswer
 
 if TYPE_CHECKING:
@@ -26,11 +28,17 @@ if TYPE_CHECKING:
 
     from csad.evaluation.heat import HeatScale
     from csad.scorer import Score
+    from csad.serving.body_budget import BodyShare
     from csad.serving.settings import ServingSettings
     from csad.serving.uploads import Upload
 
 OVERLAY_SIDE = 1024
 """Longer side of an overlay at most, in pixels."""
+
+LARGEST_BODIES = 4
+"""Bodies of the largest size that may be held at the same time; of smaller ones as many more."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -67,6 +75,7 @@ class Runtime:
 
         Raises:
             ModelFolderError: It cannot be loaded.
+            DeviceError: The device to load it on is not there.
         """
         self.settings = settings
         self.model = ServedModel(settings)
@@ -74,6 +83,7 @@ class Runtime:
         max_pixels = min(settings.max_pixels, self.model.max_pixels)
         self.decoder = Decoder(usable_cpus(), max_pixels, settings.timeout)
         self.batcher = Batcher(self.model.score_images, self.model.lanes, self.model.max_batch, settings.max_waiting)
+        self._bodies = BodyBudget(LARGEST_BODIES * settings.max_bytes)
         self._requests = 0
 
     async def close(self) -> None:
@@ -82,8 +92,8 @@ class Runtime:
         self.decoder.close()
 
     @contextmanager
-    def admitted(self) -> Iterator[None]:
-        """Take in a request with images for the length of the block.
+    def admitted(self) -> Iterator[BodyShare]:
+        """Take in a request with images for the length of the block; its body's bytes are counted in what is given.
 
         Raises:
             Problem: 429 when there are too many.
@@ -93,7 +103,8 @@ class Runtime:
         self.batcher.check_room()
         self._requests += 1
         try:
-            yield
+            with self._bodies.share() as share:
+                yield share
         finally:
             self._requests -= 1
 
@@ -146,10 +157,15 @@ class Runtime:
             async with room:
                 try:
                     outcome = await self.score(upload)
-                except Problem as problem:
-                    self.measurements.refused(problem.body.error)
-                    return BatchItem(name=upload.name, error=problem.body)
-                return BatchItem(name=upload.name, result=ScoreAnswer.of(outcome.score, self.model.name))
+                except Problem as found:
+                    problem = found
+                except Exception:
+                    _log.exception("an image of a batch failed")
+                    problem = internal()
+                else:
+                    return BatchItem(name=upload.name, result=ScoreAnswer.of(outcome.score, self.model.name))
+            self.measurements.refused(problem.body.error)
+            return BatchItem(name=upload.name, error=problem.body)
 
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(item(upload)) for upload in uploads]
@@ -166,12 +182,16 @@ class Runtime:
 
 def draw_overlay(image: NDArray[np.uint8], heat: NDArray[np.float32], scale: HeatScale) -> bytes:
     """Draw an image's anomaly map, float32 (H, W), over it, at most OVERLAY_SIDE pixels long, as a PNG."""
+    import numpy as np
     from PIL import Image
 
     from csad.evaluation.heat import draw_heat
 
-    small = Image.fromarray(draw_heat(image, heat, scale))
+    # Drawing takes about a hundred bytes per pixel: a large image is made small first, not last.
+    small = Image.fromarray(image)
     small.thumbnail((OVERLAY_SIDE, OVERLAY_SIDE), Image.Resampling.LANCZOS)
+    small_heat = Image.fromarray(heat).resize(small.size, Image.Resampling.BOX)
     stream = io.BytesIO()
-    small.save(stream, format="PNG", compress_level=3)
+    overlay = Image.fromarray(draw_heat(np.asarray(small), np.asarray(small_heat), scale))
+    overlay.save(stream, format="PNG", compress_level=3)
     return stream.getvalue()

@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
-import sys
-from pathlib import Path
 from typing import Any, cast
 
 import bentoml
@@ -18,13 +15,11 @@ import bentoml
 from csad.errors import CsadError
 from csad.serving.app import create_app
 from csad.serving.boundary import Boundary
+from csad.serving.ending import end_server, listen
 from csad.serving.settings import ServingSettings
 
 GRACE = 30.0
 """Seconds after the service's own timeout until BentoML gives a request up."""
-
-WORKER = ("_bentoml_impl", "worker", "service.py")
-"""The script of BentoML that a worker runs; elsewhere the parent process is not BentoML's."""
 
 _log = logging.getLogger(__name__)
 
@@ -50,21 +45,22 @@ class ScorerService:
 
         try:
             self.runtime = api.state.runtime = Runtime(ServingSettings.from_environment())
-        except CsadError as error:
-            _log.critical("the service cannot start: %s", error)
-            _end_server()
+        except Exception as error:
+            # Only what a user can put right is told without a stack.
+            _log.critical("the service cannot start: %s", error, exc_info=not isinstance(error, CsadError))
+            end_server()
             raise
+
+    @bentoml.on_deployment  # type: ignore[untyped-decorator]
+    @staticmethod
+    def prepare() -> None:
+        """Let the worker end the server; BentoML calls this in the server's process, before it starts the worker."""
+        listen()
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     async def close(self) -> None:
         """Finish what runs."""
         await self.runtime.close()
-
-
-def _end_server() -> None:
-    """End BentoML, which would start the same failing worker again and again and never say that it cannot."""
-    if Path(sys.argv[0]).parts[-3:] == WORKER:
-        os.kill(os.getppid(), signal.SIGTERM)
 
 
 cast("Any", ScorerService).add_asgi_middleware(Boundary, state=api.state)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from csad.errors import ServingError
+from csad.serving.token import check_token
 
 MEBIBYTE = 1024 * 1024
 MODEL_IN_BENTO = Path("model")
@@ -23,7 +24,8 @@ class ServingSettings:
         version: Version in the registry (`CSAD_MODEL_VERSION`); empty where the service runs from a plain folder.
         token: Bearer token that requests must carry (`CSAD_TOKEN`); empty asks for none.
         device: "cpu", "cuda" or "cuda:N" (`CSAD_DEVICE`).
-        max_bytes: Largest request body, and JSON of base64 is a third larger than its image (`CSAD_MAX_BYTES`).
+        max_bytes: Largest request body, and JSON of base64 is a third larger than its image (`CSAD_MAX_BYTES`); all
+            bodies together may hold four times as much, more are answered with 429.
         max_pixels: Largest image (`CSAD_MAX_PIXELS`); the line's own images.max_pixels holds as well.
         max_files: Images in one batch request (`CSAD_MAX_FILES`).
         max_requests: Requests with images at a time; more are answered with 429 (`CSAD_MAX_REQUESTS`).
@@ -53,8 +55,7 @@ class ServingSettings:
         """
         values = os.environ if environment is None else environment
         token = values.get("CSAD_TOKEN", "").strip()
-        if not token.isascii() or any(character.isspace() for character in token):
-            raise ServingError("CSAD_TOKEN holds a space or a character outside ASCII; expected one plain word")
+        check_token(token)
         return cls(
             model=Path(values.get("CSAD_MODEL_FOLDER") or cls.model),
             version=values.get("CSAD_MODEL_VERSION", cls.version).strip(),

@@ -7,7 +7,7 @@ import base64
 import binascii
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.datastructures import UploadFile
@@ -15,6 +15,9 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
 from csad.serving.problems import Problem, slow_upload, too_many_bytes
+
+if TYPE_CHECKING:
+    from csad.serving.body_budget import BodyShare
 
 RAW_TYPES = ("image/", "application/octet-stream")
 LONGEST_NAME = 200
@@ -52,25 +55,35 @@ class Upload:
     content: bytes | Problem
 
 
-async def read_body(request: Request, max_bytes: int, timeout: float) -> bytes:
+async def read_body(request: Request, max_bytes: int, timeout: float, share: BodyShare) -> bytes:
     """Read a request's body, refusing it before it is held.
 
+    Args:
+        request: The request.
+        max_bytes: Of the largest body.
+        timeout: Seconds until it must have arrived.
+        share: Grows to the length that is announced, or to what arrived.
+
     Raises:
-        Problem: 413 too large, 400 broken off or without a byte, 408 too slow, 415 compressed.
+        Problem: 413 too large, 429 no room beside the other bodies, 400 broken off or without a byte, 408 too slow,
+            415 compressed.
     """
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("", "identity"):
         raise Problem(415, "compressed_body", f"the body is {encoding[:40]!r}; send it without Content-Encoding")
     length = request.headers.get("content-length", "")
-    if length.isdecimal() and int(length) > max_bytes:
-        raise too_many_bytes(max_bytes)
+    if length.isdecimal():
+        if int(length) > max_bytes:
+            raise too_many_bytes(max_bytes)
+        share.grow_to(int(length))
     body = bytearray()
     try:
         async with asyncio.timeout(timeout):
             async for chunk in request.stream():
-                body += chunk
-                if len(body) > max_bytes:
+                if len(body) + len(chunk) > max_bytes:
                     raise too_many_bytes(max_bytes)
+                share.grow_to(len(body) + len(chunk))
+                body += chunk
     except TimeoutError:
         raise slow_upload(timeout) from None
     except ClientDisconnect:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import threading
 import time
@@ -12,13 +13,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from csad.errors import ImageError
+from csad.errors import ImageError, ServingError
 from csad.images import decode_rgb
 from csad.images.reading import EXTENSIONS
-from csad.serving.client import ImageRefused, ScoringClient, ServerAway
+from csad.serving.client import ImageRefused, ScoringClient, ServerAway, ServiceFailed
 from csad.serving.ledger import Ledger, Seen
 
 LONGEST_PAUSE = 30.0
+FAILURES = 5
+"""Failures of the service at the same file after which the others come first."""
 
 _log = logging.getLogger(__name__)
 
@@ -31,17 +34,32 @@ class Pace:
         interval: Seconds between two looks at the folder.
         settle: Seconds that a file must not have changed before it is read.
         patience: Seconds that an unreadable file must not have changed before it is given up: a slow writer.
+        retry: Seconds until a file at which the service kept failing is tried again.
+        give_up: Seconds without a result, beyond those for slow writers, after which `run_once` leaves the rest.
     """
 
     interval: float = 1.0
     settle: float = 1.0
     patience: float = 30.0
+    retry: float = 300.0
+    give_up: float = 120.0
 
 
 @dataclass
 class _Resting:
+    """A file in one state.
+
+    Attributes:
+        seen: Its state.
+        since: When it was first seen so.
+        failures: Of the service at it.
+        retry: When it is tried again.
+    """
+
     seen: Seen
     since: float
+    failures: int = 0
+    retry: float = 0.0
 
 
 class FolderWatcher:
@@ -71,6 +89,9 @@ class FolderWatcher:
         self._resting: dict[str, _Resting] = {}
         self._stop = threading.Event()
         self._away = False
+        self._deadline = math.inf
+        self._trouble = ""
+        self._unlisted: dict[str, str] = {}
 
     def stop(self) -> None:
         """End after the image that is being scored."""
@@ -90,10 +111,17 @@ class FolderWatcher:
         """Score what is there now, waiting for unfinished files, then end.
 
         Raises:
-            ServingError: A wrong address or token.
+            ServingError: A wrong address or token, files that are left because nothing went on, or a folder that
+                cannot be listed.
         """
-        while self.look() and not self._stop.is_set():
+        self._extend_deadline()
+        while (left := self.look()) and not self._stop.is_set():
+            if time.monotonic() >= self._deadline:
+                trouble = f": {self._trouble}" if self._trouble else ""
+                raise ServingError(f"{left} files are left that could not be scored{trouble}; run it again later")
             self._stop.wait(self._pace.interval)
+        for place, reason in self._unlisted.items():
+            raise ServingError(f"{place} cannot be listed: {reason}; what is in it was not scored")
 
     def look(self) -> int:
         """Score the files that have come to rest, oldest first.
@@ -110,14 +138,22 @@ class FolderWatcher:
             before = self._resting.get(seen.file)
             resting = before if before and before.seen == seen else _Resting(seen, now)
             present[seen.file] = resting
-            if now - resting.since < self._pace.settle or not self._score(path, seen, now - resting.since):
+            later = now - resting.since < self._pace.settle or now < resting.retry or now >= self._deadline
+            if later or not self._score(path, resting):
                 waiting += 1
         self._resting = present
         return waiting
 
     def _new_files(self) -> Iterator[tuple[Path, Seen]]:
         found = []
-        for folder, folders, files in os.walk(self._folder):
+        unlisted: dict[str, str] = {}
+
+        def missed(error: OSError) -> None:
+            # A folder inside that is gone was moved away; the watched one should be there.
+            if error.filename == str(self._folder) or not isinstance(error, FileNotFoundError):
+                unlisted[str(error.filename)] = error.strerror or str(error)
+
+        for folder, folders, files in os.walk(self._folder, onerror=missed):
             folders[:] = [name for name in folders if not name.startswith(".")]
             for name in files:
                 path = Path(folder, name)
@@ -130,45 +166,64 @@ class FolderWatcher:
                 seen = Seen(path.relative_to(self._folder).as_posix(), status.st_size, status.st_mtime_ns)
                 if seen not in self._ledger:
                     found.append((path, seen))
+        self._tell_unlisted(unlisted)
         yield from sorted(found, key=lambda item: (item[1].modified, item[1].file))
 
-    def _score(self, path: Path, seen: Seen, rested: float) -> bool:
+    def _tell_unlisted(self, unlisted: dict[str, str]) -> None:
+        """Say once which folders cannot be listed, and once that all can again."""
+        for place in unlisted.keys() - self._unlisted.keys():
+            _log.warning("%s cannot be listed: %s; looking again until it can", place, unlisted[place])
+        if self._unlisted and not unlisted:
+            _log.info("everything in %s can be listed again", self._folder)
+        self._unlisted = unlisted
+
+    def _score(self, path: Path, resting: _Resting) -> bool:
         """Score one file at rest; False when it is to be looked at again."""
+        seen = resting.seen
         try:
             content = path.read_bytes()
             unchanged = _state(path) == (seen.bytes, seen.modified) and len(content) == seen.bytes
         except OSError as error:
-            _log.warning("%s cannot be read yet: %s", path, error.strerror or error)
+            self._trouble = f"{path} cannot be read yet: {error.strerror or error}"
+            _log.warning("%s", self._trouble)
             return False
         if not unchanged:
             return False
         try:
             decode_rgb(content, seen.file)
         except ImageError as error:
-            if rested < self._pace.patience:
+            if time.monotonic() - resting.since < self._pace.patience:
                 return False
             self._record(seen, {"error": str(error)})
             return True
         try:
-            self._record(seen, self._ask(content, seen.file))
-        except _Stopped:
+            self._record(seen, self._ask(content, resting))
+        except _NotNow:
             return False
         return True
 
-    def _ask(self, content: bytes, name: str) -> dict[str, Any]:
-        """Ask the service until it answers."""
+    def _ask(self, content: bytes, resting: _Resting) -> dict[str, Any]:
+        """Ask the service until it answers, or has failed at this file too often.
+
+        Raises:
+            _NotNow: The file is to be tried later.
+        """
         pause = self._pace.interval
         while True:
             try:
-                answer = self._client.score(content, name)
+                answer = self._client.score(content, resting.seen.file)
             except ImageRefused as error:
                 return {"error": str(error)}
             except ServerAway as error:
+                self._trouble = str(error)
+                if isinstance(error, ServiceFailed):
+                    self._count_failure(resting, error)
                 if not self._away:
                     _log.warning("%s; trying again until it does", error)
                 self._away = True
-                if self._stop.wait(min(error.seconds or pause, LONGEST_PAUSE)):
-                    raise _Stopped from None
+                wait = min(error.seconds or pause, LONGEST_PAUSE, max(0.0, self._deadline - time.monotonic()))
+                if self._stop.wait(wait) or time.monotonic() >= self._deadline:
+                    raise _NotNow from None
                 pause = min(2 * pause, LONGEST_PAUSE)
             else:
                 if self._away:
@@ -176,14 +231,32 @@ class FolderWatcher:
                 self._away = False
                 return answer
 
+    def _count_failure(self, resting: _Resting, error: ServiceFailed) -> None:
+        """Put a file off at which the service failed too often: it may be the image's doing, and others wait.
+
+        Raises:
+            _NotNow: It is put off.
+        """
+        resting.failures += 1
+        if resting.failures >= FAILURES:
+            resting.retry = time.monotonic() + self._pace.retry
+            _log.warning("%s at %s %d times; others come first", error, resting.seen.file, resting.failures)
+            raise _NotNow from None
+
+    def _extend_deadline(self) -> None:
+        pace = self._pace
+        self._deadline = time.monotonic() + pace.settle + pace.patience + pace.give_up
+
     def _record(self, seen: Seen, result: dict[str, Any]) -> None:
         result = {"scored": datetime.now(UTC).isoformat(timespec="milliseconds"), **result}
         self._ledger.add(seen, result)
+        if self._deadline != math.inf:
+            self._extend_deadline()
         self._report(seen.file, result)
 
 
-class _Stopped(Exception):  # noqa: N818 - not an error
-    """The watcher was asked to end while it waited for the service."""
+class _NotNow(Exception):  # noqa: N818 - not an error
+    """A file is left for a later look, or for the next start."""
 
 
 def _state(path: Path) -> tuple[int, int]:

@@ -1,10 +1,12 @@
 import json
+import os
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from click.testing import CliRunner
 from PIL import Image
@@ -244,13 +246,97 @@ def test_a_finished_file_is_brought_up_to_date(kept, images, scorer):
     assert json.loads(result.stdout)[2]["branches"] == {"full": 200.0, "global": 1.5}
 
 
-def test_results_of_another_model_are_not_taken_over(kept, images, scorer):
+def test_results_of_another_model_are_not_replaced(kept, images, scorer):
     run(images, "--out", kept)
+    before = kept.read_bytes()
     scorer.manifest.checksum = "other"
-    scorer.batches.clear()
 
-    assert run(images, "--out", kept).exit_code == 0
+    result = run(images, "--out", kept)
+
+    assert result.exit_code == 1
+    assert f"{kept} holds results of another model (checksum abc, this one has other)" in result.stderr
+    assert "name another file with --out, or remove this one" in result.stderr
+    assert kept.read_bytes() == before
+
+
+def test_results_of_another_folder_are_not_replaced(kept, images):
+    run(images, "--out", kept)
+    before = kept.read_bytes()
+
+    result = run(images / "sub", "--out", kept)
+
+    assert result.exit_code == 1
+    assert f"{kept} holds results of {images}, not of {images / 'sub'}" in result.stderr
+    assert kept.read_bytes() == before
+
+
+def test_an_interrupted_run_of_another_model_is_not_replaced_either(kept, images, scorer, monkeypatch):
+    def interrupted(batch):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(scorer, "score_batch", interrupted)
+        run(images, "--out", kept)
+    scorer.manifest.checksum = "other"
+
+    result = run(images, "--out", kept)
+
+    assert result.exit_code == 1
+    assert "results.parquet.journal holds results of another model" in result.stderr
+
+
+def test_a_parquet_file_of_something_else_is_not_replaced(kept, images):
+    kept.parent.mkdir()
+    parquet.write_table(pa.table({"mine": [1]}), kept)
+
+    result = run(images, "--out", kept)
+
+    assert result.exit_code == 1
+    assert "holds something else than results of csad score" in result.stderr
+    assert parquet.read_table(kept).to_pydict() == {"mine": [1]}
+
+
+def test_a_link_to_nowhere_is_named_and_the_rest_is_scored(kept, images):
+    (images / "b.png").symlink_to(images / "gone.png")
+
+    result = run(images, "--out", kept)
+
+    assert result.exit_code == 1
+    assert f"1 of 4 images could not be scored:\n  {images / 'b.png'}: no such file" in result.stderr
+    found = rows(kept)
+    assert [row["score"] for row in found] == [40.0, None, 200.0, 60.0]
+    assert (found[1]["bytes"], found[1]["modified"]) == (None, None)
+    assert "no such file" in found[1]["error"]
+
+
+def test_an_image_that_vanishes_meanwhile_is_named_and_the_rest_is_scored(kept, images, scorer, monkeypatch):
+    def load(folder, device):
+        (images / "a.png").unlink()
+        return scorer
+
+    monkeypatch.setattr(sys.modules["csad.scorer"].Scorer, "load", staticmethod(load))
+
+    result = run(images, "--out", kept)
+
+    assert result.exit_code == 1
+    assert f"{images / 'a.png'}: no such file" in result.stderr
+    assert [row["score"] for row in rows(kept)] == [None, 200.0, 60.0]
+
+
+def test_maps_that_are_missing_or_older_than_their_image_are_drawn_for_known_images_too(kept, images, scorer, tmp_path):
+    run(images, "--out", kept)
+    scorer.batches.clear()
+    maps = tmp_path / "maps"
+
+    assert run(images, "--out", kept, "--maps", maps).exit_code == 0
+    assert (maps / "a.png.png").is_file()
+    assert (maps / "sub" / "c.png.png").is_file()
+    run(images, "--out", kept, "--maps", maps)
     assert scorer.batches == [3]
+    os.utime(maps / "a.png.png", ns=(0, 0))
+    run(images, "--out", kept, "--maps", maps)
+    assert scorer.batches == [3, 1]
+    assert len(rows(kept)) == 3
 
 
 def test_a_file_of_another_kind_is_not_overwritten(kept, images):
@@ -262,3 +348,54 @@ def test_a_file_of_another_kind_is_not_overwritten(kept, images):
     assert result.exit_code == 1
     assert "no Parquet file" in result.stderr
     assert kept.read_text() == "my notes"
+
+
+ODD_NAMES = ["next\x85line.png", "line\u2028separator.png", os.fsdecode(b"latin-1 gr\xf6\xdfe.png"), "back\\slash.png"]
+
+
+@pytest.fixture
+def oddly_named(tmp_path):
+    root = tmp_path / "odd"
+    root.mkdir()
+    for value, name in enumerate(ODD_NAMES):
+        try:
+            Image.new("RGB", (8, 4), (value, 0, 0)).save(root / name)
+        except OSError:
+            pytest.skip(f"this file system has no names like {name!r}")
+    return root
+
+
+def test_names_of_any_characters_come_into_the_file_and_are_known_again(kept, oddly_named, scorer):
+    (oddly_named / os.fsdecode(b"broken \xff.png")).write_bytes(b"broken")
+
+    assert run(oddly_named, "--out", kept).exit_code == 1
+    found = {Path(row["file"]).name: row for row in rows(kept)}
+    assert set(found) == {*ODD_NAMES[:2], "latin-1 gr\\xf6\\xdfe.png", ODD_NAMES[3], "broken \\xff.png"}
+    assert [found[name]["score"] for name in ODD_NAMES[:2]] == [0.0, 1.0]
+    assert "broken \\xff.png: not an image" in found["broken \\xff.png"]["error"]
+    scorer.batches.clear()
+    run(oddly_named, "--out", kept)
+    assert scorer.batches == []
+
+
+def test_an_interrupted_run_goes_on_whatever_the_names(kept, oddly_named, scorer, monkeypatch):
+    def interrupted(batch):
+        if len(scorer.batches) == 1:
+            raise KeyboardInterrupt
+        return score_batch(batch)
+
+    score_batch = scorer.score_batch
+    monkeypatch.setattr(sys.modules["csad.cli.score"], "BATCH", 3)
+    monkeypatch.setattr(scorer, "score_batch", interrupted)
+    run(oddly_named, "--out", kept)
+    monkeypatch.setattr(scorer, "score_batch", score_batch)
+
+    assert "3 of 4 images are scored already" in run(oddly_named, "--out", kept).stderr
+    assert scorer.batches == [3, 1]
+
+
+@pytest.mark.usefixtures("scorer")
+def test_names_of_any_characters_are_shown_and_listed(oddly_named):
+    assert run(oddly_named).exit_code == 0
+    names = {Path(score["file"]).name for score in json.loads(run(oddly_named, "--json").stdout)}
+    assert names == set(ODD_NAMES)

@@ -171,6 +171,28 @@ def test_overload_is_answered_at_once_with_when_to_come_again(start):
     assert server.post("/score", files={"image": png()}).status_code == 200
 
 
+def test_bodies_that_are_too_large_together_are_refused_until_one_is_done(start):
+    server = start(CSAD_MAX_BYTES="100000", CSAD_TIMEOUT="3")
+    address = urlsplit(server.url)
+    head = b"POST /score HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: 100000\r\n\r\n"
+    slow = [socket.create_connection((address.hostname, address.port), timeout=20) for _ in range(4)]
+    try:
+        for connection in slow:
+            connection.sendall(head + bytes(50_000))
+        until = time.monotonic() + 2
+        while (refused := server.post("/score", data=png(), headers={"Content-Type": "image/png"})).status_code == 200:
+            assert time.monotonic() < until
+    finally:
+        for connection in slow:
+            connection.close()
+
+    assert problem(refused) == (429, "overloaded")
+    assert int(refused.headers["Retry-After"]) >= 1
+    until = time.monotonic() + 20
+    while server.post("/score", data=png(), headers={"Content-Type": "image/png"}).status_code != 200:
+        assert time.monotonic() < until
+
+
 def test_a_batch_that_would_not_fit_the_queue_is_refused_whole(start):
     server = start(CSAD_MAX_WAITING="2")
 

@@ -108,6 +108,23 @@ def test_decoded_pixels_are_given_back_after_use_after_errors_and_after_giving_u
     assert asyncio.run(scenario()) == 429
 
 
+def test_whoever_holds_the_pixels_can_draw_while_others_wait_for_them():
+    async def scenario():
+        decoder = Decoder(threads=1, max_pixels=100, timeout=20)  # room for 200 pixels
+        async with decoder.decoded(Upload("a", png(10, 10))), decoder.decoded(Upload("b", png(10, 10))):
+            waiting = asyncio.create_task(hold(decoder))
+            await asyncio.sleep(0.1)
+            drawn = await asyncio.wait_for(decoder.in_thread(lambda: "drawn"), 5)
+        await waiting
+        return drawn
+
+    async def hold(decoder):
+        async with decoder.decoded(Upload("c", png(10, 10))) as image:
+            return image.shape
+
+    assert asyncio.run(scenario()) == "drawn"
+
+
 def test_an_image_is_refused_by_its_header():
     async def scenario():
         async with Decoder(threads=1, max_pixels=99, timeout=1).decoded(Upload("a", png(10, 10))):

@@ -9,6 +9,7 @@ import pytest
 
 from csad.errors import ModelFolderError
 from csad.model_files import check_folder
+from csad.serving import runtime, service
 
 
 @pytest.fixture
@@ -21,15 +22,59 @@ def damaged(tiny_model, tmp_path):
     return folder
 
 
-def test_a_damaged_model_ends_the_server_with_the_reason(damaged, tmp_path, unused_port):
-    environment = os.environ | {"CSAD_MODEL_FOLDER": str(damaged), "BENTOML_HOME": str(tmp_path / "bentoml")}
-    service = "csad.serving.service:ScorerService"
-    command = [sys.executable, "-m", "bentoml", "serve", service, "--port", str(unused_port)]
+@pytest.fixture
+def bentoml_serve(tmp_path, unused_port):
+    """Run plain `bentoml serve`, as a container does, until it ends."""
 
-    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    def run(**settings):
+        command = [sys.executable, "-m", "bentoml", "serve", "csad.serving.service:ScorerService"]
+        return subprocess.run(
+            [*command, "--port", str(unused_port)],
+            env=os.environ | {"BENTOML_HOME": str(tmp_path / "bentoml")} | settings,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=120,
+            check=False,
+        )
 
-    assert "the service cannot start" in result.stdout + result.stderr
-    assert "lgst.safetensors was changed" in result.stdout + result.stderr
+    return run
+
+
+def test_a_damaged_model_ends_the_server_with_the_reason_and_an_exit_code(damaged, bentoml_serve):
+    result = bentoml_serve(CSAD_MODEL_FOLDER=str(damaged))
+
+    assert result.returncode == 1
+    assert "the service cannot start" in result.stdout
+    assert "lgst.safetensors was changed" in result.stdout
+
+
+def test_what_nobody_foresaw_ends_the_server_too(monkeypatch, caplog):
+    ended = []
+
+    def failing(settings):
+        raise RuntimeError("out of GPU memory")
+
+    monkeypatch.setattr(runtime, "Runtime", failing)
+    monkeypatch.setattr(service, "end_server", lambda: ended.append(True))
+
+    with pytest.raises(RuntimeError):
+        service.ScorerService.inner()
+    assert ended == [True]
+    assert "the service cannot start: out of GPU memory" in caplog.text
+    assert "Traceback" in caplog.text
+
+
+def test_a_device_that_is_not_there_ends_csad_serve(tiny_model, tmp_path, unused_port):
+    command = [sys.executable, "-m", "csad.cli", "serve", str(tiny_model), "--port", str(unused_port)]
+    environment = os.environ | {"BENTOML_HOME": str(tmp_path / "bentoml")}
+
+    result = subprocess.run(
+        [*command, "--device", "gpu"], env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+
+    assert result.returncode == 1
+    assert "the service cannot start: there is no device 'gpu'; expected one of: cpu" in result.stdout + result.stderr
 
 
 def test_the_command_refuses_it_before_anything_starts(damaged):

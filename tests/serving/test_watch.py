@@ -1,6 +1,7 @@
 """A folder watcher against a real service: once each, whole files only, through restarts on both sides."""
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -170,6 +171,15 @@ def test_the_ledger_remembers(out):
     with Ledger(out) as ledger:
         assert seen in ledger
         assert Seen("a.png", 7, 2) not in ledger
+
+
+@pytest.mark.parametrize("name", ["größe.png", "line\u2028separator.png", os.fsdecode(b"gr\xf6\xdfe.png")])
+def test_the_ledger_remembers_names_of_any_characters(out, name):
+    with Ledger(out) as ledger:
+        ledger.add(Seen(name, 7, 1), {"error": f"{name}: not an image"})
+    with Ledger(out) as ledger:
+        assert Seen(name, 7, 1) in ledger
+    assert results(out)[0]["file"] == name
 
 
 def test_a_wrong_token_ends_the_watch_and_says_so(start, folder, out, good):
