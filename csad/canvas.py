@@ -68,7 +68,12 @@ class Canvas:
         return result
 
 
-def fit_canvas(images: Sequence[NDArray[np.uint8]], area: float, product_box: str | Sequence[float]) -> Canvas:
+def fit_canvas(
+    images: Sequence[NDArray[np.uint8]],
+    area: float,
+    product_box: str | Sequence[float],
+    sizes: Sequence[tuple[int, int]] | None = None,
+) -> Canvas:
     """Choose the canvas of a line from a sample of its normal images.
 
     Args:
@@ -76,6 +81,7 @@ def fit_canvas(images: Sequence[NDArray[np.uint8]], area: float, product_box: st
         area: Wanted number of canvas pixels, fewer where the images have fewer; the box's aspect ratio is kept.
         product_box: "auto" finds the product on an even background, "full" keeps the whole image, four
             fractions fix it.
+        sizes: True (H, W) of images that were reduced; theirs where None.
     """
     box = (0.0, 0.0, 1.0, 1.0)
     if product_box == "auto":
@@ -83,7 +89,7 @@ def fit_canvas(images: Sequence[NDArray[np.uint8]], area: float, product_box: st
     elif not isinstance(product_box, str):
         left, top, right, bottom = product_box
         box = (left, top, right, bottom)
-    height, width = np.median([image.shape[:2] for image in images], axis=0)
+    height, width = np.median(sizes or [image.shape[:2] for image in images], axis=0)
     aspect = (box[2] - box[0]) * width / ((box[3] - box[1]) * height)
     # Enlarging an image adds work, not detail.
     area = min(area, (box[2] - box[0]) * width * (box[3] - box[1]) * height)
