@@ -15,6 +15,8 @@ STRONGEST = 0.85
 """Opacity of the heat at the top of its scale."""
 COLOURS = np.array([[255, 225, 110], [250, 150, 40], [220, 50, 40], [150, 0, 70]], dtype=np.float64)
 """From weak to strong heat, evenly spaced."""
+STRIP_PIXELS = 2**18
+"""Pixels that are drawn at a time: the arithmetic needs a hundred bytes for each."""
 OUTLINE = np.array([0, 175, 255], dtype=np.uint8)
 
 
@@ -84,12 +86,21 @@ def draw_heat(image: np.ndarray, heat: np.ndarray, scale: HeatScale | None) -> n
         uint8 (H, W, 3).
     """
     scale = scale or HeatScale(0.0, max(float(heat.max(initial=0.0)), 1e-12))
+    drawn = np.empty(image.shape, dtype=np.uint8)
+    rows = max(1, STRIP_PIXELS // max(1, image.shape[1]))
+    for top in range(0, len(image), rows):
+        strip = slice(top, top + rows)
+        drawn[strip] = _draw_strip(image[strip], heat[strip], scale)
+    return drawn
+
+
+def _draw_strip(image: np.ndarray, heat: np.ndarray, scale: HeatScale) -> np.ndarray:
     level = np.clip((heat - scale.low) / max(scale.high - scale.low, 1e-12), 0, 1)
     stops = np.linspace(0, 1, len(COLOURS))
     colour = np.stack([np.interp(level, stops, COLOURS[:, channel]) for channel in range(3)], axis=2)
     opacity = STRONGEST * np.sqrt(level)[:, :, None]
     grey = 0.4 * image + 0.6 * image.mean(axis=2, keepdims=True)
-    return np.asarray(np.rint(grey * (1 - opacity) + colour * opacity), dtype=np.uint8)
+    return np.rint(grey * (1 - opacity) + colour * opacity).astype(np.uint8)
 
 
 def draw_outline(image: np.ndarray, masks: Sequence[np.ndarray]) -> np.ndarray:
