@@ -100,7 +100,7 @@ def _draw_strip(image: np.ndarray, heat: np.ndarray, scale: HeatScale) -> np.nda
     colour = np.stack([np.interp(level, stops, COLOURS[:, channel]) for channel in range(3)], axis=2)
     opacity = STRONGEST * np.sqrt(level)[:, :, None]
     grey = 0.4 * image + 0.6 * image.mean(axis=2, keepdims=True)
-    return np.rint(grey * (1 - opacity) + colour * opacity).astype(np.uint8)
+    return np.asarray(np.rint(grey * (1 - opacity) + colour * opacity), dtype=np.uint8)
 
 
 def draw_outline(image: np.ndarray, masks: Sequence[np.ndarray]) -> np.ndarray:
