@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from csad.array_store import ArrayStore
 from csad.foreground import foreground_mask
 
 CANVAS_MULTIPLE = 32
@@ -121,37 +121,16 @@ def find_product_box(images: Iterable[NDArray[np.uint8]]) -> tuple[float, float,
     return (float(box[0]), float(box[1]), float(box[2]), float(box[3]))
 
 
-class CanvasStore:
-    """The canvases of a set of images, decoded once and kept on disk, so that memory stays flat.
+class CanvasStore(ArrayStore):
+    """The canvases of a set of images, decoded once, uint8 (h, w, 3) each."""
 
-    Use as a context manager. The file has no name once it is open, so the system frees it with the last use, however
-    the process ends.
-    """
-
-    def __init__(self, canvas: Canvas, images: Iterable[NDArray[np.uint8]], count: int) -> None:
-        with tempfile.TemporaryFile() as file:
-            # Written as a file, for a full disk answers a write with an error but a memory map by ending the process.
-            for image in images:
-                file.write(canvas.draw(image).tobytes())
-            file.flush()
-            self._pixels = np.memmap(file, np.uint8, mode="r", shape=(count, canvas.height, canvas.width, 3))
-
-    def __len__(self) -> int:
-        return len(self._pixels)
-
-    def __getitem__(self, index: int) -> NDArray[np.uint8]:
-        return np.asarray(self._pixels[index])
-
-    def __enter__(self) -> CanvasStore:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        del self._pixels
+    def __init__(self, canvas: Canvas, images: Iterable[NDArray[np.uint8]]) -> None:
+        super().__init__((canvas.draw(image) for image in images), (canvas.height, canvas.width, 3))
 
     def batches(self, size: int) -> Iterator[Tensor]:
         """Go through all canvases in order, as float32 (B, 3, h, w) in 0..1."""
         for start in range(0, len(self), size):
-            yield to_tensor(np.asarray(self._pixels[start : start + size]))
+            yield to_tensor(self.read(start, size))
 
 
 def to_tensor(canvases: NDArray[np.uint8]) -> Tensor:

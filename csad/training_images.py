@@ -51,7 +51,7 @@ def canvas_of(line: ProductLine, files: Sequence[ImageFile]) -> Canvas:
 
 def open_canvases(line: ProductLine, canvas: Canvas, files: Sequence[ImageFile]) -> CanvasStore:
     """Decode images once onto the canvas; use as a context manager."""
-    return CanvasStore(canvas, _read(line, files), len(files))
+    return CanvasStore(canvas, _read(line, files))
 
 
 def _read(line: ProductLine, files: Sequence[ImageFile]) -> Iterator[NDArray[np.uint8]]:
