@@ -9,14 +9,14 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import binary_dilation, binary_erosion
 
+from csad.strips import strips
+
 LONGEST_SIDE = 360
 JPEG_QUALITY = 82
 STRONGEST = 0.85
 """Opacity of the heat at the top of its scale."""
 COLOURS = np.array([[255, 225, 110], [250, 150, 40], [220, 50, 40], [150, 0, 70]], dtype=np.float64)
 """From weak to strong heat, evenly spaced."""
-STRIP_PIXELS = 2**18
-"""Pixels that are drawn at a time: the arithmetic needs a hundred bytes for each."""
 OUTLINE = np.array([0, 175, 255], dtype=np.uint8)
 
 
@@ -87,9 +87,7 @@ def draw_heat(image: np.ndarray, heat: np.ndarray, scale: HeatScale | None) -> n
     """
     scale = scale or HeatScale(0.0, max(float(heat.max(initial=0.0)), 1e-12))
     drawn = np.empty(image.shape, dtype=np.uint8)
-    rows = max(1, STRIP_PIXELS // max(1, image.shape[1]))
-    for top in range(0, len(image), rows):
-        strip = slice(top, top + rows)
+    for strip in strips(image.shape[0], image.shape[1]):
         drawn[strip] = _draw_strip(image[strip], heat[strip], scale)
     return drawn
 

@@ -38,7 +38,7 @@ def test_a_picture_drawn_in_strips_is_the_same(monkeypatch):
     scales = (HeatScale(0.2, 0.7), None)
     whole = [draw_heat(image, heat, scale) for scale in scales]
     for pixels in (1, 20, 60, 65):
-        monkeypatch.setattr("csad.evaluation.heat.STRIP_PIXELS", pixels)
+        monkeypatch.setattr("csad.strips.STRIP_PIXELS", pixels)
         assert all(np.array_equal(draw_heat(image, heat, scale), one) for scale, one in zip(scales, whole, strict=True))
 
 
