@@ -12,11 +12,13 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from scipy.optimize import linear_sum_assignment
 
 from csad.errors import CsadError, StageError
 from csad.pseudo_labels.label_maps import load_label_map
 from csad.pseudo_labels.record import LABEL_MAPS, PseudoLabels
+from csad.working_image import working_size
 
 CLASSES = 256
 """Values of a uint8 label map."""
@@ -99,7 +101,17 @@ def measure_pseudo_labels(clustering: Path, labels: Path) -> PseudoLabelQuality:
         raise StageError(
             f"{clustering} holds no labelled image, expected some; look at its clusters.json for the reason"
         )
-    return match_classes((load_label_map(clustering / LABEL_MAPS, stem), load_label_map(labels, stem)) for stem in kept)
+    return match_classes(
+        _at_true_size(load_label_map(clustering / LABEL_MAPS, stem), load_label_map(labels, stem)) for stem in kept
+    )
+
+
+def _at_true_size(predicted: NDArray[np.uint8], true: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Enlarge the pseudo-labels of a large image, which are drawn at its working size, to the true map's size."""
+    if predicted.shape != working_size(*true.shape):
+        return predicted, true
+    height, width = true.shape
+    return np.asarray(Image.fromarray(predicted).resize((width, height), Image.Resampling.NEAREST)), true
 
 
 def main() -> None:

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 from skimage.color import rgb2lab
 
+from csad.working_image import working_image
+
 STRIP = 0.03
 """Width of the border as a fraction of the image's side."""
 
@@ -49,7 +51,11 @@ def fit_border(images: Sequence[NDArray[np.uint8]]) -> BorderModel:
 
 
 def border_statistics(image: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Mean and deviation of L, a, b along the border: float64 (6,)."""
+    """Mean and deviation of L, a, b along the border, float64 (6,), at the image's working size.
+
+    Reducing takes noise away, so that images which are compared must all be reduced or none.
+    """
+    image = working_image(image)
     rows, columns = (max(1, round(STRIP * side)) for side in image.shape[:2])
     strips = (image[:rows], image[-rows:], image[:, :columns], image[:, -columns:])
     lab = rgb2lab(np.concatenate([strip.reshape(-1, 3) for strip in strips]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from csad.array_store import ArrayStore
 from csad.foreground import foreground_mask
 
 CANVAS_MULTIPLE = 32
@@ -68,7 +68,12 @@ class Canvas:
         return result
 
 
-def fit_canvas(images: Sequence[NDArray[np.uint8]], area: float, product_box: str | Sequence[float]) -> Canvas:
+def fit_canvas(
+    images: Sequence[NDArray[np.uint8]],
+    area: float,
+    product_box: str | Sequence[float],
+    sizes: Sequence[tuple[int, int]] | None = None,
+) -> Canvas:
     """Choose the canvas of a line from a sample of its normal images.
 
     Args:
@@ -76,6 +81,7 @@ def fit_canvas(images: Sequence[NDArray[np.uint8]], area: float, product_box: st
         area: Wanted number of canvas pixels, fewer where the images have fewer; the box's aspect ratio is kept.
         product_box: "auto" finds the product on an even background, "full" keeps the whole image, four
             fractions fix it.
+        sizes: True (H, W) of images that were reduced; theirs where None.
     """
     box = (0.0, 0.0, 1.0, 1.0)
     if product_box == "auto":
@@ -83,7 +89,7 @@ def fit_canvas(images: Sequence[NDArray[np.uint8]], area: float, product_box: st
     elif not isinstance(product_box, str):
         left, top, right, bottom = product_box
         box = (left, top, right, bottom)
-    height, width = np.median([image.shape[:2] for image in images], axis=0)
+    height, width = np.median(sizes or [image.shape[:2] for image in images], axis=0)
     aspect = (box[2] - box[0]) * width / ((box[3] - box[1]) * height)
     # Enlarging an image adds work, not detail.
     area = min(area, (box[2] - box[0]) * width * (box[3] - box[1]) * height)
@@ -115,38 +121,17 @@ def find_product_box(images: Iterable[NDArray[np.uint8]]) -> tuple[float, float,
     return (float(box[0]), float(box[1]), float(box[2]), float(box[3]))
 
 
-class CanvasStore:
-    """The canvases of a set of images, decoded once and kept on disk, so that memory stays flat.
+class CanvasStore(ArrayStore):
+    """The canvases of a set of images, decoded once, uint8 (h, w, 3) each."""
 
-    Use as a context manager. The file has no name once it is open, so the system frees it with the last use, however
-    the process ends.
-    """
-
-    def __init__(self, canvas: Canvas, images: Iterable[NDArray[np.uint8]], count: int) -> None:
-        with tempfile.TemporaryFile() as file:
-            # Written as a file, for a full disk answers a write with an error but a memory map by ending the process.
-            for image in images:
-                file.write(canvas.draw(image).tobytes())
-            file.flush()
-            self._pixels = np.memmap(file, np.uint8, mode="r", shape=(count, canvas.height, canvas.width, 3))
-
-    def __len__(self) -> int:
-        return len(self._pixels)
-
-    def __getitem__(self, index: int) -> NDArray[np.uint8]:
-        return np.asarray(self._pixels[index])
-
-    def __enter__(self) -> CanvasStore:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        del self._pixels
+    def __init__(self, canvas: Canvas, images: Iterable[NDArray[np.uint8]]) -> None:
+        super().__init__((canvas.draw(image) for image in images), (canvas.height, canvas.width, 3))
 
     def batches(self, size: int, chosen: Sequence[int] | None = None) -> Iterator[Tensor]:
         """Go through all canvases in order, or through those chosen, as float32 (B, 3, h, w) in 0..1."""
         order = range(len(self)) if chosen is None else chosen
         for start in range(0, len(order), size):
-            yield to_tensor(self._pixels[list(order[start : start + size])])
+            yield to_tensor(np.stack([self[index] for index in order[start : start + size]]))
 
 
 def to_tensor(canvases: NDArray[np.uint8]) -> Tensor:

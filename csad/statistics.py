@@ -113,7 +113,7 @@ def fit(
         fusion=fusion,
         threshold=threshold,
         map_scale={name: (scale.low, scale.high) for name, scale in calibration.map_scale.items()},
-        border=fit_border(sample_images(line, images.train)),
+        border=fit_border(sample_images(line, images.train).images),
         normal_scores=tuple(float(score) for score in np.sort(scores)),
     )
     return write_model(output, manifest, _tensors(perception, normal))

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from csad.border import border_statistics, fit_border
+from csad.working_image import working_image
 
 
 def framed(border, inside=0, side=100):
@@ -30,6 +31,15 @@ def test_identical_images_give_numbers():
 
     assert model.distance(framed(200)) == pytest.approx(0, abs=1e-6)
     assert np.isfinite(model.distance(framed(0)))
+
+
+def test_a_large_image_is_compared_at_the_size_at_which_large_images_were_learned():
+    generator = np.random.default_rng(0)
+    large, other = (generator.normal(200, 20, (2048, 2048, 3)).clip(0, 255).astype(np.uint8) for _ in range(2))
+    # As the training images are sampled: reducing averages most of the noise away.
+    model = fit_border([working_image(large)])
+
+    assert model.distance(other) < 1
 
 
 def test_a_single_pixel_does_not_fail():

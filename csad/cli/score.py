@@ -195,16 +195,17 @@ def _score_all(
 def _score_some(
     scorer: "Scorer", files: Sequence[Path], root: Path, maps: Path | None, failures: list[str]
 ) -> Iterator[Result]:
-    """Score one batch; an unreadable file adds one line to `failures`."""
+    """Score one batch, large images in smaller ones; an unreadable file adds one line to `failures`."""
     from csad.cli.heat import map_of, write_heat
     from csad.evaluation.heat import HeatScale
+    from csad.image_batches import in_batches
 
-    batch = list(_readable(files, scorer.line.images.max_pixels, failures))
-    scores: list[Score] = scorer.score_batch([image for _, image in batch]) if batch else []
-    for (file, image), found in zip(batch, scores, strict=True):
-        if maps is not None:
-            write_heat(map_of(file, root, maps), image, found.map, HeatScale.of_model(scorer.normal_tail))
-        yield Result(file, found.value, found.threshold, found.anomalous, found.branches, found.findings)
+    for batch in in_batches(_readable(files, scorer.line.images.max_pixels, failures)):
+        scores: list[Score] = scorer.score_batch([image for _, image in batch])
+        for (file, image), found in zip(batch, scores, strict=True):
+            if maps is not None:
+                write_heat(map_of(file, root, maps), image, found.map, HeatScale.of_model(scorer.normal_tail))
+            yield Result(file, found.value, found.threshold, found.anomalous, found.branches, found.findings)
 
 
 def _readable(files: Sequence[Path], max_pixels: int, failures: list[str]) -> "Iterator[tuple[Path, np.ndarray]]":

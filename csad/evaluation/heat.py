@@ -9,6 +9,8 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import binary_dilation, binary_erosion
 
+from csad.strips import strips
+
 LONGEST_SIDE = 360
 JPEG_QUALITY = 82
 STRONGEST = 0.85
@@ -84,6 +86,13 @@ def draw_heat(image: np.ndarray, heat: np.ndarray, scale: HeatScale | None) -> n
         uint8 (H, W, 3).
     """
     scale = scale or HeatScale(0.0, max(float(heat.max(initial=0.0)), 1e-12))
+    drawn = np.empty(image.shape, dtype=np.uint8)
+    for strip in strips(image.shape[0], image.shape[1]):
+        drawn[strip] = _draw_strip(image[strip], heat[strip], scale)
+    return drawn
+
+
+def _draw_strip(image: np.ndarray, heat: np.ndarray, scale: HeatScale) -> np.ndarray:
     level = np.clip((heat - scale.low) / max(scale.high - scale.low, 1e-12), 0, 1)
     stops = np.linspace(0, 1, len(COLOURS))
     colour = np.stack([np.interp(level, stops, COLOURS[:, channel]) for channel in range(3)], axis=2)

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from csad.errors import ImageError
+from csad.image_batches import in_batches
 from csad.images import ImageFile, read_rgb
 from csad.line import ProductLine
 from csad.progress import track
@@ -121,14 +122,14 @@ def score_images(
     starts = range(0, len(files), batch)
     for start in track(starts, description, total=len(starts)):
         part = files[start : start + batch]
-        images = [read_rgb(file.path, scorer.line.images.max_pixels) for file in part]
-        started = time.perf_counter()
-        scores = scorer.score_batch(images)
-        seconds = (time.perf_counter() - started) / len(part)
-        for file, image, score in zip(part, images, scores, strict=True):
-            background = None if background_score is None else float(background_score(image))
-            _check(file, image, score, background)
-            yield ScoredImage(file, image, score, background, seconds)
+        for together in in_batches((file, read_rgb(file.path, scorer.line.images.max_pixels)) for file in part):
+            started = time.perf_counter()
+            scores = scorer.score_batch([image for _, image in together])
+            seconds = (time.perf_counter() - started) / len(together)
+            for (file, image), score in zip(together, scores, strict=True):
+                background = None if background_score is None else float(background_score(image))
+                _check(file, image, score, background)
+                yield ScoredImage(file, image, score, background, seconds)
 
 
 def _check(file: ImageFile, image: np.ndarray, score: ImageScore, background: float | None) -> None:

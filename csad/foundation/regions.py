@@ -1,4 +1,4 @@
-"""Masks of a large image in little memory: a box and the run-lengths within it."""
+"""Masks of a large image in little memory: a box and the run-lengths within it, drawn at the working size only."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from scipy import ndimage
 from torch import Tensor
 
 from csad.pseudo_labels.masks import ComponentMask
+from csad.working_image import working_size
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,10 +79,13 @@ class Region:
         return np.asarray(coco.decode(self.runs), dtype=bool)
 
     def mask(self, shape: tuple[int, int]) -> NDArray[np.bool_]:
-        """The mask in its image, bool (H, W)."""
-        full = np.zeros(shape, dtype=bool)
-        full[self.window] = self.crop()
-        return full
+        """The mask in its image (H, W), at the image's working size, bool (h, w)."""
+        height, width = working_size(*shape)
+        rows, y = _nearest(shape[0], height, self.window[0])
+        columns, x = _nearest(shape[1], width, self.window[1])
+        reduced = np.zeros((height, width), dtype=bool)
+        reduced[np.ix_(rows, columns)] = self.crop()[np.ix_(y, x)]
+        return reduced
 
     def moved(self, right: int, down: int) -> Self:
         """The same mask elsewhere, its prompt with it."""
@@ -130,6 +134,17 @@ def bounding_boxes(masks: Tensor) -> Tensor:
         ],
         dim=1,
     )
+
+
+def _nearest(full: int, reduced: int, window: slice) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Reduce one side of an image from `full` to `reduced` pixels, each taking the one at its middle.
+
+    Returns:
+        The reduced pixels that lie in `window` of the full side, and which pixel of the window each of them takes.
+    """
+    taken = ((np.arange(reduced) + 0.5) * full / reduced).astype(np.int64)
+    inside = np.flatnonzero((taken >= window.start) & (taken < window.stop))
+    return inside, taken[inside] - window.start
 
 
 def _pack(crop: NDArray[np.bool_]) -> dict[str, Any]:

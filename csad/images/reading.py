@@ -22,6 +22,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from csad.errors import CorruptImage, EmptyImage, ImageError, NotAnImage, TooManyPixels
 from csad.settings import MAX_PIXELS
+from csad.strips import strips
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
 EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
@@ -108,7 +109,9 @@ def load(image: Image.Image, name: str) -> Image.Image:
     """
     try:
         image.load()
-        return ImageOps.exif_transpose(image)
+        # In place: an image that is upright is not copied.
+        ImageOps.exif_transpose(image, in_place=True)
+        return image
     except Exception as error:
         reason = str(error) or type(error).__name__
         raise CorruptImage(f"{name}: corrupt or truncated image: {reason}") from None
@@ -124,11 +127,20 @@ def to_rgb(image: Image.Image, name: str) -> np.ndarray:
         return _from_sixteen_bits(np.asarray(image), name)
     if image.mode == "F":
         raise CorruptImage(f"{name}: floating-point pixels; expected 8 or 16 bits per channel, save it so")
+    width, height = image.size
+    pixels = np.empty((height, width, 3), np.uint8)
+    for rows in strips(height, width):
+        pixels[rows] = _colours(image.crop((0, rows.start, width, rows.stop)))
+    return pixels
+
+
+def _colours(image: Image.Image) -> np.ndarray:
+    """Convert 8-bit pixels of any mode to uint8 (H, W, 3), what is transparent to white."""
     if image.has_transparency_data:
         colour = image.convert("RGBA")
         white = Image.new("RGBA", colour.size, "white")
-        return np.array(Image.alpha_composite(white, colour).convert("RGB"))
-    return np.array(image.convert("RGB"))
+        return np.asarray(Image.alpha_composite(white, colour).convert("RGB"))
+    return np.asarray(image.convert("RGB"))
 
 
 def _from_sixteen_bits(pixels: np.ndarray, name: str) -> np.ndarray:
@@ -143,5 +155,7 @@ def _from_sixteen_bits(pixels: np.ndarray, name: str) -> np.ndarray:
             f"{name}: 32-bit pixels from {pixels.min()} to {pixels.max()}; expected 0 to 65535, "
             "save it with 8 or 16 bits"
         )
-    grey = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
-    return np.repeat(grey[:, :, None], 3, axis=2)
+    grey = np.empty((*pixels.shape, 3), np.uint8)
+    for rows in strips(*pixels.shape):
+        grey[rows] = ((pixels[rows, :, None].astype(np.uint32) + 128) // 257).astype(np.uint8)
+    return grey

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from csad.pseudo_labels.masks import ComponentMask, MaskProposer, stack_masks
-from csad.pseudo_labels.refine import filter_by_combine
+from csad.pseudo_labels.masks import ComponentMask, MaskProposer
+from csad.pseudo_labels.refine import PackedMasks, filter_by_combine
+from csad.working_image import working_image
 
 
 class MaskCounts(BaseModel):
@@ -40,7 +41,7 @@ class Finding:
     """The components of one image.
 
     Attributes:
-        masks: What is left after all rules.
+        masks: What is left after all rules, at the working size of the image.
         counts: What the rules did.
     """
 
@@ -54,7 +55,7 @@ class ComponentFinder(Protocol):
     name: str
 
     def find(self, image: NDArray[np.uint8]) -> Finding:
-        """Find the components of an image, RGB uint8 (H, W, 3)."""
+        """Find the components of an image, RGB uint8 (H, W, 3): masks of its working size."""
         ...
 
 
@@ -75,9 +76,9 @@ class RefinedProposals:
 
     def find(self, image: NDArray[np.uint8]) -> Finding:
         """Find the components of an image, RGB uint8 (H, W, 3)."""
-        kept = proposed = self._proposer.propose(image)
+        kept = proposed = self._proposer.propose(working_image(image))
         if self._combine:
-            stack = stack_masks(proposed, (image.shape[0], image.shape[1]))
-            kept = [proposed[index] for index in filter_by_combine(stack)]
+            packed = PackedMasks.pack(component.mask for component in proposed)
+            kept = [proposed[index] for index in filter_by_combine(packed)]
         counts = MaskCounts(proposed=len(proposed), combined=len(proposed) - len(kept), kept=len(kept))
         return Finding(kept, counts)

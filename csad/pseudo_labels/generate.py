@@ -31,6 +31,7 @@ from csad.pseudo_labels.label_filter import LabelFilter, filter_label_maps, near
 from csad.pseudo_labels.label_maps import class_histogram, draw_label_map, load_label_map, save_label_map
 from csad.pseudo_labels.masks import load_masks, stack_masks
 from csad.pseudo_labels.record import GALLERY, LABEL_MAPS, OVERLAYS, BandwidthTrial, PseudoLabels
+from csad.working_image import working_image
 
 OVERLAY_SIDE = 640
 SHEET_IMAGES = 12
@@ -46,7 +47,7 @@ class Components:
     Attributes:
         features: float32 (N, C).
         image: Image of each component, int64 (N,).
-        area: Pixels of each component, int64 (N,).
+        area: Pixels of each component at the working size, int64 (N,).
     """
 
     features: NDArray[np.float32]
@@ -62,8 +63,10 @@ def generate(line: ProductLine, images: ImageSet, masks: Path, output: Path, see
     Args:
         line: Product line; `line.pseudo_labels` holds alpha, the bandwidth and the types.
         images: Data set; its training images get labels.
-        masks: Folder with the component masks of each training image, as the masks stage wrote them.
-        output: Folder for label_maps/<stem>.png, overlays/<stem>.jpg, gallery/*.png and clusters.json.
+        masks: Folder with the component masks of each training image at its working size, as the masks stage wrote
+            them.
+        output: Folder for label_maps/<stem>.png (at the working size), overlays/<stem>.jpg, gallery/*.png and
+            clusters.json.
         seed: Draws subsamples and examples.
 
     Raises:
@@ -116,7 +119,7 @@ def describe(line: ProductLine, files: Sequence[ImageFile], masks: Path) -> Comp
     backbone = backbone_of(line.backbone)
     deep, colours, owners, areas = [], [], [], []
     for index, file in enumerate(track(files, "Describing components")):
-        image = read_rgb(file.path, line.images.max_pixels)
+        image = _open(line, file)
         found = _masks_of(masks, file, image.shape[:2])
         if len(found):
             deep.append(component_features(image, found, backbone, line.pseudo_labels.rotations))
@@ -127,6 +130,11 @@ def describe(line: ProductLine, files: Sequence[ImageFile], masks: Path) -> Comp
         return Components(np.zeros((0, 0), np.float32), np.zeros(0, np.int64), np.zeros(0, np.int64))
     features = join_features(np.concatenate(deep), np.concatenate(colours))
     return Components(features, np.concatenate(owners), np.concatenate(areas))
+
+
+def _open(line: ProductLine, file: ImageFile) -> NDArray[np.uint8]:
+    """Read an image at its working size, uint8 (h, w, 3), the size of its masks."""
+    return working_image(read_rgb(file.path, line.images.max_pixels))
 
 
 def _masks_of(folder: Path, file: ImageFile, shape: tuple[int, ...]) -> NDArray[np.bool_]:
@@ -146,7 +154,7 @@ def _draw_label_maps(
     """Write label map and overlay of each image and return the class histograms (n, K)."""
     histograms = np.zeros((len(files), clustering.class_count))
     for index, file in enumerate(track(files, "Drawing label maps")):
-        image = read_rgb(file.path, line.images.max_pixels)
+        image = _open(line, file)
         labels = clustering.labels[components.image == index]
         label_map = draw_label_map(_masks_of(masks, file, image.shape[:2]), labels)
         save_label_map(output / LABEL_MAPS, file.stem, label_map)
@@ -179,7 +187,7 @@ def _draw_galleries(
 
     @lru_cache(maxsize=1)
     def opened(index: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-        image = read_rgb(files[index].path, line.images.max_pixels)
+        image = _open(line, files[index])
         return image, _masks_of(masks, files[index], image.shape[:2])
 
     def picture_of(component: int) -> NDArray[np.uint8]:
@@ -197,7 +205,7 @@ def _draw_sheet(line: ProductLine, files: Sequence[ImageFile], output: Path, kep
     tiles = []
     for index in chosen.tolist():
         file = files[index]
-        image = read_rgb(file.path, line.images.max_pixels)
+        image = _open(line, file)
         label_map = load_label_map(output / LABEL_MAPS, file.stem)
         state = f"type {kept.type_of_image[index] + 1}" if kept.kept[index] else "left out"
         tiles.append(Tile(f"{file.stem}: {state}", overlay(*_at_most(image, label_map, OVERLAY_SIDE // 2))))

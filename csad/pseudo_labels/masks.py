@@ -24,12 +24,12 @@ class ComponentMask:
     """One component of one image and its provenance.
 
     Attributes:
-        mask: bool (H, W).
+        mask: bool (h, w), at the working size of the image.
         source: Who proposed it: "classical", "grounding", "automatic".
         score: The proposer's confidence, higher is better.
         phrase: Words that the mask was found with, if any.
-        point: (x, y) in pixels that prompted it, if any.
-        box: (left, top, right, bottom) in pixels that prompted it, if any.
+        point: (x, y) in pixels of the whole image that prompted it, if any.
+        box: (left, top, right, bottom) in pixels of the whole image that prompted it, if any.
         stability: How little the mask depends on the cut-off of its logits, 0..1, where that was measured.
     """
 

@@ -13,7 +13,7 @@ from csad.line import ProductLine
 from csad.pseudo_labels.classical import build_classical
 from csad.pseudo_labels.finding import ComponentFinder, RefinedProposals
 from csad.pseudo_labels.masks import MaskProposer
-from csad.training_images import canvas_of, sample_images
+from csad.training_images import sample_images
 
 Mode = Literal["fine", "coarse"]
 
@@ -40,7 +40,7 @@ def build_finder(line: ProductLine, images: ImageSet, words: Sequence[str]) -> C
 def build_proposer(line: ProductLine, images: ImageSet) -> MaskProposer:
     """Build the classical proposer for the training images of a line."""
     sample = sample_images(line, images.train)
-    return build_classical(sample, canvas_of(line, images.train), line.pseudo_labels.mode)
+    return build_classical(sample.images, sample.canvas(line), line.pseudo_labels.mode)
 
 
 def foundation_mode(line: ProductLine, words: Sequence[str]) -> Mode:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +12,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from csad.array_store import ArrayStore
 from csad.backbone import Backbone, backbone_of
-from csad.canvas import CanvasStore
 from csad.errors import StageError
 from csad.images import ImageFile, ImageSet
 from csad.line import ProductLine
@@ -69,11 +70,16 @@ def fit_segmentation(
     if not fit.classes:
         return fit
     canvas = canvas_of(line, images.train)
-    with open_canvases(line, canvas, images.train) as canvases:
-        labels = [
-            canvas.draw_labels(load_label_map(pseudo_labels / LABEL_MAPS, stem)) if labelled else _nothing(canvases)
-            for stem, labelled in zip(stems, kept, strict=True)
-        ]
+    size = (canvas.height, canvas.width)
+
+    def label_maps() -> Iterator[NDArray[np.uint8]]:
+        for stem, labelled in zip(stems, kept, strict=True):
+            if labelled:
+                yield canvas.draw_labels(load_label_map(pseudo_labels / LABEL_MAPS, stem))
+            else:
+                yield np.zeros(size, dtype=np.uint8)
+
+    with open_canvases(line, canvas, images.train) as canvases, ArrayStore(label_maps(), size) as labels:
         types = np.array([record.types[stem] for stem in stems], dtype=np.int64)
         data = SegmentationData(canvases, labels, kept, types, fit.classes)
         backbone = backbone_of(line.backbone, stages=3)
@@ -99,10 +105,6 @@ def load_segmentation(folder: Path, backbone: Backbone) -> SegmentationNetwork |
             f"{folder} holds no whole segmentation network ({error}); run the segnet stage again"
         ) from error
     return network.eval()
-
-
-def _nothing(canvases: CanvasStore) -> NDArray[np.uint8]:
-    return np.zeros(canvases[0].shape[:2], dtype=np.uint8)
 
 
 def labelled_files(images: ImageSet, record: PseudoLabels) -> list[ImageFile]:

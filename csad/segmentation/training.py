@@ -41,8 +41,8 @@ CHECKPOINT_EVERY = 50
 logger = logging.getLogger(__name__)
 
 
-class Canvases(Protocol):
-    """Canvases uint8 (H, W, 3) by their index."""
+class Arrays(Protocol):
+    """Arrays uint8 of one shape by their index: a list, an array or a `csad.array_store.ArrayStore`."""
 
     def __len__(self) -> int: ...
 
@@ -54,15 +54,15 @@ class SegmentationData:
     """What the network learns from; image i is described by the i-th entry of each field.
 
     Attributes:
-        canvases: uint8 (H, W, 3) each; a list, an array or a `CanvasStore`.
+        canvases: uint8 (H, W, 3) each.
         labels: Class per pixel, uint8 (H, W) each; all zero where not labelled.
         labelled: bool (N,); the others are unlabelled images.
         types: Product type, int (N,).
         classes: Component classes K, the background not counted.
     """
 
-    canvases: Canvases
-    labels: Sequence[NDArray[np.uint8]]
+    canvases: Arrays
+    labels: Arrays
     labelled: NDArray[np.bool_]
     types: NDArray[np.int64]
     classes: int
@@ -194,9 +194,9 @@ def _fingerprint(backbone: Backbone, data: SegmentationData, settings: Segmentat
     def contents() -> Iterator[NDArray[np.generic]]:
         yield data.labelled
         yield data.types
-        yield from data.labels
-        for index in range(len(data.canvases)):
-            yield np.asarray(data.canvases[index])
+        for arrays in (data.labels, data.canvases):
+            for index in range(len(arrays)):
+                yield np.asarray(arrays[index])
 
     weights = backbone.weights.sha256 if backbone.weights else None
     run = {**settings.model_dump(mode="json"), "backbone": weights, "classes": data.classes, "seed": seed}

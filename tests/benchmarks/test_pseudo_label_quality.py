@@ -101,6 +101,21 @@ def test_only_labelled_images_of_a_stage_are_compared(tmp_path):
     assert quality.partner == {1: 2, 2: 1}
 
 
+def test_the_pseudo_labels_of_a_large_image_are_compared_at_the_size_of_the_truth(tmp_path):
+    small, true = np.zeros((1024, 1024), np.uint8), np.zeros((2048, 2048), np.uint8)
+    small[:, :512], true[:, :1024] = 1, 2
+    stage = clustering(tmp_path / "clustering-0", ("a",), {"a": small})
+    Image.fromarray(true).save(tmp_path / "a.png")
+    assert measure_pseudo_labels(stage, tmp_path).mean_iou == 1
+
+
+def test_pseudo_labels_of_another_image_are_still_refused(tmp_path):
+    stage = clustering(tmp_path / "clustering-0", ("a",), {"a": np.zeros((1024, 1000), np.uint8)})
+    Image.fromarray(np.zeros((2048, 2048), np.uint8)).save(tmp_path / "a.png")
+    with pytest.raises(StageError, match="expected one size"):
+        measure_pseudo_labels(stage, tmp_path)
+
+
 def test_a_stage_without_labelled_images_is_refused(tmp_path):
     stage = clustering(tmp_path / "clustering-0", (), {"a": label_map("12")})
     with pytest.raises(StageError, match="no labelled image"):

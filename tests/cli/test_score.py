@@ -128,6 +128,14 @@ def test_images_are_scored_in_batches(images, scorer):
     assert scorer.batches == [8, 8, 1]
 
 
+def test_large_images_are_scored_a_few_at_a_time(images, scorer, monkeypatch):
+    monkeypatch.setattr("csad.image_batches.BATCH_PIXELS", 1)
+
+    run(images)
+
+    assert scorer.batches == [1] * 3
+
+
 @pytest.mark.usefixtures("scorer")
 def test_a_map_per_image_is_written_under_the_same_name(images, tmp_path):
     assert run(images, "--maps", tmp_path / "maps").exit_code == 0

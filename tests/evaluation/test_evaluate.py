@@ -10,7 +10,7 @@ from csad.evaluation.evaluate import evaluate
 from csad.evaluation.figures import Evaluation
 from csad.images import ImageProblem
 
-from .fakes import DataSet, FakeScorer, ScorerWithBackground, picture
+from .fakes import SHAPE, DataSet, FakeScorer, ScorerWithBackground, picture
 
 
 def test_detection_is_measured_per_type_and_averaged(kit):
@@ -134,6 +134,13 @@ def test_images_are_scored_once_in_batches(kit):
     scorer = FakeScorer()
     assert evaluate(scorer, kit.images(), batch=3).timing.images == 9
     assert scorer.batches == [2, 3, 3, 1]
+
+
+def test_large_images_are_scored_a_few_at_a_time(kit, monkeypatch):
+    monkeypatch.setattr("csad.image_batches.BATCH_PIXELS", 2 * SHAPE[0] * SHAPE[1])
+    scorer = FakeScorer()
+    evaluate(scorer, kit.images(), batch=3)
+    assert scorer.batches == [2, 2, 1, 2, 1, 1]
 
 
 def test_the_batch_size_does_not_change_a_figure(kit):

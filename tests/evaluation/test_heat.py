@@ -1,4 +1,5 @@
 import io
+import tracemalloc
 
 import numpy as np
 from PIL import Image
@@ -28,6 +29,26 @@ def test_without_a_scale_a_map_is_shown_up_to_its_own_maximum():
     assert np.allclose(drawn[0, 0], [142.5, 15, 74.5], atol=0.6)
     assert np.array_equal(drawn[1:], GREY[1:])
     assert np.array_equal(draw_heat(GREY, np.zeros((6, 8), np.float32), None), GREY)
+
+
+def test_a_picture_drawn_in_strips_is_the_same(monkeypatch):
+    generator = np.random.default_rng(0)
+    image = generator.integers(0, 256, (31, 20, 3), dtype=np.uint8)
+    heat = generator.random((31, 20)).astype(np.float32)
+    scales = (HeatScale(0.2, 0.7), None)
+    whole = [draw_heat(image, heat, scale) for scale in scales]
+    for pixels in (1, 20, 60, 65):
+        monkeypatch.setattr("csad.strips.STRIP_PIXELS", pixels)
+        assert all(np.array_equal(draw_heat(image, heat, scale), one) for scale, one in zip(scales, whole, strict=True))
+
+
+def test_a_large_picture_needs_little_more_than_itself():
+    image, heat = np.zeros((3000, 2000, 3), np.uint8), np.ones((3000, 2000), np.float32)
+    tracemalloc.start()
+    drawn = draw_heat(image, heat, HeatScale(0.0, 1.0))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < drawn.nbytes + 50e6
 
 
 def test_the_scale_comes_from_the_peaks_of_good_images():

@@ -8,6 +8,7 @@ from scipy import ndimage
 from csad.foundation.automatic_masks import Crop, crops_of, point_grid, without_specks
 from csad.foundation.part_selection import select_parts, split_parts
 from csad.foundation.regions import Region, bounding_boxes
+from csad.working_image import working_size
 
 SIZE = (100, 120)
 
@@ -37,6 +38,23 @@ def test_a_region_is_its_mask_with_its_provenance():
 def test_a_region_of_a_crop_moves_into_the_image_with_its_point():
     moved = region_of(mask_of((1, 2, 3, 4)), point=(3.0, 2.0)).moved(50, 60)
     assert (moved.left, moved.top, moved.point) == (52, 61, (53.0, 62.0))
+
+
+def test_the_mask_of_a_large_image_is_drawn_at_its_working_size():
+    size = (2048, 4096)
+    assert working_size(*size) == (724, 1448)  # each 2.83 pixels
+    region = Region.of(np.ones((283, 566), dtype=bool), left=1414, top=0, score=0.9)
+    mask = region.mask(size)
+    assert mask.shape == (724, 1448)
+    # 283 rows and 566 columns of 2.83 are 100 and 200; the first column is 1414 / 2.83.
+    assert bounding_boxes(torch.from_numpy(mask[None])).tolist() == [[500, 0, 699, 99]]
+    assert mask.sum() == 100 * 200
+
+
+def test_each_pixel_of_a_reduced_mask_is_the_one_at_its_middle():
+    size = (1024, 4096)  # half of each side
+    full = np.random.default_rng(0).random(size) < 0.5
+    assert np.array_equal(region_of(full).mask(size), full[1::2, 1::2])
 
 
 def test_parts_that_touch_by_a_corner_are_two():

@@ -1,4 +1,5 @@
 import struct
+import tracemalloc
 import zlib
 
 import numpy as np
@@ -191,3 +192,25 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path):
 def test_memory_decodes_like_a_file(tmp_path):
     path = saved(tmp_path / "a.png", np.full((2, 2, 3), RED, np.uint8))
     np.testing.assert_array_equal(decode_rgb(path.read_bytes(), "upload"), read_rgb(path))
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "LA", "CMYK", "I;16"])
+def test_the_strips_in_which_an_image_is_converted_do_not_show(tmp_path, mode, monkeypatch):
+    pixels = np.random.default_rng(0).integers(0, 256, (31, 20, 4), dtype=np.uint8)
+    image = Image.fromarray(pixels[..., 0].astype(np.uint16) * 250 if mode == "I;16" else pixels)
+    path = tmp_path / "a.tif"
+    (image if image.mode == mode else image.convert("RGB").convert(mode)).save(path)
+    whole = read_rgb(path)
+    monkeypatch.setattr("csad.strips.STRIP_PIXELS", 60)
+    np.testing.assert_array_equal(read_rgb(path), whole)
+
+
+@pytest.mark.parametrize(("channels", "dtype"), [(3, np.uint8), (4, np.uint8), (1, np.uint16)])
+def test_a_large_image_needs_little_more_than_its_decoded_pixels(tmp_path, channels, dtype):
+    path = saved(tmp_path / "a.png", np.zeros((3000, 2000, channels), dtype).squeeze())
+    tracemalloc.start()
+    read = read_rgb(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    # What Pillow holds itself is not traced; a copy of its pixels is.
+    assert peak < read.nbytes + 2 * read.shape[0] * read.shape[1] * np.dtype(dtype).itemsize + 5e6

@@ -62,7 +62,7 @@ def test_images_of_another_size_are_named():
 
 def test_stored_canvases_are_read_as_tensors():
     pictures = [np.full((32, 64, 3), value, dtype=np.uint8) for value in (0, 255)]
-    with CanvasStore(Canvas((0.0, 0.0, 1.0, 1.0), 32, 64), pictures, 2) as store:
+    with CanvasStore(Canvas((0.0, 0.0, 1.0, 1.0), 32, 64), pictures) as store:
         images = CanvasImages(store)
 
         assert len(images) == 2

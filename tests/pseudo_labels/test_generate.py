@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from csad.canvas import Canvas
 from csad.errors import StageError
 from csad.images import read_rgb
 from csad.pseudo_labels.gallery_page import write_gallery_page
@@ -111,6 +112,31 @@ def test_images_of_different_sizes_are_labelled_at_their_own_size(images, tiny_l
 
     assert load_label_map(tmp_path / "labels/label_maps", "000").shape == (200, 160)
     assert load_label_map(tmp_path / "labels/label_maps", "001").shape == (128, 128)
+
+
+def test_a_large_image_is_labelled_at_its_working_size_like_a_small_one(images, tiny_line, tmp_path):
+    enlarged = tmp_path / "large.png"
+    Image.open(images.train[0].path).resize((2048, 2048), Image.Resampling.NEAREST).save(enlarged)
+    files = (images.train[0].__class__("000", enlarged, "train", "good"), *images.train[1:])
+    for image in files:
+        save_masks(tmp_path / "masks" / f"{image.stem}.json", parts_of(image))
+    large = [np.kron(part.mask, np.ones((8, 8), dtype=bool)) for part in parts_of(images.train[0])]
+    save_masks(tmp_path / "masks/000.json", [ComponentMask(mask, "by hand", 1.0) for mask in large])
+    mixed = images.__class__(images.root, files, images.validation, images.test, images.digest)
+
+    record = generate(tiny_line, mixed, tmp_path / "masks", tmp_path / "labels", seed=0)
+
+    assert (record.classes, record.sizes) == (3, (10, 10, 10))
+    label_map = load_label_map(tmp_path / "labels/label_maps", "000")
+    assert label_map.shape == (1024, 1024)
+    shown = [set(np.unique(label_map[mask])) for mask in large]
+    for number, part in enumerate(parts_of(images.train[1])):
+        small = load_label_map(tmp_path / "labels/label_maps", "001")
+        assert set(np.unique(small[part.mask])) == shown[number]
+    # On the canvas nobody sees at which size they were drawn.
+    canvas = Canvas((0.125, 0.125, 0.875, 0.875), 128, 128)
+    full_size = np.kron(label_map, np.ones((2, 2), dtype=np.uint8))
+    assert np.array_equal(canvas.draw_labels(label_map), canvas.draw_labels(full_size))
 
 
 def test_a_missing_mask_file_is_an_error_that_names_it(images, tiny_line, tmp_path):

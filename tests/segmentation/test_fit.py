@@ -2,12 +2,14 @@ import numpy as np
 import pytest
 import torch
 
+from csad.array_store import ArrayStore
 from csad.backbone import load_backbone
 from csad.errors import StageError
 from csad.images import scan
 from csad.pseudo_labels.label_maps import save_label_map
 from csad.pseudo_labels.record import LABEL_MAPS, PseudoLabels
 from csad.segmentation.fit import WEIGHTS, SegmentationFit, fit_segmentation, labelled_files, load_segmentation
+from csad.segmentation.training import train_segmentation
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +57,22 @@ def test_a_network_comes_out_and_loads(tiny_line, images, tmp_path):
     assert not network.training
     with torch.no_grad():
         assert network(torch.rand(1, 3, 64, 64)).shape == (1, 2, 16, 16)
+
+
+def test_the_label_maps_lie_on_disk_in_the_order_of_the_images(tiny_line, images, tmp_path, monkeypatch):
+    seen = []
+
+    def look(backbone, data, settings, seed, checkpoint):
+        assert isinstance(data.labels, ArrayStore)
+        seen.extend(bool(data.labels[index].any()) for index in range(len(data.labels)))
+        return train_segmentation(backbone, data, settings, seed, checkpoint)
+
+    monkeypatch.setattr("csad.segmentation.fit.train_segmentation", look)
+    labels = pseudo_labels(tmp_path / "labels", images, ["000", "003"])
+
+    fit_segmentation(tiny_line, images, labels, tmp_path, seed=0)
+
+    assert seen == [file.stem in ("000", "003") for file in images.train]
 
 
 @pytest.mark.parametrize(("kept", "classes"), [([], 1), (["000"], 0)])
