@@ -66,7 +66,7 @@ class StageRunner:
                 yield
 
     def run(self, stage: Stage[S], options: Options = NO_OPTIONS, **inputs: Path) -> StageResult[S]:
-        """Run a stage, or reuse its finished folder where nothing that it depends on has changed.
+        """Run a stage, or reuse its finished folder where neither that nor what it depends on has changed.
 
         Args:
             stage: The stage.
@@ -80,9 +80,12 @@ class StageRunner:
         folder = self.root / f"{stage.name}-{key[:KEY_LENGTH]}"
         record = StageRecord.find(folder)
         if record and record.key == key:
-            _log.info("%s: unchanged, reused", stage.name)
-            _mark_used(folder)
-            return StageResult(folder, record.summary_as(stage), reused=True)
+            damage = record.find_damage(folder)
+            if damage is None:
+                _log.info("%s: unchanged, reused", stage.name)
+                _mark_used(folder)
+                return StageResult(folder, record.summary_as(stage), reused=True)
+            _log.warning("%s: %s in %s since it was finished; it runs again", stage.name, damage, folder)
         with writing(folder):
             return self._run(stage, key, folder, inputs, options)
 
@@ -97,7 +100,7 @@ class StageRunner:
         started = time.monotonic()
         summary = stage.execute(self.line, self.seed, partial, inputs, options)
         seconds = time.monotonic() - started
-        StageRecord.of(stage, key, seconds, summary).write(partial)
+        StageRecord.of(stage, key, seconds, summary).with_origin(partial, inputs).write(partial)
         shutil.rmtree(folder, ignore_errors=True)
         _mark_used(partial)
         partial.rename(folder)
