@@ -15,11 +15,10 @@ from csad.stages.file_digests import FileDigests
 from csad.stages.files import writing
 from csad.stages.lock import exclusive
 from csad.stages.stage import NO_OPTIONS, Options, Stage, StageRecord
+from csad.stages.stage_folders import PARTIAL, folder_name, is_ours
 from csad.stages.summary import Summary
 
 S = TypeVar("S", bound=Summary)
-KEY_LENGTH = 12
-PARTIAL = ".partial"
 DIGESTS = "weights.json"
 
 _log = logging.getLogger(__name__)
@@ -77,7 +76,7 @@ class StageRunner:
             CsadError: Whatever the stage raises; StageError where its folder cannot be written.
         """
         key = stage.key(self.line, self.seed, inputs, options, self._digests.of)
-        folder = self.root / f"{stage.name}-{key[:KEY_LENGTH]}"
+        folder = self.root / folder_name(stage.name, key)
         record = StageRecord.find(folder)
         if record and record.key == key:
             damage = record.find_damage(folder)
@@ -108,13 +107,13 @@ class StageRunner:
         return StageResult(folder, summary, reused=False)
 
     def prune(self, since: float) -> None:
-        """Remove what no run used since a time: results of earlier data, settings and code.
+        """Remove what no run used since a time: results of earlier data, settings and code, and nothing else.
 
         Args:
             since: As `time.time()` gave it when the run began.
         """
         for folder in self.root.iterdir():
-            if folder.is_dir() and folder.stat().st_mtime < since:
+            if is_ours(folder.name) and folder.is_dir() and folder.stat().st_mtime < since:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
