@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from csad.errors import CsadError
 from csad.foreground import foreground_mask
 
 CANVAS_MULTIPLE = 32
@@ -123,11 +125,22 @@ class CanvasStore:
     """
 
     def __init__(self, canvas: Canvas, images: Iterable[NDArray[np.uint8]], count: int) -> None:
-        with tempfile.TemporaryFile() as file:
+        """Draw all canvases.
+
+        Raises:
+            CsadError: The temporary folder is full or refuses.
+        """
+        size = count * canvas.height * canvas.width * 3
+        # Without a buffer, for what is left in one would meet a full disk once more when the file is closed.
+        with _naming_temporary_folder(size):
+            opened = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed below
+        with opened as file:
             # Written as a file, for a full disk answers a write with an error but a memory map by ending the process.
             for image in images:
-                file.write(canvas.draw(image).tobytes())
-            file.flush()
+                pixels = memoryview(canvas.draw(image).tobytes())
+                with _naming_temporary_folder(size):
+                    while pixels:
+                        pixels = pixels[file.write(pixels) :]
             self._pixels = np.memmap(file, np.uint8, mode="r", shape=(count, canvas.height, canvas.width, 3))
 
     def __len__(self) -> int:
@@ -146,6 +159,18 @@ class CanvasStore:
         """Go through all canvases in order, as float32 (B, 3, h, w) in 0..1."""
         for start in range(0, len(self), size):
             yield to_tensor(np.asarray(self._pixels[start : start + size]))
+
+
+@contextmanager
+def _naming_temporary_folder(size: int) -> Iterator[None]:
+    """Say where it was that the disk refused, for nobody chose that folder, and how many bytes it has to hold."""
+    try:
+        yield
+    except OSError as error:
+        raise CsadError(
+            f"cannot keep the canvases in {tempfile.gettempdir()}: {error.strerror}; they take {size / 1e6:.0f} MB, "
+            "free some space there or name a larger folder in the environment variable TMPDIR"
+        ) from error
 
 
 def to_tensor(canvases: NDArray[np.uint8]) -> Tensor:
