@@ -19,6 +19,7 @@ from csad.evaluation.heat import encode_jpeg
 from csad.evaluation.plots import interval_axis, interval_plot, roc_plots, score_histograms
 from csad.evaluation.tables import branch_rows, decision_lines, fraction, other_kinds, percent
 from csad.images import read_rgb
+from csad.printable import printable
 
 GALLERY_SUFFIXES = frozenset({".png", ".jpg", ".jpeg"})
 GALLERY_WIDTH = 680
@@ -52,7 +53,7 @@ def render(evaluation: Evaluation, gallery: Path | None = None) -> str:
     template = Template(files("csad.evaluation").joinpath("report.html").read_text(encoding="utf-8"))
     counts = evaluation.images["test"]
     total = sum(counts.values())
-    return template.substitute(
+    page = template.substitute(
         title=escape(f"{evaluation.line}: evaluation"),
         line=escape(evaluation.line),
         subtitle=f"{total} test images, {sum(evaluation.images['validation'].values())} for validation; "
@@ -70,6 +71,7 @@ def render(evaluation: Evaluation, gallery: Path | None = None) -> str:
         model=_facts(_model(evaluation)),
         settings=_facts(_flat(evaluation.settings)),
     )
+    return printable(page)
 
 
 def _tiles(evaluation: Evaluation) -> Iterator[str]:
