@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from csad.backbone import backbone_of
-from csad.canvas import fit_canvas
 from csad.cli.table import table
 from csad.errors import DatasetError, WeightsError
 from csad.foundation.readiness import what_is_missing
-from csad.images import ImageSet, Inspection, ground_truth_masks, inspect, read_rgb
+from csad.images import ImageSet, Inspection, ground_truth_masks, inspect
+from csad.images.ignored import find_ignored
 from csad.images.records import GOOD, ImageFile
 from csad.line import ProductLine
 from csad.printable import printable
+from csad.training_images import canvas_of
 
 FEW_TRAIN = 50
-CANVAS_SAMPLE = 16
 LISTED_PROBLEMS = 20
 
 
@@ -128,6 +128,9 @@ def _obstacle_of_weights(line: ProductLine) -> str | None:
 
 def _notes(line: ProductLine, inspection: Inspection) -> Iterator[str]:
     images = inspection.images
+    ignored = str(find_ignored(images.root))
+    if ignored:
+        yield ignored
     if len(images.train) < FEW_TRAIN:
         yield f"{len(images.train)} images to train are few: figures rise up to about 200"
     wanted = round(1 / line.threshold.false_reject_rate)
@@ -159,9 +162,7 @@ def _copies(inspection: Inspection) -> Iterator[str]:
 
 
 def _plan(line: ProductLine, images: ImageSet) -> Iterator[str]:
-    step = max(1, len(images.train) // CANVAS_SAMPLE)
-    sample = [read_rgb(image.path, line.images.max_pixels) for image in images.train[::step]]
-    canvas = fit_canvas(sample, line.images.area, line.images.product_box)
+    canvas = canvas_of(line, images.train)
     left, top, right, bottom = canvas.box
     yield (
         f"look at {left:.0%} to {right:.0%} of the width and {top:.0%} to {bottom:.0%} of the height, "
