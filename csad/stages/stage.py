@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from csad import atomic
 from csad.line import ProductLine
-from csad.stages.code import code_version
+from csad.stages.code import code_version, package_versions
 from csad.stages.files import content_digest, file_digest
 from csad.stages.snapshot import Snapshot
 from csad.stages.stage_files import StageFile, describe_files, find_damage
@@ -77,6 +77,7 @@ class Stage(Generic[S]):
         parts = {
             "stage": self.name,
             "code": code_version(self.run.__module__),
+            "packages": dict(package_versions(self.run.__module__)),
             "line": line.section_digest(*self.sections) if self.sections else line.digest(),
             "seed": seed if self.seeded else None,
             "inputs": {name: self._input_key(folder) for name, folder in inputs.items()},
