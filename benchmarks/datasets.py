@@ -38,6 +38,14 @@ class Variant:
     name: str
     changes: Mapping[str, Mapping[str, object]]
 
+    @property
+    def description(self) -> str:
+        """Name and changes, such as "no_lsa (segmentation.lsa: False)"."""
+        changed = (
+            f"{section}.{name}: {value}" for section, values in self.changes.items() for name, value in values.items()
+        )
+        return f"{self.name} ({', '.join(changed) or 'no change'})"
+
     def line(self, name: str) -> ProductLine:
         """The product line that `csad line new` writes, with the changes."""
         return ProductLine.model_validate({"name": name, **self.changes})

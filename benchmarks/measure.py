@@ -58,7 +58,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--ablations",
         action="store_true",
-        help="also train without LSA, with 1 x 1 histograms and each step as in the paper",
+        help=f"also train with other settings: {'; '.join(variant.description for variant in ABLATIONS)}",
     )
     parser.add_argument("--output", type=Path, default=Path("measurements"), help="default: measurements")
     parser.add_argument("--any-code", action="store_true", help="reuse results although csad's code has changed")

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import shutil
 import sys
 import time
@@ -17,7 +18,8 @@ from csad.delivery.gate_decision import GateDecision, read_decision
 from csad.errors import StageError
 from csad.line import ProductLine
 from csad.stages.data_source import STORED
-from csad.stages.files import link_or_copy, replace_folder, writing
+from csad.stages.files import copy_file, replace_folder, writing
+from csad.stages.model_place import require_model_or_nothing
 from csad.stages.share import Share
 from csad.stages.stage import RECORD
 from csad.stages.stage_runner import StageRunner
@@ -26,8 +28,12 @@ from csad.store.objects import ObjectStore
 from csad.store.settings import ENDPOINT, StoreSettings
 from pipelines.local_console import LocalConsole
 from pipelines.local_store import local_store, push_images
+from pipelines.names import TRAINING
 from pipelines.parameters import git_commit, release_yaml
 from pipelines.training import training_here
+
+ARTIFACTS_OF_RUN = re.compile(rf"{TRAINING}(-\d+){{7}}")
+"""As the runner names them: the pipeline and the time, from the year to microseconds."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +72,10 @@ def run_here(line: ProductLine, data: str, seed: int, output: Path, shards: int 
 
     Raises:
         DatasetError: There are no images.
-        StageError: A task failed, or the output cannot be written.
+        StageError: `<output>/model` is something else, a task failed, or the output cannot be written.
         StoreError: The store does not start or does not answer.
     """
+    require_model_or_nothing(output / "model")
     runner = StageRunner(output / "stages", line, seed)
     started = time.time()
     with writing(output), runner.working(), local_store(output / "store") as settings:
@@ -84,9 +91,9 @@ def run_here(line: ProductLine, data: str, seed: int, output: Path, shards: int 
         evaluation = Path(outputs["evaluation"].path)
         replace_folder(Path(outputs["model"].path), output / "model", leave_out=(RECORD,))
         for name in ("report.html", "evaluation.json"):
-            link_or_copy(evaluation / name, output / name)
-        link_or_copy(Path(outputs["gallery"].path), output / "gallery.html")
-        link_or_copy(Path(outputs["gate_report"].path), output / "gate.html")
+            copy_file(evaluation / name, output / name)
+        copy_file(Path(outputs["gallery"].path), output / "gallery.html")
+        copy_file(Path(outputs["gate_report"].path), output / "gate.html")
         runner.prune(since=started)
         table = (evaluation / "evaluation.txt").read_text(encoding="utf-8").strip()
         place = settings.url if os.environ.get(ENDPOINT) else str(output / "store")
@@ -114,7 +121,7 @@ def _registered(settings: StoreSettings, model: Path, evaluation: Path, paramete
 def _execute(parameters: dict[str, object], settings: StoreSettings, output: Path) -> dict:
     log = output / "run.log"
     artifacts = output / "artifacts"
-    shutil.rmtree(artifacts, ignore_errors=True)
+    _remove_artifacts(artifacts)
     environment = {
         **settings.to_environment(),
         STORE_VARIABLE: str((output / "stages").resolve()),
@@ -129,6 +136,13 @@ def _execute(parameters: dict[str, object], settings: StoreSettings, output: Pat
             except RuntimeError as error:
                 raise StageError(console.failure or f"the pipeline stopped; {log} has every line of it") from error
     return run.outputs
+
+
+def _remove_artifacts(folder: Path) -> None:
+    """Remove what tasks of earlier runs left; a folder of that name may hold a user's own files, too."""
+    for run in folder.glob(f"{TRAINING}-*"):
+        if ARTIFACTS_OF_RUN.fullmatch(run.name):
+            shutil.rmtree(run, ignore_errors=True)
 
 
 @contextmanager

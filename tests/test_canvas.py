@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from csad.canvas import Canvas, CanvasStore, find_product_box, fit_canvas, to_tensor
-from csad.errors import ImageError
+from csad.errors import CsadError, ImageError
+from csad.stages.files import writing
 
 FULL = (0.0, 0.0, 1.0, 1.0)
 
@@ -213,11 +214,19 @@ def test_the_store_lies_in_the_temporary_folder_and_is_freed_at_the_end(failing,
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no disk that is always full")
-def test_a_full_disk_is_an_error_and_not_the_end_of_the_process(monkeypatch):
-    full = io.FileIO("/dev/full", "r+")
-    monkeypatch.setattr(tempfile, "TemporaryFile", lambda: full)
+def test_a_full_temporary_folder_is_an_error_that_names_it_and_not_the_end_of_the_process(monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda buffering: io.FileIO("/dev/full", "r+"))
 
-    with pytest.raises(OSError, match="No space left"):
+    message = rf"in {tmp_path}: No space left on device; free some space there .* TMPDIR"
+    with pytest.raises(CsadError, match=message), writing(Path("lgst.partial")):
+        CanvasStore(Canvas(FULL, 64, 64), [plain(64, 64)])
+
+
+def test_a_temporary_folder_that_refuses_is_named(monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+
+    with pytest.raises(CsadError, match=r"cannot keep images in .*/gone: No such file or directory"):
         CanvasStore(Canvas(FULL, 64, 64), [plain(64, 64)])
 
 

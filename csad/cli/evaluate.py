@@ -22,6 +22,8 @@ import click
 def evaluate(model: Path, data: Path, as_json: bool, report: Path | None, device: str) -> None:
     """Measure detection, localisation and the false-reject rate on test images.
 
+    The report shows the model's components, too, while the stages that trained it still lie where they were made.
+
     \b
     Examples:
       csad evaluate models/bottles --data data/bottles --report report.html
@@ -32,9 +34,10 @@ def evaluate(model: Path, data: Path, as_json: bool, report: Path | None, device
         from csad.evaluation.report import write_report
         from csad.images import scan_for_evaluation
         from csad.scorer import Scorer
+        from csad.stages.gallery import find_gallery
 
         scorer = Scorer.load(model, device=device)
         evaluation = measure(scorer, scan_for_evaluation(data, scorer.line))
         if report is not None:
-            write_report(evaluation, report)
+            write_report(evaluation, report, gallery=find_gallery(model))
     click.echo(json.dumps(evaluation.to_json(), indent=2) if as_json else evaluation.to_text())

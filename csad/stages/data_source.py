@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 from csad.errors import DatasetError
 from csad.stages.files import link_or_copy, writing
 from csad.stages.stage import RECORD
+from csad.stages.stage_folders import FETCHED, folder_name
 
 STORED = "store://"
 
@@ -56,7 +57,7 @@ def opened(uri: str, kept: Path | None = None) -> Iterator[Path]:
     from csad.store.data_source import fetch
 
     if kept is not None and "@" in uri:
-        folder = kept / f"data-{hashlib.sha256(uri.encode()).hexdigest()[:12]}"
+        folder = kept / folder_name(FETCHED, hashlib.sha256(uri.encode()).hexdigest())
         with writing(folder):
             fetch(uri, folder)
             os.utime(folder)

@@ -62,10 +62,17 @@ def link_or_copy(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
+def copy_file(source: Path, target: Path) -> None:
+    """Copy a file's bytes into a folder that need not exist; an older file, or link, is replaced and not written to."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.unlink(missing_ok=True)
+    shutil.copyfile(source, target)
+
+
 def content_digest(folder: Path) -> str:
     """SHA-256 over the names and bytes of everything in a folder, hidden files excepted."""
     digest = hashlib.sha256()
-    for file in _files(folder):
+    for file in visible_files(folder):
         name = unicodedata.normalize("NFC", file.relative_to(folder).as_posix())
         digest.update(f"{name}\0{file_digest(file)}\n".encode(errors="surrogateescape"))
     return digest.hexdigest()
@@ -80,7 +87,7 @@ def file_digest(file: Path) -> str:
 def replace_folder(source: Path, target: Path, leave_out: Collection[str] = ()) -> None:
     """Put a copy of a folder in another's place; `target` is the old one, or the whole new one.
 
-    Files are linked where possible: they must be replaced, not changed, later on.
+    Files are copied, not linked: who changes the published ones leaves the finished stage whole.
 
     Args:
         source: Folder to publish; it stays.
@@ -96,10 +103,10 @@ def replace_folder(source: Path, target: Path, leave_out: Collection[str] = ()) 
     shutil.rmtree(incoming, ignore_errors=True)
     shutil.rmtree(outgoing, ignore_errors=True)
     try:
-        for file in _files(source):
+        for file in visible_files(source):
             if file.name in leave_out:
                 continue
-            link_or_copy(file, incoming / file.relative_to(source))
+            copy_file(file, incoming / file.relative_to(source))
         if target.exists():
             target.rename(outgoing)
         incoming.rename(target)
@@ -112,7 +119,8 @@ def replace_folder(source: Path, target: Path, leave_out: Collection[str] = ()) 
     shutil.rmtree(outgoing, ignore_errors=True)
 
 
-def _files(folder: Path) -> list[Path]:
+def visible_files(folder: Path) -> list[Path]:
+    """All files of a folder and of those below it, in order; hidden ones are left out."""
     found = []
     for here, folders, names in os.walk(folder, followlinks=True):
         below = Path(here)

@@ -9,6 +9,7 @@ from csad import atomic
 from csad.errors import StageError
 from csad.images import ImageFile, ImageProblem, ImageSet
 from csad.images.layout import list_images
+from csad.printable import printable
 
 FILE = "snapshot.json"
 
@@ -93,4 +94,4 @@ def all_images(images: ImageSet) -> tuple[ImageFile, ...]:
 
 
 def _relative(problem: ImageProblem, root: Path) -> SnapshotProblem:
-    return SnapshotProblem(path=problem.path.relative_to(root).as_posix(), reason=problem.reason)
+    return SnapshotProblem(path=printable(problem.path.relative_to(root).as_posix()), reason=problem.reason)

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from csad import atomic
 from csad.line import ProductLine
-from csad.stages.code import code_version
+from csad.stages.code import code_version, package_versions
 from csad.stages.files import content_digest, file_digest
 from csad.stages.snapshot import Snapshot
+from csad.stages.stage_files import StageFile, describe_files, find_damage
 from csad.stages.summary import Summary
 
 S = TypeVar("S", bound=Summary)
@@ -76,6 +77,7 @@ class Stage(Generic[S]):
         parts = {
             "stage": self.name,
             "code": code_version(self.run.__module__),
+            "packages": dict(package_versions(self.run.__module__)),
             "line": line.section_digest(*self.sections) if self.sections else line.digest(),
             "seed": seed if self.seeded else None,
             "inputs": {name: self._input_key(folder) for name, folder in inputs.items()},
@@ -115,6 +117,8 @@ class StageRecord(BaseModel):
         key: What the result depended on.
         seconds: How long it took.
         summary: The fields of the stage's summary.
+        inputs: Keys of the stages whose folders it read, by the names of its inputs.
+        files: What it wrote, where that is to be reused.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -123,6 +127,8 @@ class StageRecord(BaseModel):
     key: str
     seconds: float
     summary: dict[str, Any]
+    inputs: dict[str, str] = Field(default_factory=dict)
+    files: dict[str, StageFile] = Field(default_factory=dict)
 
     @classmethod
     def find(cls, folder: Path) -> "StageRecord | None":
@@ -137,6 +143,16 @@ class StageRecord(BaseModel):
         """Describe a finished stage."""
         values = TypeAdapter(stage.summary).dump_python(summary, mode="json")
         return cls(stage=stage.name, key=key, seconds=round(seconds, 3), summary=values)
+
+    def with_origin(self, folder: Path, inputs: Mapping[str, Path]) -> "StageRecord":
+        """Add what a folder holds and which stages it came from."""
+        records = {name: StageRecord.find(source) for name, source in inputs.items()}
+        keys = {name: record.key for name, record in records.items() if record}
+        return self.model_copy(update={"inputs": keys, "files": describe_files(folder, leave_out=(RECORD,))})
+
+    def find_damage(self, folder: Path) -> str | None:
+        """Say which file of the folder is missing or changed; None where all are as the stage left them."""
+        return find_damage(folder, self.files)
 
     def write(self, folder: Path) -> None:
         """Leave the record in the stage's folder."""

@@ -15,11 +15,10 @@ from csad.stages.file_digests import FileDigests
 from csad.stages.files import writing
 from csad.stages.lock import exclusive
 from csad.stages.stage import NO_OPTIONS, Options, Stage, StageRecord
+from csad.stages.stage_folders import PARTIAL, folder_name, is_ours
 from csad.stages.summary import Summary
 
 S = TypeVar("S", bound=Summary)
-KEY_LENGTH = 12
-PARTIAL = ".partial"
 DIGESTS = "weights.json"
 
 _log = logging.getLogger(__name__)
@@ -66,7 +65,7 @@ class StageRunner:
                 yield
 
     def run(self, stage: Stage[S], options: Options = NO_OPTIONS, **inputs: Path) -> StageResult[S]:
-        """Run a stage, or reuse its finished folder where nothing that it depends on has changed.
+        """Run a stage, or reuse its finished folder where neither that nor what it depends on has changed.
 
         Args:
             stage: The stage.
@@ -77,12 +76,15 @@ class StageRunner:
             CsadError: Whatever the stage raises; StageError where its folder cannot be written.
         """
         key = stage.key(self.line, self.seed, inputs, options, self._digests.of)
-        folder = self.root / f"{stage.name}-{key[:KEY_LENGTH]}"
+        folder = self.root / folder_name(stage.name, key)
         record = StageRecord.find(folder)
         if record and record.key == key:
-            _log.info("%s: unchanged, reused", stage.name)
-            _mark_used(folder)
-            return StageResult(folder, record.summary_as(stage), reused=True)
+            damage = record.find_damage(folder)
+            if damage is None:
+                _log.info("%s: unchanged, reused", stage.name)
+                _mark_used(folder)
+                return StageResult(folder, record.summary_as(stage), reused=True)
+            _log.warning("%s: %s in %s since it was finished; it runs again", stage.name, damage, folder)
         with writing(folder):
             return self._run(stage, key, folder, inputs, options)
 
@@ -97,7 +99,7 @@ class StageRunner:
         started = time.monotonic()
         summary = stage.execute(self.line, self.seed, partial, inputs, options)
         seconds = time.monotonic() - started
-        StageRecord.of(stage, key, seconds, summary).write(partial)
+        StageRecord.of(stage, key, seconds, summary).with_origin(partial, inputs).write(partial)
         shutil.rmtree(folder, ignore_errors=True)
         _mark_used(partial)
         partial.rename(folder)
@@ -105,13 +107,13 @@ class StageRunner:
         return StageResult(folder, summary, reused=False)
 
     def prune(self, since: float) -> None:
-        """Remove what no run used since a time: results of earlier data, settings and code.
+        """Remove what no run used since a time: results of earlier data, settings and code, and nothing else.
 
         Args:
             since: As `time.time()` gave it when the run began.
         """
         for folder in self.root.iterdir():
-            if folder.is_dir() and folder.stat().st_mtime < since:
+            if is_ours(folder.name) and folder.is_dir() and folder.stat().st_mtime < since:
                 shutil.rmtree(folder, ignore_errors=True)
 
 

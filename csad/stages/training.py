@@ -5,12 +5,13 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from csad.errors import StageError
 from csad.line import ProductLine
-from csad.model_files import MANIFEST
+from csad.pseudo_labels import gallery_page
 from csad.stages import clustering, evaluation, ingest, lgst, masks, segnet, statistics, tagging
 from csad.stages.evaluation import EvaluationSummary
 from csad.stages.files import replace_folder, writing
+from csad.stages.gallery import stages_of
+from csad.stages.model_place import require_model_or_nothing
 from csad.stages.stage import RECORD
 from csad.stages.stage_runner import StageRunner, duration
 from csad.stages.statistics import StatisticsSummary
@@ -48,9 +49,9 @@ def train(line: ProductLine, data: Path, output: Path, seed: int, evaluate: bool
     Raises:
         CsadError: A stage failed; what was finished before is kept.
     """
-    _require_model_or_nothing(output)
+    require_model_or_nothing(output)
     started = time.time()
-    runner = StageRunner(output.with_name(f"{output.name}.stages"), line, seed)
+    runner = StageRunner(stages_of(output), line, seed)
     with runner.working():
         images = runner.run(ingest.STAGE, data=data).folder
         tags = runner.run(tagging.STAGE, images=images).folder
@@ -63,22 +64,11 @@ def train(line: ProductLine, data: Path, output: Path, seed: int, evaluate: bool
         if evaluate:
             measured = runner.run(evaluation.STAGE, images=images, pseudo_labels=labels, model=fitted.folder)
         with writing(output):
-            replace_folder(fitted.folder, output, leave_out=(RECORD,))
+            replace_folder(fitted.folder, output.resolve(), leave_out=(RECORD,))
         runner.prune(since=started)
     result = TrainingResult(output, fitted.summary)
     if measured:
         result = TrainingResult(output, fitted.summary, measured.summary, measured.folder / evaluation.REPORT)
+    _log.info("components that were found: %s", labels / gallery_page.FILE)
     _log.info("model in %s after %s: %s", output, duration(time.time() - started), fitted.summary.headline())
     return result
-
-
-def _require_model_or_nothing(output: Path) -> None:
-    """Refuse to replace a folder that holds something else.
-
-    Raises:
-        StageError: `output` is a file, or a folder that is neither empty nor a model.
-    """
-    if output.is_dir() and ((output / MANIFEST).is_file() or not any(output.iterdir())):
-        return
-    if output.exists():
-        raise StageError(f"{output} exists and is not a model folder; choose another output, or remove it")

@@ -4,11 +4,13 @@ import hashlib
 import logging
 import threading
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from csad.errors import DatasetError
+from csad.printable import printable
 from csad.progress import track
 from csad.store.failures import Conflict, Damaged, NotFound
 from csad.store.names import check_line
@@ -52,7 +54,7 @@ def push_dataset(store: ObjectStore, folder: Path, line: str) -> DatasetVersion:
         The version. Its digest is the one that `ingest` gives the folder, if it can use every image.
 
     Raises:
-        DatasetError: The folder holds no images.
+        DatasetError: The folder holds no images, or names that are not UTF-8.
         StoreError: The store refuses or does not answer, or a file changed under way.
         OSError: A file cannot be read.
     """
@@ -84,6 +86,7 @@ def push_checked(store: ObjectStore, images: "ImageSet", line: str) -> DatasetVe
 
 def _push(store: ObjectStore, root: Path, images: "Sequence[ImageFile]", line: str) -> DatasetVersion:
     paths = _with_annotations(root, images)
+    _require_text(path.relative_to(root) for path in paths)
     contents = _Contents(store, root, line)
     pushed = track(in_parallel(contents.store, paths), "Storing images", total=len(paths))
     listed = FileList(tuple(sorted(pushed, key=lambda file: file.name)))
@@ -104,6 +107,20 @@ def _push(store: ObjectStore, root: Path, images: "Sequence[ImageFile]", line: s
         len(paths),
     )
     return version
+
+
+def _require_text(names: Iterable[Path]) -> None:
+    """Refuse names that no list of files could hold.
+
+    Raises:
+        DatasetError: Some are not UTF-8; the message shows the first.
+    """
+    wrong = [printable(name) for name in names if printable(name) != str(name)]
+    if wrong:
+        raise DatasetError(
+            f"{len(wrong)} names are not UTF-8, such as {wrong[0]}; rename them, or leave such images behind with "
+            "--line-file"
+        )
 
 
 def _with_annotations(root: Path, images: "Sequence[ImageFile]") -> list[Path]:

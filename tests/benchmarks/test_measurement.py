@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import measure as measure_command
 from benchmarks import measurement
 from benchmarks.datasets import ABLATIONS, FULL, NO_LSA, DataSet
 from benchmarks.measurement import Measurement, measure
@@ -86,3 +87,13 @@ def test_variants_differ_from_a_fresh_line_in_what_they_name_only():
     assert changed["no_lsa"].segmentation == fresh.segmentation.model_copy(update={"lsa": False})
     assert changed["class_histogram"].histogram == fresh.histogram.model_copy(update={"grids": (1,)})
     assert changed["no_lsa"].histogram == fresh.histogram
+
+
+def test_the_help_says_which_ablations_there_are(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["measure", "--help"])
+    monkeypatch.setenv("COLUMNS", "500")
+    with pytest.raises(SystemExit):
+        measure_command.main()
+    text = capsys.readouterr().out
+    assert "no_lsa (segmentation.lsa: False); class_histogram (histogram.grids: [1])" in text
+    assert all(f"{variant.name} (" in text for variant in ABLATIONS)

@@ -1,6 +1,7 @@
 """The commands a newcomer types, one after the other, on a tiny line."""
 
 import json
+import shutil
 
 import pytest
 from click.testing import CliRunner
@@ -55,6 +56,16 @@ def test_evaluation_prints_the_figures_that_others_rely_on(model, tiny_line_data
     assert "<html" in (tmp_path / "report.html").read_text(encoding="utf-8").lower()
 
 
+def test_the_report_shows_the_components_while_the_models_stages_are_there(model, tiny_line_data, tmp_path):
+    assert run("evaluate", model, "--data", tiny_line_data, "--report", tmp_path / "with.html").exit_code == 0
+    (tmp_path / "moved").mkdir()
+    moved = shutil.copytree(model, tmp_path / "moved/model")
+    assert run("evaluate", moved, "--data", tiny_line_data, "--report", tmp_path / "without.html").exit_code == 0
+
+    assert "<h2>Components</h2>" in (tmp_path / "with.html").read_text(encoding="utf-8")
+    assert "<h2>Components</h2>" not in (tmp_path / "without.html").read_text(encoding="utf-8")
+
+
 def test_evaluation_prints_tables_for_people(model, tiny_line_data):
     result = run("evaluate", model, "--data", tiny_line_data)
     assert result.exit_code == 0, result.stderr
@@ -62,8 +73,6 @@ def test_evaluation_prints_tables_for_people(model, tiny_line_data):
 
 
 def test_a_model_with_a_changed_byte_is_refused(model, tiny_line_data, tmp_path):
-    import shutil
-
     broken = tmp_path / "broken"
     shutil.copytree(model, broken)
     file = max((path for path in broken.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)

@@ -145,6 +145,49 @@ def test_check_warns_of_images_that_leak_between_splits(file, data):
     assert any(note.startswith("1 images appear in several of") for note in notes)
 
 
+def test_check_counts_the_files_that_training_would_not_see(file, data):
+    for name in ("a.gif", "b.GIF", "c.jfif", ".hidden.gif", "day2/0.png", "day2/deep/1.png"):
+        (data / "train/good" / name).parent.mkdir(parents=True, exist_ok=True)
+        (data / "train/good" / name).touch()
+    (data / "train/bad").mkdir()
+    (data / "train/bad/0.png").touch()
+    (data / "README.txt").touch()
+
+    notes = json.loads(run("line", "check", file, "--data", data, "--json").stdout)["notes"]
+
+    assert "6 files ignored: .gif 2, .jfif 1, subfolder train/good/day2/ 2, subfolder train/bad/ 1" in notes
+
+
+def test_check_of_a_flat_folder_counts_what_lies_beside_and_below_the_images(file, data):
+    (data / "train/good/notes").touch()
+    (data / "train/good/day2").mkdir()
+    (data / "train/good/day2/0.png").touch()
+
+    notes = json.loads(run("line", "check", file, "--data", data / "train/good", "--json").stdout)["notes"]
+
+    assert "2 files ignored: without extension 1, subfolder day2/ 1" in notes
+
+
+def test_check_says_nothing_of_ignored_files_where_there_are_none(file, data):
+    notes = json.loads(run("line", "check", file, "--data", data, "--json").stdout)["notes"]
+    assert not any("ignored" in note for note in notes)
+
+
+def test_check_reports_the_product_box_that_training_would_use(file, data):
+    for i in range(40):
+        picture = Image.new("RGB", (100, 100), (200, 200, 200))
+        # One product of forty lies further to the right: columns 10 to 50, and 10 to 70 with it.
+        picture.paste((200, 20, 20), (10, 10, 70 if i == 13 else 50, 50))
+        picture.save(data / f"train/good/{i:03d}.png")
+    for i in range(3):
+        (data / f"train/good/{i}.png").unlink()
+
+    plan = json.loads(run("line", "check", file, "--data", data, "--json").stdout)["plan"]
+
+    # With a margin of 3 % on each side.
+    assert plan[0].startswith("look at 7% to 73% of the width and 7% to 53% of the height")
+
+
 def test_check_of_a_broken_line_names_key_and_file(data, tmp_path):
     file = tmp_path / "kit.yaml"
     file.write_text("name: kit\nimage: {}\n")

@@ -67,6 +67,25 @@ def test_an_output_below_a_file_is_refused(file, tmp_path, calls):
     assert calls == []
 
 
+def test_an_output_that_is_a_file_is_wrong_use(file, tmp_path, calls):
+    result = run(file, "--data", tmp_path, "--output", file)
+    assert result.exit_code == 2
+    assert "is a file" in result.stderr
+    assert calls == []
+
+
+def test_the_folder_one_is_in_is_no_output_and_the_message_says_what_to_do(file, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    result = run(file, "--data", tmp_path, "--output", ".")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: . exists and is not a model folder")
+    monkeypatch.chdir(tmp_path / "empty")
+    result = run(file, "--data", tmp_path, "--output", ".")
+    assert result.exit_code == 1
+    assert "is the folder that you are in" in result.stderr
+
+
 def test_a_broken_line_is_found_before_the_training(file, tmp_path, calls):
     file.write_text("name: kit\nlgst: {step: 3}\n")
     result = run(file, "--data", tmp_path, "--output", tmp_path / "model")

@@ -8,6 +8,7 @@ from csad.errors import DatasetError, ImageError
 from csad.evaluation.cases import Category
 from csad.evaluation.evaluate import evaluate
 from csad.evaluation.figures import Evaluation
+from csad.evaluation.report import render
 from csad.images import ImageProblem
 
 from .fakes import SHAPE, DataSet, FakeScorer, ScorerWithBackground, picture
@@ -163,6 +164,36 @@ def test_kinds_that_are_neither_have_their_own_figures_and_make_the_mean_alone(t
     auroc = evaluate(FakeScorer(), data.images()).image_auroc
     assert auroc.by_kind == {"dents": 100.0, "scratches": 50.0}
     assert (auroc.logical, auroc.structural, auroc.mean) == (None, None, 75.0)
+
+
+def test_a_kind_that_has_the_name_of_a_type_does_not_stand_for_all_of_it(tmp_path):
+    data = DataSet(tmp_path).add("test", "good", [picture(5)])
+    data.add("test", "logical", [picture(9)]).add("test", "logical_hard", [picture(1)])
+    found = np.zeros((8, 10))
+    found[0, 0] = 255
+    data.mask("logical", "000", "a.png", found).mask("logical_hard", "000", "a.png", found)
+    evaluation = evaluate(FakeScorer(), data.images())
+    auroc = evaluation.image_auroc
+    assert auroc.by_kind == {"logical": 100.0, "logical_hard": 0.0}
+    assert (auroc.logical, auroc.structural, auroc.mean) == (50.0, None, 50.0)
+    assert set(auroc.intervals) == {"logical"}
+    assert set(auroc.kind_intervals) == {"logical", "logical_hard"}
+    assert auroc.intervals["logical"] != auroc.kind_intervals["logical"]
+    assert evaluation.spro.logical == evaluation.spro.all
+    assert "AUROC logical" in render(evaluation)
+
+
+def test_localisation_of_a_kind_with_the_name_of_a_type_is_its_own(tmp_path):
+    data = DataSet(tmp_path).add("test", "good", [picture(5)])
+    defect = np.zeros((8, 10), np.uint8)
+    defect[:2, :2] = 255
+    data.add("test", "logical", [picture(9, heat=defect)]).add("test", "logical_hard", [picture(1)])
+    data.mask("logical", "000", "a.png", defect).mask("logical_hard", "000", "a.png", defect)
+    spro = evaluate(FakeScorer(), data.images()).spro
+    # The first defect is found before any free pixel, the second ties with all of them: 1, x and (1 + x) / 2.
+    assert spro.by_kind["logical"][1.0] == pytest.approx(100)
+    assert spro.by_kind["logical_hard"][1.0] == pytest.approx(50)
+    assert spro.logical[1.0] == pytest.approx(75)
 
 
 def test_good_images_alone_give_a_false_reject_rate_and_no_auroc(tmp_path):

@@ -1,3 +1,4 @@
+import os
 import re
 from html.parser import HTMLParser
 from importlib.resources import files
@@ -10,6 +11,7 @@ from csad.branches import BRANCHES, GROUPS
 from csad.evaluation.evaluate import evaluate
 from csad.evaluation.figures import Evaluation
 from csad.evaluation.report import render, write_report
+from csad.images import ImageProblem
 
 from .fakes import DataSet, FakeScorer, ScorerWithBackground, picture
 
@@ -120,6 +122,16 @@ def test_an_evaluation_read_from_json_has_a_report_without_pictures(evaluation):
     html = render(Evaluation.model_validate(evaluation.to_json()))
     assert Page(html).links == []
     assert "AUROC logical 75.0" in Page(html).text
+
+
+def test_a_name_that_is_not_utf_8_is_shown_by_its_bytes(kit, tmp_path):
+    latin = kit.root / "train/good" / os.fsdecode(b"gr\xf6\xdfe.png")
+    evaluation = evaluate(FakeScorer(), kit.images(problems=(ImageProblem(latin, "its name is not UTF-8"),)))
+
+    write_report(evaluation, tmp_path / "report.html")
+
+    assert r"gr\xf6\xdfe.png: its name is not UTF-8" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert r"gr\xf6\xdfe.png: its name is not UTF-8" in evaluation.to_json()["problems"][0]
 
 
 @pytest.mark.parametrize("scores", [[7], [7, 7, 7]])

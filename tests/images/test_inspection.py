@@ -127,6 +127,29 @@ def test_a_broken_link_is_a_problem(loco):
     assert [problem.reason for problem in scan(loco, TOLERANT).problems] == ["not a regular file"]
 
 
+def test_a_name_that_is_not_utf_8_is_a_problem_that_can_be_printed(loco, caplog):
+    latin = loco / "train/good" / os.fsdecode(b"gr\xf6\xdfe.png")
+    write(loco / "plain.png", 1)
+    (loco / "plain.png").rename(latin)
+
+    images = scan(loco, TOLERANT)
+
+    assert len(images.train) == 3
+    assert [str(problem) for problem in images.problems] == [
+        rf"{loco}/train/good/gr\xf6\xdfe.png: its name is not UTF-8; rename it"
+    ]
+    assert r"skipped" in caplog.text
+    assert r"gr\xf6\xdfe.png: its name is not UTF-8; rename it" in caplog.text
+    with pytest.raises(DatasetError, match=r"gr\\xf6\\xdfe\.png: its name is not UTF-8"):
+        scan(loco, LINE)
+
+
+def test_a_folder_whose_name_is_not_utf_8_is_a_problem_of_its_images(loco):
+    (loco / "test/logical_anomalies").rename(loco / "test" / os.fsdecode(b"ma\xdfe"))
+
+    assert [problem.reason for problem in scan(loco, TOLERANT).problems] == ["its name is not UTF-8; rename it"]
+
+
 @pytest.mark.parametrize("count", [1, 2])
 def test_one_or_two_images_are_too_few(tmp_path, count):
     for i in range(count):

@@ -120,6 +120,18 @@ def test_a_folder_without_images_says_what_it_holds(tmp_path):
         list_images(tmp_path, 0.2)
 
 
+def test_good_is_good_however_it_is_written(tmp_path):
+    touch(tmp_path, "train/Good/0.png", "validation/GOOD/0.png", "test/Good/0.png", "test/Goods/0.png")
+    assert keys(tmp_path) == ["train/good/0", "validation/good/0", "test/Goods/0", "test/good/0"]
+
+
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+def test_two_folders_of_good_images_in_one_split_are_refused(tmp_path, split):
+    touch(tmp_path, "train/good/0.png", f"{split}/good/1.png", f"{split}/Good/1.png")
+    with pytest.raises(DatasetError, match=rf"{split} has the folders Good and good, expected one.*move all into good"):
+        list_images(tmp_path, 0.2)
+
+
 def test_masks_of_a_defect_come_sorted(tmp_path):
     folder = tmp_path / "ground_truth" / "logical_anomalies" / "a"
     folder.mkdir(parents=True)

@@ -17,6 +17,7 @@ from csad.store.datasets import list_datasets
 from csad.store.embedded import EmbeddedStore
 from csad.store.objects import ObjectStore
 from csad.store.registry import list_models
+from pipelines.local_run import _remove_artifacts
 from pipelines.training import STAGES
 
 REUSED = {"ingest", *STAGES}
@@ -138,6 +139,23 @@ def test_the_same_again_reuses_every_stage(first, line_file, tiny_line_data, out
     (version,) = (line for line in first.stdout.splitlines() if line.startswith("version "))
     assert version in again.stdout
     assert f"packaging: registered already as {version.split()[1].rstrip(',')}, nothing to build" in again.stdout
+
+
+def test_an_output_in_a_project_leaves_the_projects_own_folders_alone(line_file, tmp_path):
+    for name in ("artifacts/mine", "artifacts/csad-training-2026-01-02-03-04-05-678901", "data"):
+        (tmp_path / name).mkdir(parents=True)
+    _remove_artifacts(tmp_path / "artifacts")
+    assert [folder.name for folder in (tmp_path / "artifacts").iterdir()] == ["mine"]
+
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model/drawing.dwg").touch()
+    done = run("run", line_file, "--data", tmp_path / "data", "--output", tmp_path)
+
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        f"Error: {tmp_path / 'model'} exists and is not a model folder; choose another output, or remove it"
+    )
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["artifacts", "data", "model"]
 
 
 def test_data_without_images_is_an_error(line_file, tmp_path):

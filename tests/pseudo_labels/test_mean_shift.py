@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from sklearn.cluster import MeanShift
 from sklearn.metrics import adjusted_rand_score
 
+from benchmarks.mean_shift_speed import draw_components
 from csad.pseudo_labels.mean_shift import EXHAUSTIVE, mean_shift, pairwise_quantile
 
 
@@ -115,6 +116,16 @@ def test_a_bandwidth_below_the_rounding_of_the_distances_separates_what_differs(
 def test_no_points_and_no_bandwidth_are_refused(features, bandwidth):
     with pytest.raises(ValueError, match="expected points"):
         mean_shift(features, bandwidth, seed=0)
+
+
+@pytest.mark.slow
+def test_twenty_thousand_components_take_less_than_a_minute_on_two_cores():
+    features, kind = draw_components(20_000, 320, seed=0)
+    started = time.process_time()
+    labels, _ = mean_shift(features, pairwise_quantile(features, 0.03, seed=0), seed=0)
+    # The time of both cores together, so that what other processes take of them does not count.
+    assert time.process_time() - started < 60
+    assert adjusted_rand_score(kind, labels) > 0.9
 
 
 def test_five_thousand_components_take_seconds():

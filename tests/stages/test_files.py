@@ -1,11 +1,12 @@
 import os
+import shutil
 
 import pytest
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from csad.errors import StageError
-from csad.stages.files import content_digest, link_or_copy, replace_folder, writing
+from csad.stages.files import content_digest, copy_file, link_or_copy, replace_folder, writing
 
 
 @pytest.fixture
@@ -66,6 +67,21 @@ def test_a_folder_takes_the_place_of_another(tmp_path, folder):
     assert sorted(file.name for file in tmp_path.iterdir()) == ["folder", "target"]
 
 
+def test_a_change_of_the_published_files_leaves_the_source_whole(tmp_path, folder):
+    replace_folder(folder, tmp_path / "target")
+    (tmp_path / "target/a.txt").write_text("changed in place")
+
+    assert (folder / "a.txt").read_text() == "a"
+
+
+def test_a_copy_replaces_a_link_and_does_not_write_through_it(tmp_path, folder):
+    link_or_copy(folder / "a.txt", tmp_path / "linked.txt")
+    copy_file(folder / "deep/b.txt", tmp_path / "linked.txt")
+
+    assert (tmp_path / "linked.txt").read_text() == "b"
+    assert (folder / "a.txt").read_text() == "a"
+
+
 def test_a_failed_replacement_leaves_the_old_folder(tmp_path, folder, monkeypatch):
     (tmp_path / "target").mkdir()
     (tmp_path / "target/old.txt").write_text("old")
@@ -73,7 +89,7 @@ def test_a_failed_replacement_leaves_the_old_folder(tmp_path, folder, monkeypatc
     def full(source, target):
         raise OSError(28, "No space left on device", str(target))
 
-    monkeypatch.setattr(os, "link", full)
+    monkeypatch.setattr(shutil, "copyfile", full)
     with pytest.raises(OSError, match="No space left"):
         replace_folder(folder, tmp_path / "target")
 

@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 
 import pytest
@@ -44,6 +45,17 @@ def test_a_flat_folder_gets_the_layout_and_keeps_its_split(tiny_line, tiny_line_
     assert first.train + first.validation == 10
     assert first.validation >= 1
     assert stems(open_snapshot(tmp_path / "first").validation) == stems(open_snapshot(tmp_path / "second").validation)
+
+
+def test_an_image_whose_name_is_not_utf_8_is_left_out_and_on_record(tiny_line, tiny_line_data, tmp_path):
+    data = shutil.copytree(tiny_line_data, tmp_path / "data")
+    (data / "train/good/003.png").rename(data / "train/good" / os.fsdecode(b"gr\xf6\xdfe.png"))
+    line = tiny_line.model_copy(update={"images": tiny_line.images.model_copy(update={"max_bad_fraction": 0.1})})
+
+    summary = ingest.run(line, data, tmp_path / "images")
+
+    assert (summary.train, summary.problems) == (9, 1)
+    assert [problem.path for problem in Snapshot.find(tmp_path / "images").problems] == [r"train/good/gr\xf6\xdfe.png"]
 
 
 def test_an_unreadable_image_is_left_out_and_on_record(tiny_line, tiny_line_data, tmp_path):

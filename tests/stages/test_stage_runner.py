@@ -9,7 +9,8 @@ import pytest
 from csad.errors import StageError
 from csad.stages import file_digests, lock
 from csad.stages.stage import RECORD, Stage, StageRecord
-from csad.stages.stage_runner import PARTIAL, StageRunner, duration
+from csad.stages.stage_folders import PARTIAL
+from csad.stages.stage_runner import StageRunner, duration
 from csad.stages.summary import Summary
 
 
@@ -209,17 +210,71 @@ def test_two_runs_on_one_output_do_not_mix(runner, tiny_line, tmp_path, monkeypa
 
 
 def test_what_no_run_used_since_is_removed(runner, source):
-    old = runner.run(COPY, {"times": 2}, source=source).folder
-    kept = runner.run(COPY, source=source).folder
-    os.utime(old, (1, 1))
-    os.utime(kept, (1, 1))
+    stage = replace(COPY, name="masks")
+    old = runner.run(stage, {"times": 2}, source=source).folder
+    kept = runner.run(stage, source=source).folder
+    interrupted = runner.root / f"segnet-0123456789ab{PARTIAL}"
+    interrupted.mkdir()
+    for folder in (old, kept, interrupted):
+        os.utime(folder, (1, 1))
     since = time.time()
-    runner.run(COPY, source=source)
+    runner.run(stage, source=source)
 
     runner.prune(since)
 
     assert kept.exists()
     assert not old.exists()
+    assert not interrupted.exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["my own folder", "masks", "masks-old", "photos-202401011200", "masks-0123456789ab.bak"]
+)
+def test_a_folder_that_is_no_stages_is_never_removed(runner, name):
+    mine = runner.root / name
+    mine.mkdir(parents=True)
+    (mine / "photo.png").touch()
+    os.utime(mine, (1, 1))
+
+    runner.prune(since=time.time())
+
+    assert (mine / "photo.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("damage", "found"),
+    [
+        (lambda file: file.write_text("abd7"), "text was changed"),
+        (lambda file: file.write_text("abc"), "text was changed"),
+        (lambda file: file.unlink(), "text is missing"),
+    ],
+    ids=["changed", "cut off", "deleted"],
+)
+def test_a_damaged_stage_is_not_reused_but_made_again(runner, source, caplog, damage, found):
+    first = runner.run(COPY, source=source)
+    damage(first.folder / "text")
+
+    again = runner.run(COPY, source=source)
+
+    assert not again.reused
+    assert (again.folder / "text").read_text() == "abc7"
+    assert f"copy: {found} in {first.folder} since it was finished; it runs again" in caplog.messages
+    assert runner.run(COPY, source=source).reused
+
+
+def test_a_stage_whose_files_were_only_touched_or_copied_is_reused(runner, source):
+    first = runner.run(COPY, source=source)
+    os.utime(first.folder / "text", (1, 1))
+
+    assert runner.run(COPY, source=source).reused
+
+
+def test_a_record_names_the_stages_that_it_came_from(runner, source):
+    first = runner.run(COPY, source=source)
+    second = runner.run(COPY, source=first.folder)
+
+    assert StageRecord.find(first.folder).inputs == {}
+    assert StageRecord.find(second.folder).inputs == {"source": StageRecord.find(first.folder).key}
 
 
 def test_durations_read_naturally():

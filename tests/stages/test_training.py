@@ -1,6 +1,7 @@
 """The whole method on a tiny line, without a pipeline."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 from csad.errors import CsadError, DatasetError, StageError
 from csad.images import read_rgb
 from csad.scorer import Scorer
+from csad.stages.gallery import find_gallery, stages_of
 from csad.stages.snapshot import open_snapshot
 from csad.stages.stage import StageRecord
 from csad.stages.training import train
@@ -74,7 +76,7 @@ def test_a_new_seed_repeats_only_what_draws(trained, tiny_line_data, caplog, tmp
     line, output, _ = trained
     caplog.set_level("INFO")
     other = tmp_path / "model"
-    Path(f"{other}.stages").symlink_to(f"{output}.stages")
+    shutil.copytree(f"{output}.stages", f"{other}.stages")
 
     train(line, tiny_line_data, other, seed=4)
 
@@ -89,6 +91,81 @@ def test_a_folder_that_is_no_model_is_not_replaced(tiny_line, tiny_line_data, tm
     with pytest.raises(StageError, match="photos exists and is not a model folder"):
         train(tiny_line, tiny_line_data, tmp_path / "photos", seed=0)
     assert (tmp_path / "photos/holiday.jpg").exists()
+
+
+def test_a_file_and_the_folder_one_works_in_are_no_place_for_a_model(tiny_line, tiny_line_data, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    with pytest.raises(StageError, match="file exists and is not a model folder"):
+        train(tiny_line, tiny_line_data, tmp_path / "file", seed=0)
+
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    with pytest.raises(StageError, match=r"/empty is the folder that you are in.*such as a folder inside it"):
+        train(tiny_line, tiny_line_data, Path(), seed=0)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "file"]
+
+
+def test_a_model_whose_place_ends_in_dots_has_its_stages_beside_it(tmp_path, monkeypatch):
+    (tmp_path / "models/kit").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "models/kit")
+
+    assert stages_of(Path()) == tmp_path / "models/kit.stages"
+    assert stages_of(Path("..")) == tmp_path / "models.stages"
+
+
+def test_a_damaged_model_and_stage_are_whole_again_after_the_same_command(trained, tiny_line_data, caplog):
+    line, output, _ = trained
+    before = (output / "lgst.safetensors").read_bytes()
+    (output / "lgst.safetensors").write_bytes(b"damaged in place")
+    (finished(output)["lgst"] / "lgst.safetensors").unlink()
+
+    train(line, tiny_line_data, output, seed=3, evaluate=True)
+
+    assert (output / "lgst.safetensors").read_bytes() == before
+    assert any("lgst: lgst.safetensors is missing" in message for message in caplog.messages)
+    assert not any("statistics:" in message and "changed" in message for message in caplog.messages)
+    assert (finished(output)["lgst"] / "lgst.safetensors").is_file()
+
+
+def test_the_end_says_where_the_components_can_be_seen(trained, tiny_line_data, caplog):
+    line, output, _ = trained
+    caplog.set_level("INFO")
+
+    train(line, tiny_line_data, output, seed=3, evaluate=True)
+
+    page = finished(output)["clustering"] / "gallery.html"
+    assert page.is_file()
+    assert f"components that were found: {page}" in caplog.messages
+
+
+def test_the_gallery_of_a_model_is_found_beside_it(trained, tmp_path):
+    _, output, _ = trained
+    newer = Path(f"{output}.stages/clustering-0123456789ab")
+    shutil.copytree(finished(output)["clustering"], newer)
+    try:
+        assert find_gallery(output) == next(
+            folder / "gallery" for folder in newer.parent.glob("clustering-*") if folder != newer
+        )
+    finally:
+        shutil.rmtree(newer)
+
+
+def test_the_gallery_of_a_pipelines_model_is_found_among_its_stages(trained, tmp_path):
+    _, output, _ = trained
+    shutil.copytree(output, tmp_path / "model")
+    assert find_gallery(tmp_path / "model") is None
+
+    (tmp_path / "stages").symlink_to(f"{output}.stages")
+    assert find_gallery(tmp_path / "model") == tmp_path / "stages" / finished(output)["clustering"].name / "gallery"
+
+
+def test_another_models_gallery_is_not_taken(trained, tmp_path):
+    _, output, _ = trained
+    shutil.copytree(output, tmp_path / "model")
+    (tmp_path / "model/model.json").write_text("{}")
+    (tmp_path / "stages").symlink_to(f"{output}.stages")
+
+    assert find_gallery(tmp_path / "model") is None
 
 
 def test_no_images_is_an_error_that_names_the_folder(tiny_line, tmp_path):

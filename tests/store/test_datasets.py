@@ -1,5 +1,6 @@
 import json
 import logging
+import os
 import threading
 import time
 import tracemalloc
@@ -123,6 +124,15 @@ def test_a_folder_without_images_is_not_pushed(store, tmp_path):
     with pytest.raises(DatasetError, match="no images"):
         push_dataset(store, tmp_path, "bottle")
     assert list(store.list("")) == []
+
+
+def test_names_that_are_not_utf_8_are_refused_before_anything_is_stored(store, data, requests):
+    next(data.glob("train/good/*")).rename(data / "train/good" / os.fsdecode(b"gr\xf6\xdfe.png"))
+    with pytest.raises(
+        DatasetError, match=r"1 names are not UTF-8, such as train/good/gr\\xf6\\xdfe\.png; rename them"
+    ):
+        push_dataset(store, data, "bottle")
+    assert not objects_sent(requests)
 
 
 def test_names_that_are_no_lines_reach_no_key(store, data):
