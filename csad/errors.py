@@ -63,6 +63,10 @@ class ModelFolderError(CsadError):
     """A model folder that is incomplete, changed, or of a version that this release cannot read."""
 
 
+class DeviceError(CsadError):
+    """A device that csad does not know or that this machine does not have."""
+
+
 class TooFewComponents(CsadError):  # noqa: N818 - named by the method, like scikit-learn's NotFitted
     """The normal images do not share enough components to train the segmentation network."""
 

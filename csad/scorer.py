@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from csad.backbone import WeightsRecord, backbone_from_tensors
 from csad.branches import Histograms, Perception, Views, raw_scores
 from csad.canvas import Canvas, to_tensor
+from csad.device import check_device
 from csad.errors import ImageError, ModelFolderError
 from csad.histogram import PatchHistogram
 from csad.inventory import Inventory
@@ -100,7 +101,9 @@ class Scorer:
 
         Raises:
             ModelFolderError: The folder is incomplete, damaged or of another version.
+            DeviceError: There is no such device.
         """
+        check_device(device)
         manifest = read_manifest(folder)
         line = ProductLine.from_yaml(manifest.line)
         try:
