@@ -117,6 +117,13 @@ def test_the_tasks_depend_on_each_other_as_the_method_says(gpu):
     assert set(gpu.tasks(LOOP)) == {"masks"}
 
 
+def test_the_stages_that_compute_on_a_device_ask_for_a_gpu_and_no_others_do(gpu):
+    asking = {name for name in gpu.executors if "accelerator" in gpu.container(name).get("resources", {})}
+    computing = {file.stem for file in (ROOT / "csad/stages").glob("*.py") if "stage_device(" in file.read_text()}
+
+    assert asking == computing | set(FOUNDATION_STAGES)
+
+
 def test_masks_fan_out_over_a_parameter_and_come_together_for_clustering(gpu):
     iterator = gpu.tasks()[LOOP]["parameterIterator"]
     assert "mask_shares" in iterator["items"]["inputParameter"]
