@@ -31,7 +31,10 @@ def chosen_device(name: str | None = None) -> torch.device:
     except DeviceError as error:
         if name:
             raise
-        raise DeviceError(f"{error} ({VARIABLE} asks for it; unset it to let csad choose)") from error
+        raise DeviceError(
+            f"{error} ({VARIABLE} asks for it, as tasks on GPU nodes do; unset it, or build the images with "
+            "VARIANT=cu130)"
+        ) from error
     device = torch.device(wanted)
     return torch.device("cuda", device.index or 0) if device.type == "cuda" else device
 
