@@ -112,12 +112,12 @@ class Backbone(nn.Module):
         """Compute the four stages.
 
         Args:
-            image: RGB in 0..1, float32 (B, 3, H, W), H and W multiples of 32.
+            image: RGB in 0..1, float32 (B, 3, H, W), H and W multiples of 32, on any device.
 
         Returns:
-            Features (B, C, H/s, W/s) for s in 4, 8, 16, 32, as many as `stages`.
+            Features (B, C, H/s, W/s) for s in 4, 8, 16, 32, as many as `stages`, on the backbone's device.
         """
-        normalised = (image - self.mean) / self.std
+        normalised = (image.to(self.mean.device) - self.mean) / self.std
         stages: list[Tensor] = self.pyramid(normalised.contiguous(memory_format=torch.channels_last))
         return stages
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from csad.backbone import Backbone
+from csad.compute_device import compute_exactly
 from csad.histogram import PatchHistogram
 from csad.lgst.fit import LgstModel
 from csad.lgst.linear import LinearStudent
@@ -55,9 +56,10 @@ class Perception:
     vocabulary: Vocabulary | None
     lgst: LgstModel
 
-    def to(self, device: str) -> Perception:
+    def to(self, device: torch.device | str) -> Perception:
         """Move everything to a device."""
-        lgst, words = self.lgst, self.vocabulary
+        compute_exactly()
+        lgst = self.lgst
         moved = LgstModel(
             teacher=lgst.teacher.to(device),
             linear=LinearStudent(lgst.linear.mean.to(device), lgst.linear.components.to(device))
@@ -66,7 +68,7 @@ class Perception:
             memories={name: memory.to(device) for name, memory in lgst.memories.items()},
             students=lgst.students.to(device) if lgst.students else None,
         )
-        vocabulary = Vocabulary(words.words.to(device), words.temperature) if words else None
+        vocabulary = self.vocabulary.to(device) if self.vocabulary else None
         network = self.network.to(device) if self.network else None
         return Perception(self.backbone.to(device), network, vocabulary, moved)
 

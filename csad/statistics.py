@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -72,7 +72,14 @@ class Calibration:
 
 
 def fit(
-    line: ProductLine, images: ImageSet, pseudo_labels: Path, segnet: Path, lgst: Path, output: Path, seed: int
+    line: ProductLine,
+    images: ImageSet,
+    pseudo_labels: Path,
+    segnet: Path,
+    lgst: Path,
+    output: Path,
+    seed: int,
+    device: torch.device | str = "cpu",
 ) -> Manifest:
     """Fit all statistics on normal images and write the model folder.
 
@@ -84,16 +91,17 @@ def fit(
         lgst: Output of the lgst stage.
         output: The model folder.
         seed: Of the vocabulary and the self-made anomalies.
+        device: Where the networks look at the images.
     """
     record = PseudoLabels.read(pseudo_labels)
     canvas = canvas_of(line, images.train)
     backbone = backbone_of(line.backbone, stages=STAGES)
-    perception = Perception(backbone, load_segmentation(segnet, backbone), None, load_lgst(lgst, backbone))
+    perception = Perception(backbone, load_segmentation(segnet, backbone), None, load_lgst(lgst, backbone)).to(device)
     types = np.array([record.types[file.stem] for file in images.train], dtype=np.int64)
     with open_canvases(line, canvas, images.train) as train:
         if line.histogram.words:
             vocabulary = fit_vocabulary(_features(perception, train), len(train), line.histogram.words, seed)
-            perception = Perception(backbone, perception.network, vocabulary, perception.lgst)
+            perception = replace(perception, vocabulary=vocabulary.to(device))
         normal = _fit_histograms(line, perception, train, types)
     donors = _donors(line, canvas, labelled_files(images, record), pseudo_labels)
     with open_canvases(line, canvas, images.validation) as validation:

@@ -39,6 +39,10 @@ class Vocabulary:
         shares = torch.softmax(closeness / self.temperature, dim=1)
         return torch.cat([torch.zeros_like(shares[:, :1]), shares], dim=1)
 
+    def to(self, device: torch.device | str) -> Vocabulary:
+        """Move to a device."""
+        return Vocabulary(self.words.to(device), self.temperature)
+
     def tensors(self) -> dict[str, Tensor]:
         """Flat tensors for the model folder."""
         return {"words": self.words.contiguous(), "temperature": torch.tensor([self.temperature])}

@@ -79,12 +79,14 @@ def place_on_cpu(task: dsl.PipelineTask, resources: Resources) -> dsl.PipelineTa
 
 
 def place_on_gpu(task: dsl.PipelineTask, resources: Resources, pool: GpuPool) -> dsl.PipelineTask:
-    """Ask for accelerators on the GPU node pool, and for all that `place_on_cpu` asks."""
+    """Ask for accelerators on the GPU node pool, to be used, and for all that `place_on_cpu` asks."""
     place_on_cpu(task, resources)
     # Inside a loop the compiler hands on only what a task is known to need, and it does not look at accelerators.
     wanted = (pool.accelerator, pool.count)
     task.register_pipeline_channels([part for part in wanted if isinstance(part, PipelineChannel)])
     task.set_accelerator_type(pool.accelerator).set_accelerator_limit(pool.count)
+    # Without it a task whose image has no CUDA would hold a GPU and compute on the CPU, unnoticed.
+    task.set_env_variable("CSAD_DEVICE", "cuda")
     kubernetes.add_node_selector_json(task, node_selector_json=pool.node_selector)
     kubernetes.add_toleration_json(task, toleration_json=pool.tolerations)
     return task

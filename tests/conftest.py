@@ -6,6 +6,7 @@
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -13,6 +14,9 @@ from hypothesis import settings
 from PIL import Image, ImageDraw
 
 from csad.line import ProductLine
+
+if TYPE_CHECKING:
+    from tests.pretended_gpu import PretendedGpu
 
 settings.register_profile("csad", deadline=None, derandomize=True)
 settings.load_profile("csad")
@@ -28,6 +32,15 @@ def _logging_as_before() -> Iterator[None]:
         logger.handlers[:] = handlers
         logger.setLevel(level)
         logger.propagate = propagate
+
+
+@pytest.fixture
+def pretended_gpu() -> Iterator["PretendedGpu"]:
+    """A GPU on any machine: see `tests.pretended_gpu`."""
+    from tests.pretended_gpu import PretendedGpu
+
+    with PretendedGpu() as pretended:
+        yield pretended
 
 
 SIDE = 128

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from csad.cli.device import device_option
+
 
 @click.command()
 @click.argument("model", type=click.Path(exists=True, file_okay=False, path_type=Path))
@@ -18,8 +20,8 @@ import click
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="HTML file to write, self-contained.")
-@click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:N.")
-def evaluate(model: Path, data: Path, as_json: bool, report: Path | None, device: str) -> None:
+@device_option
+def evaluate(model: Path, data: Path, as_json: bool, report: Path | None, device: str | None) -> None:
     """Measure detection, localisation and the false-reject rate on test images.
 
     The report shows the model's components, too, while the stages that trained it still lie where they were made.
@@ -30,13 +32,14 @@ def evaluate(model: Path, data: Path, as_json: bool, report: Path | None, device
       csad evaluate models/bottles --data data/bottles --json > figures.json
     """
     with contextlib.redirect_stdout(sys.stderr):
+        from csad.compute_device import chosen_device
         from csad.evaluation.evaluate import evaluate as measure
         from csad.evaluation.report import write_report
         from csad.images import scan_for_evaluation
         from csad.scorer import Scorer
         from csad.stages.gallery import find_gallery
 
-        scorer = Scorer.load(model, device=device)
+        scorer = Scorer.load(model, str(chosen_device(device)))
         evaluation = measure(scorer, scan_for_evaluation(data, scorer.line))
         if report is not None:
             write_report(evaluation, report, gallery=find_gallery(model))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import click
 
+from csad.cli.device import device_option
 from csad.errors import DatasetError, ImageError
 
 if TYPE_CHECKING:
@@ -85,8 +86,8 @@ class Result:
     help="Parquet file to write instead of a table; an interrupted run goes on where it was, a finished file is "
     "brought up to date. Results of another model or another folder are not replaced.",
 )
-@click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:N.")
-def score(model: Path, images: Path, as_json: bool, maps: Path | None, out: Path | None, device: str) -> None:
+@device_option
+def score(model: Path, images: Path, as_json: bool, maps: Path | None, out: Path | None, device: str | None) -> None:
     """Score one image, or every image of a folder and its subfolders.
 
     An image that cannot be read is named, the others are scored, and the exit code is 1.
@@ -100,10 +101,11 @@ def score(model: Path, images: Path, as_json: bool, maps: Path | None, out: Path
     """
     failures: list[str] = []
     with contextlib.redirect_stdout(sys.stderr):
+        from csad.compute_device import chosen_device
         from csad.scorer import Scorer
 
         files = _images_at(images)
-        scorer = Scorer.load(model, device=device)
+        scorer = Scorer.load(model, str(chosen_device(device)))
         if out is None:
             results = list(_score_all(scorer, files, images, maps, failures))
         else:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from csad.cli.device import device_option
 from csad.errors import CsadError
 
 
@@ -22,7 +23,8 @@ from csad.errors import CsadError
     "--output", required=True, type=click.Path(file_okay=False, path_type=Path), help="Model folder to write."
 )
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**31 - 1), help="Recorded in the model.")
-def train(file: Path, data: Path, output: Path, seed: int) -> None:
+@device_option
+def train(file: Path, data: Path, output: Path, seed: int, device: str | None) -> None:
     """Train the scorer of a product line on good images.
 
     The same command again goes on after an interruption: finished stages are kept.
@@ -36,8 +38,13 @@ def train(file: Path, data: Path, output: Path, seed: int) -> None:
     line = ProductLine.from_file(file)
     _require_writable(output)
     with contextlib.redirect_stdout(sys.stderr):
+        from csad.compute_device import VARIABLE, chosen_device
         from csad.stages import training
 
+        # A device that is not there is refused before there is work to lose.
+        chosen = chosen_device(device)
+        if device:
+            os.environ[VARIABLE] = str(chosen)
         training.train(line, data, output, seed)
     click.echo(output)
     click.echo(f"next: csad score {output} IMAGES, or csad evaluate {output} --data {data}", err=True)

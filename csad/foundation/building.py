@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from types import SimpleNamespace
 
 import torch
 
+from csad.compute_device import chosen_device, described
 from csad.errors import WeightsError
 from csad.foundation.checkpoints import load_strictly, verify_digest
 from csad.foundation.grounding import Grounding
@@ -28,6 +30,8 @@ NOT_INSTALLED = (
     "the foundation models need the package {name}, which is not installed here; run in the environment that "
     "`make foundation` makes, or with the foundation image"
 )
+
+_log = logging.getLogger(__name__)
 
 
 def weights_folder(settings: FoundationSettings) -> Path:
@@ -73,8 +77,14 @@ def recorded_digest(folder: Path, path: Path) -> str | None:
 
 
 def foundation_device() -> torch.device:
-    """The GPU where there is one."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    """Choose where the foundation models compute, and say so.
+
+    Raises:
+        DeviceError: CSAD_DEVICE asks for a device that is not there.
+    """
+    device = chosen_device()
+    _log.info("foundation models: on %s", described(device))
+    return device
 
 
 def sam_file(settings: FoundationSettings) -> Path:

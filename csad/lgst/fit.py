@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -49,14 +50,14 @@ class LgstModel:
     students: Students | None
 
     def tensors(self) -> dict[str, Tensor]:
-        """Flat tensors, each part under its own prefix."""
+        """Flat tensors on the CPU, each part under its own prefix."""
         parts: dict[str, Mapping[str, Tensor]] = {"teacher": self.teacher.tensors()}
         if self.linear:
             parts["linear"] = self.linear.tensors()
         parts.update({f"memory-{name}": memory.tensors() for name, memory in self.memories.items()})
         if self.students:
             parts["students"] = self.students.tensors()
-        return {f"{part}.{name}": value for part, tensors in parts.items() for name, value in tensors.items()}
+        return {f"{part}.{name}": value.cpu() for part, tensors in parts.items() for name, value in tensors.items()}
 
     @classmethod
     def from_tensors(cls, backbone: Backbone, tensors: Mapping[str, Tensor]) -> LgstModel:
@@ -76,7 +77,14 @@ class LgstModel:
         )
 
 
-def fit_lgst(line: ProductLine, images: ImageSet, output: Path, seed: int, checkpoint: Path | None = None) -> LgstModel:
+def fit_lgst(
+    line: ProductLine,
+    images: ImageSet,
+    output: Path,
+    seed: int,
+    checkpoint: Path | None = None,
+    device: torch.device | str = "cpu",
+) -> LgstModel:
     """Fit teacher statistics and students on the normal training images and write `lgst.safetensors` to `output`.
 
     Args:
@@ -85,10 +93,11 @@ def fit_lgst(line: ProductLine, images: ImageSet, output: Path, seed: int, check
         output: Folder.
         seed: Of every draw.
         checkpoint: File from which the training of networks resumes.
+        device: Where to fit; the model stays there, what is written does not depend on it.
     """
     settings = line.lgst
     canvas = canvas_of(line, images.train)
-    backbone = backbone_of(line.backbone, stages=3)
+    backbone = backbone_of(line.backbone, stages=3).to(device)
     with open_canvases(line, canvas, images.train) as canvases:
         teacher = Teacher.fit(backbone, canvases.batches(BATCH), TEACHER_CHANNELS, seed)
 
@@ -106,7 +115,7 @@ def fit_lgst(line: ProductLine, images: ImageSet, output: Path, seed: int, check
                 logger.info("local student: a memory of %d patches (%s)", len(memories[name].patches), name)
         if settings.local_student == "pdn" or settings.global_student == "autoencoder":
             training = StudentTraining.of(settings)
-            students = train_students(teacher, CanvasImages(canvases), training, seed, checkpoint=checkpoint)
+            students = train_students(teacher, CanvasImages(canvases), training, seed, device, checkpoint)
     model = LgstModel(teacher, linear, memories, students)
     save_file(model.tensors(), output / WEIGHTS)
     return model

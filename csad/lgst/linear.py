@@ -69,17 +69,18 @@ def fit_linear_student(batches: Iterable[Tensor], explained_variance: float, max
     mean = maps.mean(dim=0)
     centred = (maps - mean).flatten(1)
     # The N x N Gram matrix has the same spectrum as the D x D covariance, and N is far smaller than D.
-    gram = (centred @ centred.T).double()
+    # It goes to the CPU: every device then keeps as many components, and a few hundred rows gain nothing elsewhere.
+    gram = (centred @ centred.T).double().cpu()
     variances, directions = torch.linalg.eigh(gram)
     variances, directions = variances.flip(0).clamp_min(0), directions.flip(1)
     total = variances.sum()
     if total <= 0:
-        return LinearStudent(mean, torch.zeros(0, centred.shape[1]))
+        return LinearStudent(mean, torch.zeros(0, centred.shape[1], device=mean.device))
     explained = variances.cumsum(0) / total
     wanted = int((explained < explained_variance).sum()) + 1
     meaningful = int((variances > 1e-7 * variances[0]).sum())
     kept = max(1, min(wanted, maximum_components, meaningful))
-    components = (directions[:, :kept] / variances[:kept].sqrt()).T.float() @ centred
+    components = (directions[:, :kept] / variances[:kept].sqrt()).T.float().to(mean.device) @ centred
     return LinearStudent(mean, components)
 
 

@@ -95,7 +95,7 @@ class PatchMemory:
             maps.append((nearest + standardised.square().sum(dim=1)).clamp_min(0).sqrt())
         return torch.stack(maps).view(batch, height, width)
 
-    def to(self, device: str) -> PatchMemory:
+    def to(self, device: torch.device | str) -> PatchMemory:
         """Move to a device."""
         return PatchMemory(self.view, self.mean.to(device), self.deviation.to(device), self.patches.to(device))
 
@@ -122,14 +122,15 @@ def fit_patch_memory(
         seed: Of the draw.
 
     Returns:
-        A memory in bounded space: at most 25 M patches are held while fitting, whatever the number of images.
+        A memory in bounded space, on the pyramids' device: at most 25 M patches are held while fitting, whatever the
+        number of images.
     """
     generator = torch.Generator().manual_seed(seed)
     per_image = max(1, -(-POOL_FACTOR * size // max(1, images)))
     drawn = []
     for pyramid in pyramids:
         for image in view.describe(pyramid).flatten(2).transpose(1, 2):  # (h * w, C)
-            drawn.append(image[torch.randperm(len(image), generator=generator)[:per_image]].cpu())
+            drawn.append(image[torch.randperm(len(image), generator=generator)[:per_image]])
     pool = torch.cat(drawn)
     mean, deviation = pool.mean(dim=0), pool.std(dim=0, correction=0)
     deviation = deviation.clamp_min(max(1e-6, LEAST_RELATIVE_DEVIATION * float(deviation.mean())))
@@ -140,13 +141,13 @@ def fit_patch_memory(
 def _greedy_k_centre(points: Tensor, size: int, seed: int) -> Tensor:
     """Indices of `size` points, each the farthest from those before it."""
     if len(points) <= size:
-        return torch.arange(len(points))
+        return torch.arange(len(points), device=points.device)
     if points.shape[1] > PROJECTED:
-        points = points @ orthogonal_projection(points.shape[1], PROJECTED, seed).T
-    chosen = torch.empty(size, dtype=torch.long)
+        points = points @ orthogonal_projection(points.shape[1], PROJECTED, seed).to(points.device).T
+    chosen = torch.empty(size, dtype=torch.long, device=points.device)
     chosen[0] = 0
     norms = points.square().sum(dim=1)
-    distances = torch.full((len(points),), torch.inf)
+    distances = torch.full((len(points),), torch.inf, device=points.device)
     for index in range(1, size):
         last = chosen[index - 1]
         torch.minimum(distances, norms + norms[last] - 2 * (points @ points[last]), out=distances)

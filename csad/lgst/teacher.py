@@ -84,7 +84,7 @@ class Teacher(nn.Module):
 
         Args:
             backbone: Frozen pyramid, on the device to use.
-            batches: float32 (B, 3, H, W) in 0..1; any iterable, read once.
+            batches: float32 (B, 3, H, W) in 0..1, on any device that the backbone takes; any iterable, read once.
             channels: Width of the teacher; stages that are wider together are projected down to it.
             seed: Seed of the projection.
             grid: Rows and columns of the features, or None for one cell per 8 pixels.
@@ -100,8 +100,10 @@ class Teacher(nn.Module):
         total = torch.zeros(kept, dtype=torch.float64)
         scatter = torch.zeros(kept, dtype=torch.float64)
         for batch in batches:
-            teacher.to(batch.device)
-            values = teacher.raw(batch).double().transpose(0, 1).flatten(1)  # (C, B * h * w)
+            stages = backbone(batch)
+            teacher.to(stages[0].device)
+            raw = teacher.combine(stages, teacher.grid_of(batch.shape[-2], batch.shape[-1]))
+            values = raw.double().transpose(0, 1).flatten(1)  # (C, B * h * w)
             added = values.shape[1]
             mean = values.mean(dim=1).cpu()
             within = values.var(dim=1, correction=0).cpu() * added

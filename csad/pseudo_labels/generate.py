@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -55,7 +56,9 @@ class Components:
     area: NDArray[np.int64]
 
 
-def generate(line: ProductLine, images: ImageSet, masks: Path, output: Path, seed: int) -> PseudoLabels:
+def generate(
+    line: ProductLine, images: ImageSet, masks: Path, output: Path, seed: int, device: torch.device | str = "cpu"
+) -> PseudoLabels:
     """Write label maps, galleries, overlays and clusters.json.
 
     Where the images share no components there are no classes: the record says why, and the other branches do the work.
@@ -68,12 +71,13 @@ def generate(line: ProductLine, images: ImageSet, masks: Path, output: Path, see
         output: Folder for label_maps/<stem>.png (at the working size), overlays/<stem>.jpg, gallery/*.png and
             clusters.json.
         seed: Draws subsamples and examples.
+        device: Where the components are described.
 
     Raises:
         StageError: A mask file is missing or damaged.
     """
     files = images.train
-    components = describe(line, files, masks)
+    components = describe(line, files, masks, device)
     try:
         clustering = cluster_components(
             components.features, components.image, len(files), line.pseudo_labels, seed, components.area
@@ -108,21 +112,24 @@ def generate(line: ProductLine, images: ImageSet, masks: Path, output: Path, see
     return record
 
 
-def describe(line: ProductLine, files: Sequence[ImageFile], masks: Path) -> Components:
+def describe(
+    line: ProductLine, files: Sequence[ImageFile], masks: Path, device: torch.device | str = "cpu"
+) -> Components:
     """Compute the features of every component.
 
     Args:
         line: Product line; `line.pseudo_labels.rotations` angles are averaged.
         files: Training images.
         masks: Folder with a mask file per image.
+        device: Where the backbone looks at them.
     """
-    backbone = backbone_of(line.backbone)
+    backbone = backbone_of(line.backbone).to(device)
     deep, colours, owners, areas = [], [], [], []
     for index, file in enumerate(track(files, "Describing components")):
         image = _open(line, file)
         found = _masks_of(masks, file, image.shape[:2])
         if len(found):
-            deep.append(component_features(image, found, backbone, line.pseudo_labels.rotations))
+            deep.append(component_features(image, found, backbone, line.pseudo_labels.rotations, device))
             colours.append(mean_colours(image, found))
             owners.append(np.full(len(found), index, dtype=np.int64))
             areas.append(np.count_nonzero(found, axis=(1, 2)).astype(np.int64))

@@ -1,4 +1,7 @@
-"""Mild geometric and photometric changes of training canvases, labels alongside (paper 3.2)."""
+"""Mild geometric and photometric changes of training canvases, labels alongside (paper 3.2).
+
+The draws are made on the CPU, the pictures stay on their device.
+"""
 
 from __future__ import annotations
 
@@ -33,14 +36,15 @@ def random_affine(count: int, height: int, width: int, generator: torch.Generato
 
 def warp_images(images: Tensor, matrices: Tensor) -> Tensor:
     """Warp images (B, 3, H, W) bilinearly; outside, the border is repeated."""
-    grid = functional.affine_grid(matrices, list(images.shape), align_corners=False)
+    grid = functional.affine_grid(matrices.to(images.device), list(images.shape), align_corners=False)
     return functional.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
 def warp_labels(labels: Tensor, matrices: Tensor, stride: int) -> Tensor:
     """Warp label maps (B, H, W) to the nearest label at every `stride`-th pixel: int64 (B, H/stride, W/stride)."""
     batch, height, width = labels.shape
-    grid = functional.affine_grid(matrices, [batch, 1, height // stride, width // stride], align_corners=False)
+    size = [batch, 1, height // stride, width // stride]
+    grid = functional.affine_grid(matrices.to(labels.device), size, align_corners=False)
     sampled = functional.grid_sample(
         labels.unsqueeze(1).float(), grid, mode="nearest", padding_mode="border", align_corners=False
     )
@@ -50,4 +54,4 @@ def warp_labels(labels: Tensor, matrices: Tensor, stride: int) -> Tensor:
 def random_brightness(images: Tensor, generator: torch.Generator) -> Tensor:
     """Scale each image's brightness by up to 15 %, clipped to 0..1."""
     factor = 1 + (torch.rand(len(images), 1, 1, 1, generator=generator) * 2 - 1) * MAXIMUM_BRIGHTNESS
-    return (images * factor).clamp(0, 1)
+    return (images * factor.to(images.device)).clamp(0, 1)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -48,6 +49,7 @@ def fit_segmentation(
     output: Path,
     seed: int,
     checkpoint: Path | None = None,
+    device: torch.device | str = "cpu",
 ) -> SegmentationFit:
     """Train the segmentation network and write its decoder to `output`.
 
@@ -58,6 +60,7 @@ def fit_segmentation(
         output: Folder for `segmentation.safetensors` (decoder and head) and `segmentation.json`.
         seed: Of weights, order and augmentation.
         checkpoint: File from which an interrupted training resumes.
+        device: Where to train.
 
     Raises:
         StageError: A label map is missing, or the training diverged.
@@ -83,8 +86,8 @@ def fit_segmentation(
         types = np.array([record.types[stem] for stem in stems], dtype=np.int64)
         data = SegmentationData(canvases, labels, kept, types, fit.classes)
         backbone = backbone_of(line.backbone, stages=3)
-        network = train_segmentation(backbone, data, line.segmentation, seed, checkpoint)
-    save_file({name: value.contiguous() for name, value in network.trainable_state().items()}, output / WEIGHTS)
+        network = train_segmentation(backbone, data, line.segmentation, seed, checkpoint, device)
+    save_file({name: value.cpu().contiguous() for name, value in network.trainable_state().items()}, output / WEIGHTS)
     return fit
 
 

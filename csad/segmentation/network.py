@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from csad.backbone import Backbone
+from csad.segmentation.dropout import draw_on_cpu
 
 ATROUS_RATES = (6, 12, 18)
 LABEL_STRIDE = 4
@@ -40,6 +41,7 @@ class SegmentationNetwork(nn.Module):
             aspp_separable=True,
             aspp_dropout=0.1,
         )
+        draw_on_cpu(self.decoder)
         self.head = nn.Conv2d(width, classes + 1, kernel_size=1)
         self.decoder.to(memory_format=torch.channels_last)
 

@@ -74,6 +74,7 @@ def train_segmentation(
     settings: SegmentationSettings,
     seed: int,
     checkpoint: Path | None = None,
+    device: torch.device | str = "cpu",
 ) -> SegmentationNetwork:
     """Train the segmentation network and return its averaged (EMA) weights.
 
@@ -84,6 +85,7 @@ def train_segmentation(
         seed: Of weights, order and augmentation.
         checkpoint: File to write every `CHECKPOINT_EVERY` steps and to resume from; the result of a resumed run equals
             that of an uninterrupted one. It is left for the caller to remove. None writes nothing.
+        device: Where to train; the network stays there. All draws are made on the CPU, so a seed means the same.
 
     Raises:
         StageError: There is no labelled image, or the loss stops being finite.
@@ -95,7 +97,7 @@ def train_segmentation(
     torch.manual_seed(seed)
     generator = np.random.default_rng(seed)
     draw = torch.Generator().manual_seed(seed)
-    network = SegmentationNetwork(backbone, data.classes)
+    network = SegmentationNetwork(backbone, data.classes).to(device)
     parameters = [p for p in network.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=WEIGHT_DECAY)
     average = {key: value.clone() for key, value in network.trainable_state().items()}
@@ -114,11 +116,11 @@ def train_segmentation(
         for group in optimiser.param_groups:
             group["lr"] = _rate(settings.learning_rate, step, settings.steps)
         chosen = labelled_order.take(max(2, settings.batch))
-        images, labels = _labelled_batch(data, chosen, donors, generator, draw)
+        images, labels = _labelled_batch(data, chosen, donors, generator, draw, device)
         with_unlabelled = len(unlabelled) > 0 and step >= first_unlabelled
         if with_unlabelled:
             others = unlabelled_order.take(settings.batch)
-            plain = to_tensor(np.stack([data.canvases[index] for index in others]))
+            plain = to_tensor(np.stack([data.canvases[index] for index in others])).to(device)
             images = torch.cat([images, random_brightness(plain, draw)])
         logits = network(images)
         parts = labelled_losses(logits[: len(labels)], labels)
@@ -126,7 +128,7 @@ def train_segmentation(
         loss = weights.cross_entropy * parts.cross_entropy + weights.dice * parts.dice + weights.focal * parts.focal
         if with_unlabelled:
             wanted = torch.stack([_fractions_of_type(fractions, data.types, index, generator) for index in others])
-            unlabelled_parts = unlabelled_losses(logits[len(labels) :], wanted)
+            unlabelled_parts = unlabelled_losses(logits[len(labels) :], wanted.to(device))
             loss = loss + weights.histogram * unlabelled_parts.histogram + weights.entropy * unlabelled_parts.entropy
         if not torch.isfinite(loss):
             raise StageError(
@@ -158,6 +160,7 @@ def _labelled_batch(
     donors: Sequence[Sequence[Component]],
     generator: np.random.Generator,
     draw: torch.Generator,
+    device: torch.device | str,
 ) -> tuple[Tensor, Tensor]:
     batch = []
     for index in chosen:
@@ -165,8 +168,8 @@ def _labelled_batch(
         if donors and generator.random() < LSA_PROBABILITY:
             image = paste_components(image, donors[int(generator.integers(len(donors)))], generator)
         batch.append(image)
-    images = to_tensor(np.stack([image.pixels for image in batch]))
-    labels = torch.from_numpy(np.stack([image.labels for image in batch]))
+    images = to_tensor(np.stack([image.pixels for image in batch])).to(device)
+    labels = torch.from_numpy(np.stack([image.labels for image in batch])).to(device)
     matrices = random_affine(len(batch), images.shape[2], images.shape[3], draw)
     images = random_brightness(warp_images(images, matrices), draw)
     return images, warp_labels(labels, matrices, LABEL_STRIDE)

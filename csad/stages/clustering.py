@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from csad.compute_device import stage_device
 from csad.line import ProductLine
 from csad.pseudo_labels.gallery_page import write_gallery_page
 from csad.pseudo_labels.generate import generate
@@ -59,11 +60,13 @@ def run(line: ProductLine, images: Path, masks: Path, output: Path, seed: int) -
         seed: Draws subsamples and examples.
 
     Raises:
+        DeviceError: CSAD_DEVICE asks for a device that is not there.
         StageError: An input is missing or damaged, or the output cannot be written.
     """
     dataset = open_snapshot(images)
+    device = stage_device("clustering")
     with writing(output):
-        record = generate(line, dataset, masks, output, seed)
+        record = generate(line, dataset, masks, output, seed, device)
         write_gallery_page(output, line.name)
     return ClusteringSummary(
         classes=record.classes,

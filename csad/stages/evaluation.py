@@ -6,6 +6,7 @@ from html import escape
 from pathlib import Path
 
 from csad import atomic
+from csad.compute_device import stage_device
 from csad.evaluation.evaluate import evaluate
 from csad.evaluation.figures import Evaluation
 from csad.evaluation.report import write_report
@@ -64,10 +65,10 @@ def run(line: ProductLine, images: Path, pseudo_labels: Path, model: Path, outpu
         output: Folder for evaluation.json, evaluation.txt and report.html.
 
     Raises:
-        CsadError: An input is missing or damaged, or the output cannot be written.
+        CsadError: An input or the device is missing, an input is damaged, or the output cannot be written.
     """
     dataset = open_snapshot(images)
-    scorer = Scorer.load(model)
+    scorer = Scorer.load(model, str(stage_device("evaluation")))
     if not dataset.test:
         with writing(output):
             _write_nothing(line, output)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from csad.checkpoint import CHECKPOINT, discard
+from csad.compute_device import stage_device
 from csad.lgst.fit import fit_lgst
 from csad.line import ProductLine
 from csad.stages.backbone_weights import backbone_weights
@@ -48,12 +49,14 @@ def run(line: ProductLine, images: Path, output: Path, seed: int) -> LgstSummary
         seed: Of every draw.
 
     Raises:
+        DeviceError: CSAD_DEVICE asks for a device that is not there.
         StageError: An input is missing, the training diverged, or the output cannot be written.
     """
     dataset = open_snapshot(images)
+    device = stage_device("lgst")
     checkpoint = output / CHECKPOINT
     with writing(output):
-        model = fit_lgst(line, dataset, output, seed, checkpoint)
+        model = fit_lgst(line, dataset, output, seed, checkpoint, device)
         discard(checkpoint)
     return LgstSummary(
         images=len(dataset.train),
@@ -71,5 +74,6 @@ STAGE = Stage(
     sections=("images", "backbone", "lgst"),
     seeded=True,
     resumable=True,
+    trains=True,
     weights=backbone_weights,
 )

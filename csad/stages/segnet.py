@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from csad.checkpoint import CHECKPOINT, discard
+from csad.compute_device import stage_device
 from csad.line import ProductLine
 from csad.segmentation.fit import fit_segmentation
 from csad.stages.backbone_weights import backbone_weights
@@ -52,12 +53,14 @@ def run(line: ProductLine, images: Path, pseudo_labels: Path, output: Path, seed
         seed: Of weights, order and augmentation.
 
     Raises:
+        DeviceError: CSAD_DEVICE asks for a device that is not there.
         StageError: An input is missing, the training diverged, or the output cannot be written.
     """
     dataset = open_snapshot(images)
+    device = stage_device("segnet")
     checkpoint = output / CHECKPOINT
     with writing(output):
-        fit = fit_segmentation(line, dataset, pseudo_labels, output, seed, checkpoint)
+        fit = fit_segmentation(line, dataset, pseudo_labels, output, seed, checkpoint, device)
         discard(checkpoint)
     steps = line.segmentation.steps if fit.classes else 0
     return SegnetSummary(classes=fit.classes, labelled=fit.labelled, unlabelled=fit.unlabelled, steps=steps)
@@ -70,5 +73,6 @@ STAGE = Stage(
     sections=("images", "backbone", "segmentation"),
     seeded=True,
     resumable=True,
+    trains=True,
     weights=backbone_weights,
 )

@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from csad import atomic
+from csad.errors import StageError
 from csad.line import ProductLine
 from csad.stages.code import code_version, package_versions
 from csad.stages.files import content_digest, file_digest
@@ -21,6 +22,8 @@ S = TypeVar("S", bound=Summary)
 RECORD = "stage.json"
 Options = Mapping[str, int]
 NO_OPTIONS: Options = {}
+OUT_OF_MEMORY = "OutOfMemoryError"
+"""Torch's, by its name: not every stage needs torch, which takes seconds to import."""
 
 
 def no_weights(**_: object) -> Sequence[Path]:
@@ -38,6 +41,7 @@ class Stage(Generic[S]):
         summary: What `run` returns.
         sections: Of the product line, those that the result depends on; empty means all of it.
         seeded: The result depends on the seed.
+        trains: The result differs between CPU and GPU in more than rounding: each step starts from the last one's.
         resumable: An interrupted `run` goes on from what it left in `output`.
         reads_tests: The result depends on the test images too.
         reads_raw: The inputs are a user's own files: only their bytes count.
@@ -49,6 +53,7 @@ class Stage(Generic[S]):
     summary: type[S]
     sections: tuple[str, ...] = ()
     seeded: bool = False
+    trains: bool = False
     resumable: bool = False
     reads_tests: bool = False
     reads_raw: bool = False
@@ -72,7 +77,7 @@ class Stage(Generic[S]):
             digest: SHA-256 of a file of weights.
 
         Raises:
-            CsadError: The stage needs weights, or an input that names them, which are missing.
+            CsadError: The stage needs weights, an input that names them or a device, which are missing.
         """
         parts = {
             "stage": self.name,
@@ -80,6 +85,7 @@ class Stage(Generic[S]):
             "packages": dict(package_versions(self.run.__module__)),
             "line": line.section_digest(*self.sections) if self.sections else line.digest(),
             "seed": seed if self.seeded else None,
+            "device": _device_kind() if self.trains else None,
             "inputs": {name: self._input_key(folder) for name, folder in inputs.items()},
             "options": dict(options),
             "weights": [digest(file) for file in self.weights(line=line, **inputs)],
@@ -94,10 +100,22 @@ class Stage(Generic[S]):
         inputs: Mapping[str, Path],
         options: Options = NO_OPTIONS,
     ) -> S:
-        """Run the stage into a folder."""
+        """Run the stage into a folder.
+
+        Raises:
+            CsadError: Whatever the stage raises; StageError where a GPU's memory does not suffice.
+        """
         output.mkdir(parents=True, exist_ok=True)
         seeds = {"seed": seed} if self.seeded else {}
-        return self.run(line=line, output=output, **inputs, **options, **seeds)
+        try:
+            return self.run(line=line, output=output, **inputs, **options, **seeds)
+        except RuntimeError as error:
+            if type(error).__name__ != OUT_OF_MEMORY:
+                raise
+            raise StageError(
+                f"the GPU's memory does not suffice ({str(error).splitlines()[0]}); free the GPU, lower the line's "
+                "images.area or batch size, or set CSAD_DEVICE=cpu"
+            ) from error
 
     def _input_key(self, folder: Path) -> str:
         if self.reads_raw:
@@ -107,6 +125,12 @@ class Stage(Generic[S]):
             return snapshot.digest if self.reads_tests else snapshot.training_digest
         record = StageRecord.find(folder)
         return record.key if record else content_digest(folder)
+
+
+def _device_kind() -> str:
+    from csad.compute_device import chosen_device
+
+    return chosen_device().type
 
 
 class StageRecord(BaseModel):

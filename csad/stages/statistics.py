@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from csad.compute_device import stage_device
 from csad.line import ProductLine
 from csad.stages.backbone_weights import backbone_weights
 from csad.stages.files import writing
@@ -55,11 +56,12 @@ def run(
         seed: Of the vocabulary and of the self-made anomalies that weigh the branches.
 
     Raises:
-        CsadError: An input is missing or damaged, or the output cannot be written.
+        CsadError: An input or the device is missing, an input is damaged, or the output cannot be written.
     """
     dataset = open_snapshot(images)
+    device = stage_device("statistics")
     with writing(output):
-        manifest = fit(line, dataset, pseudo_labels, segnet, lgst, output, seed)
+        manifest = fit(line, dataset, pseudo_labels, segnet, lgst, output, seed, device)
     return StatisticsSummary(
         classes=manifest.classes,
         types=manifest.types,

@@ -1,12 +1,21 @@
 """The published architectures from files: complete, of the right network, without the hub."""
 
+import logging
+
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 
 from csad.errors import WeightsError
-from csad.foundation.building import build_grounding, build_sam, model_file, recorded_digest, weights_folder
+from csad.foundation.building import (
+    build_grounding,
+    build_sam,
+    foundation_device,
+    model_file,
+    recorded_digest,
+    weights_folder,
+)
 from csad.foundation.checkpoints import file_digest
 from csad.settings import FoundationSettings
 from csad.weights.digests import Digests, record
@@ -146,3 +155,13 @@ def test_without_the_packages_the_environment_is_named(weights, monkeypatch):
     (weights / "sam_hq_vit_h.pth").touch()
     with pytest.raises(WeightsError, match="make foundation"):
         build_sam(FoundationSettings(), CPU)
+
+
+def test_foundation_models_compute_where_the_environment_says_and_say_so(monkeypatch, caplog):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setenv("CSAD_DEVICE", "cpu")
+
+    with caplog.at_level(logging.INFO):
+        assert foundation_device() == CPU
+
+    assert caplog.messages[0].startswith("foundation models: on cpu, ")

@@ -117,6 +117,22 @@ def test_the_tasks_depend_on_each_other_as_the_method_says(gpu):
     assert set(gpu.tasks(LOOP)) == {"masks"}
 
 
+def test_the_stages_that_compute_on_a_device_ask_for_a_gpu_and_no_others_do(gpu):
+    asking = {name for name in gpu.executors if "accelerator" in gpu.container(name).get("resources", {})}
+    computing = {file.stem for file in (ROOT / "csad/stages").glob("*.py") if "stage_device(" in file.read_text()}
+
+    assert asking == computing | set(FOUNDATION_STAGES)
+
+
+def test_a_task_that_holds_a_gpu_does_not_compute_beside_it(gpu, cpu):
+    def told_to_use_cuda(pipeline):
+        device = {"name": "CSAD_DEVICE", "value": "cuda"}
+        return {name for name in pipeline.executors if device in pipeline.container(name).get("env", [])}
+
+    assert told_to_use_cuda(gpu) == set(STAGES)
+    assert told_to_use_cuda(cpu) == set()
+
+
 def test_masks_fan_out_over_a_parameter_and_come_together_for_clustering(gpu):
     iterator = gpu.tasks()[LOOP]["parameterIterator"]
     assert "mask_shares" in iterator["items"]["inputParameter"]
@@ -237,7 +253,7 @@ def test_only_tasks_that_talk_to_the_store_get_its_keys_and_only_by_the_secrets_
             assert all(
                 secret["secretNameParameter"]["componentInputParameter"].endswith("store_secret") for secret in secrets
             )
-            assert "env" not in pipeline.container(task)
+            assert {one["name"] for one in pipeline.container(task).get("env", [])} <= {"CSAD_DEVICE"}
 
 
 def test_the_cpu_variant_and_what_needs_no_gpu_ask_for_none(gpu, cpu, deploying):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from csad.errors import StageError
 from csad.stages import file_digests, lock
@@ -142,6 +143,22 @@ def count_up(line, source, output):
     if len(list(output.iterdir())) < 3:
         raise StageError("interrupted")
     return Copied(3, "done")
+
+
+def test_a_gpu_that_is_too_small_is_named_with_what_helps(runner, source):
+    def overflow(**_):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nGPU 0 has 8 GiB.")
+
+    with pytest.raises(StageError, match=r"memory does not suffice \(CUDA out of.*GiB\.\); free the GPU, lower"):
+        runner.run(replace(COPY, run=overflow), source=source)
+
+
+def test_another_error_of_a_stage_stays_what_it_is(runner, source):
+    def fail(**_):
+        raise RuntimeError("a mistake")
+
+    with pytest.raises(RuntimeError, match="a mistake"):
+        runner.run(replace(COPY, run=fail), source=source)
 
 
 def test_a_resumable_stage_goes_on_from_what_it_left(runner, source):

@@ -1,0 +1,77 @@
+"""Which device the networks compute on, and that it computes alike each time."""
+
+from __future__ import annotations
+
+import logging
+import os
+
+import torch
+
+from csad.device import check_device
+from csad.errors import DeviceError
+
+VARIABLE = "CSAD_DEVICE"
+CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
+
+_log = logging.getLogger(__name__)
+
+
+def chosen_device(name: str | None = None) -> torch.device:
+    """Choose where to compute: what is asked for, else what CSAD_DEVICE says, else CUDA where torch finds it, else CPU.
+
+    Args:
+        name: "cpu", "cuda" or "cuda:N".
+
+    Raises:
+        DeviceError: There is no such device; the message says who asked for it.
+    """
+    wanted = name or os.environ.get(VARIABLE) or ("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        check_device(wanted)
+    except DeviceError as error:
+        if name:
+            raise
+        raise DeviceError(
+            f"{error} ({VARIABLE} asks for it, as tasks on GPU nodes do; unset it, or build the images with "
+            "VARIANT=cu130)"
+        ) from error
+    device = torch.device(wanted)
+    return torch.device("cuda", device.index or 0) if device.type == "cuda" else device
+
+
+def stage_device(stage: str) -> torch.device:
+    """Choose where a stage computes, and say so.
+
+    Args:
+        stage: Its name, for the log.
+
+    Raises:
+        DeviceError: CSAD_DEVICE asks for a device that is not there.
+    """
+    device = chosen_device()
+    if device.type == "cuda":
+        compute_repeatably()
+    _log.info("%s: on %s", stage, described(device))
+    return device
+
+
+def described(device: torch.device) -> str:
+    """Write a device for people: "cpu, 2 threads" or "cuda:0, NVIDIA H100"."""
+    if device.type == "cuda":
+        return f"{device}, {torch.cuda.get_device_name(device)}"
+    threads = torch.get_num_threads()
+    return f"{device}, {threads} thread{'' if threads == 1 else 's'}"
+
+
+def compute_exactly() -> None:
+    """Have GPUs multiply in whole single precision, as CPUs do: TF32 keeps ten bits, and a threshold is for both."""
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_tf32 = False
+
+
+def compute_repeatably() -> None:
+    """Have GPUs add in the same order each time where they can, so that one seed trains one model."""
+    compute_exactly()
+    # cuBLAS reads it when it starts; without it torch warns that its sums may differ.
+    os.environ.setdefault(CUBLAS, ":4096:8")
+    torch.use_deterministic_algorithms(True, warn_only=True)
