@@ -18,6 +18,7 @@ from csad.images import ImageSet
 from csad.lgst.linear import MAXIMUM_IMAGES, LinearStudent, fit_linear_student
 from csad.lgst.memory import VIEWS, PatchMemory, fit_patch_memory
 from csad.lgst.sampling import CanvasImages
+from csad.lgst.shifts import with_shifted_copies
 from csad.lgst.students import Students
 from csad.lgst.teacher import Teacher
 from csad.lgst.training import StudentTraining, train_students
@@ -105,7 +106,7 @@ def fit_lgst(
         memories = {}
         if settings.global_student == "linear":
             some = canvases.batches(BATCH, evenly_spaced(len(canvases), MAXIMUM_IMAGES))
-            features = (teacher(batch) for batch in some)
+            features = (teacher(batch) for batch in with_shifted_copies(some, seed))
             linear = fit_linear_student(features, settings.explained_variance, settings.max_components)
             logger.info("global student: %d principal components", len(linear.components))
         if settings.local_student == "memory":

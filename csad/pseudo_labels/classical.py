@@ -7,13 +7,11 @@ background, each part is a component (coarse); where it is one body, its regions
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy import ndimage
 from skimage.color import rgb2lab
 from skimage.segmentation import felzenszwalb
 
@@ -21,9 +19,7 @@ from csad.background import fit_median_background
 from csad.canvas import Canvas
 from csad.foreground import foreground_mask
 from csad.pseudo_labels.masks import ComponentMask, MaskProposer
-
-MINIMUM_AREA = 0.001
-"""Of the canvas; smaller masks are dropped (paper, released program)."""
+from csad.pseudo_labels.parts import MINIMUM_AREA, Segmenter, measure_parts, separate_parts
 
 SMALLEST_REGION = 0.0005
 """Of the canvas; smaller regions are merged into a neighbour."""
@@ -36,17 +32,11 @@ FELZENSZWALB_SIGMA = 0.8
 MERGE_DISTANCE = 6.0
 """Neighbouring regions closer than this in mean LAB colour are one component."""
 
-MINIMUM_PARTS = 3
-MINIMUM_COVERAGE, MAXIMUM_COVERAGE = 0.02, 0.4
-MAXIMUM_SPREAD = 0.2
-"""When a product counts as a set of separate parts: their median number, the fraction of the image that they cover
-and how much that fraction varies between normal images."""
+MAXIMUM_OVERLAP = 0.5
+"""What differs from the median at the same places in two images (intersection over union) is the other look of a fixed
+part, such as the label of another product type, and no loose part."""
 
 logger = logging.getLogger(__name__)
-
-
-Segmenter = Callable[[NDArray[np.uint8]], "NDArray[np.bool_] | None"]
-"""Image uint8 (H, W, 3) -> mask of the parts at any size, or None where it cannot tell."""
 
 
 class WholeParts:
@@ -112,71 +102,19 @@ def build_classical(sample: Sequence[NDArray[np.uint8]], canvas: Canvas, mode: s
     """
     if mode == "fine":
         return ColourRegions(canvas)
-    even, median = foreground_mask, fit_median_background(sample).mask
-    for segment in (even, median):
-        parts = measure_parts(segment, sample)
-        logger.info("classical proposals: %s", parts.describe())
-        if parts.reliable():
-            return WholeParts(segment)
-        if parts.single_body():
-            break
-    return WholeParts(even if parts.single_body() else median) if mode == "coarse" else ColourRegions(canvas)
-
-
-@dataclass(frozen=True)
-class PartStatistics:
-    """How a way of finding parts behaves over normal images.
-
-    Attributes:
-        count: Median number of parts.
-        coverage: Mean fraction of the image that they cover.
-        spread: Standard deviation of that fraction over its mean; normal products hold the same parts.
-    """
-
-    count: float
-    coverage: float
-    spread: float
-
-    def reliable(self) -> bool:
-        """Whether this looks like a set of separate parts on a background."""
-        return (
-            self.count >= MINIMUM_PARTS
-            and MINIMUM_COVERAGE <= self.coverage <= MAXIMUM_COVERAGE
-            and self.spread <= MAXIMUM_SPREAD
-        )
-
-    def single_body(self) -> bool:
-        """Whether this looks like one product that stands out everywhere: then what differs inside it is no part."""
-        return 1 <= self.count < MINIMUM_PARTS and self.coverage >= MINIMUM_COVERAGE and self.spread <= MAXIMUM_SPREAD
-
-    def describe(self) -> str:
-        """One line for the log."""
-        verdict = "separate parts" if self.reliable() else "one body" if self.single_body() else "no parts to tell"
-        return (
-            f"a median of {self.count:.0f} parts covers {100 * self.coverage:.0f} % "
-            f"(varying by {100 * self.spread:.0f} %): {verdict}"
-        )
-
-
-def measure_parts(segment: Segmenter, images: Iterable[NDArray[np.uint8]]) -> PartStatistics:
-    """Count the parts of normal images and what they cover."""
-    counts, coverages = [], []
-    for image in images:
-        foreground = segment(image)
-        parts = [] if foreground is None else separate_parts(foreground)
-        counts.append(len(parts))
-        coverages.append(sum(float(part.mean()) for part in parts))
-    mean = float(np.mean(coverages))
-    return PartStatistics(float(np.median(counts)), mean, float(np.std(coverages)) / mean if mean > 0 else np.inf)
-
-
-def separate_parts(foreground: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
-    """Split a foreground mask (h, w) into its connected parts, specks left out, largest first."""
-    labels, count = ndimage.label(foreground)
-    areas = np.bincount(labels.ravel(), minlength=count + 1)
-    areas[0] = 0
-    kept = [part for part in np.argsort(-areas, kind="stable") if areas[part] >= MINIMUM_AREA * foreground.size]
-    return [labels == part for part in kept]
+    standing_out = measure_parts(foreground_mask, sample)
+    logger.info("classical proposals, against the border: %s", standing_out.describe())
+    if standing_out.reliable():
+        return WholeParts(foreground_mask)
+    # A tray, or a body, may hold parts that lie elsewhere in each image.
+    median = fit_median_background(sample).mask
+    moving = measure_parts(median, sample)
+    logger.info("classical proposals, against the median: %s", moving.describe())
+    if moving.reliable() and moving.overlap <= MAXIMUM_OVERLAP:
+        return WholeParts(median)
+    if mode == "coarse":
+        return WholeParts(foreground_mask if standing_out.single_body() else median)
+    return ColourRegions(canvas)
 
 
 def colour_regions(image: NDArray[np.uint8]) -> NDArray[np.int32]:

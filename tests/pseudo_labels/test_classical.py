@@ -2,16 +2,7 @@ import numpy as np
 import pytest
 
 from csad.canvas import Canvas
-from csad.pseudo_labels.classical import (
-    ColourRegions,
-    PartStatistics,
-    WholeParts,
-    build_classical,
-    colour_regions,
-    measure_parts,
-    merge_similar,
-    separate_parts,
-)
+from csad.pseudo_labels.classical import ColourRegions, WholeParts, build_classical, colour_regions, merge_similar
 
 FULL = Canvas((0.0, 0.0, 1.0, 1.0), 96, 96)
 GREY, RED, GREEN, BLUE = (205, 205, 205), (200, 40, 40), (40, 160, 60), (40, 60, 190)
@@ -31,18 +22,6 @@ def overlap(mask, top, left, height, width):
     truth = np.zeros_like(mask)
     truth[top : top + height, left : left + width] = True
     return (mask & truth).sum() / (mask | truth).sum()
-
-
-def test_separate_parts_come_largest_first_without_specks():
-    foreground = np.zeros((100, 100), bool)
-    foreground[5:10, 5:10] = True
-    foreground[50:60, 50:60] = True
-    foreground[90, 90:95] = True
-
-    parts = separate_parts(foreground)
-
-    assert [int(part.sum()) for part in parts] == [100, 25], "5 of 10,000 pixels are a speck"
-    assert separate_parts(np.zeros((10, 10), bool)) == []
 
 
 def test_a_product_of_separate_parts_gives_one_mask_per_part():
@@ -71,6 +50,38 @@ def test_a_product_of_one_body_gives_its_regions_of_one_colour():
         assert max(overlap(mask.mask, top, 20, 30, 50) for mask in masks) > 0.8
 
 
+def on_a_tray(*boxes):
+    """Red boxes (top, left, height, width) on a blue tray that fills most of a grey image."""
+    image = np.full((96, 96, 3), GREY, np.uint8)
+    image[6:90, 6:90] = BLUE
+    for top, left, height, width in boxes:
+        image[top : top + height, left : left + width] = RED
+    return image
+
+
+def test_loose_parts_are_found_on_a_tray_that_stands_out_itself():
+    generator = np.random.default_rng(0)
+    sample = []
+    for _ in range(12):
+        places = [
+            (int(row), int(generator.integers(10, 74))) for row in np.array([12, 40, 68]) + generator.integers(0, 8, 3)
+        ]
+        sample.append(on_a_tray(*[(top, left, 12, 12) for top, left in places]))
+
+    proposer = build_classical(sample, FULL, "auto")
+
+    assert isinstance(proposer, WholeParts)
+    assert len(proposer.propose(sample[0])) == 3
+
+
+def test_the_other_labels_of_product_types_are_no_loose_parts():
+    # Three types with three labels each; a label covers its own place in a third of the images.
+    rows = {0: (10, 10, 10), 1: (36, 36, 36), 2: (62, 62, 62)}
+    sample = [on_a_tray(*[(row, 10 + 28 * i, 20, 20) for i, row in enumerate(rows[n % 3])]) for n in range(12)]
+
+    assert isinstance(build_classical(sample, FULL, "auto"), ColourRegions)
+
+
 @pytest.mark.parametrize(("mode", "kind"), [("fine", ColourRegions), ("coarse", WholeParts)])
 def test_a_mode_that_is_named_is_taken(mode, kind):
     assert isinstance(build_classical([squares(), squares()], FULL, mode), kind)
@@ -94,59 +105,6 @@ def test_a_crop_of_the_canvas_is_searched_and_masks_lie_in_the_whole_image():
 
 def test_a_segmenter_that_cannot_tell_gives_no_mask():
     assert WholeParts(lambda image: None).propose(squares()) == []
-
-
-def test_parts_are_counted_and_measured():
-    # Two images with 2 and 4 squares of 10 px on 100 x 100: 2 % and 4 %.
-    masks = []
-    for count in (2, 4):
-        mask = np.zeros((100, 100), bool)
-        for index in range(count):
-            mask[20 * index : 20 * index + 10, :10] = True
-        masks.append(mask)
-    answers = iter(masks)
-
-    found = measure_parts(lambda image: next(answers), [squares(), squares()])
-
-    assert found.count == 3
-    assert found.coverage == pytest.approx(0.03)
-    assert found.spread == pytest.approx(1 / 3)
-
-
-def test_nothing_found_is_not_a_set_of_parts():
-    found = measure_parts(lambda image: None, [squares()])
-
-    assert (found.count, found.coverage) == (0, 0)
-    assert not found.reliable()
-
-
-@pytest.mark.parametrize(
-    ("statistics", "reliable"),
-    [
-        (PartStatistics(5, 0.2, 0.1), True),
-        (PartStatistics(2, 0.2, 0.1), False),
-        (PartStatistics(5, 0.01, 0.1), False),
-        (PartStatistics(5, 0.6, 0.1), False),
-        (PartStatistics(5, 0.2, 0.9), False),
-    ],
-)
-def test_few_huge_tiny_or_changing_parts_are_not_a_set_of_parts(statistics, reliable):
-    assert statistics.reliable() is reliable
-    assert statistics.describe().endswith(": separate parts") is reliable
-
-
-@pytest.mark.parametrize(
-    ("statistics", "single"),
-    [
-        (PartStatistics(1, 0.5, 0.05), True),
-        (PartStatistics(5, 0.2, 0.1), False),
-        (PartStatistics(0, 0.0, 0.0), False),
-        (PartStatistics(1, 0.5, 0.9), False),
-    ],
-)
-def test_one_steady_part_is_a_single_body(statistics, single):
-    assert statistics.single_body() is single
-    assert statistics.describe().endswith(": one body") is single
 
 
 def test_neighbours_of_nearly_one_colour_merge_and_others_stay():
