@@ -39,6 +39,11 @@ def chosen_device(name: str | None = None) -> torch.device:
     return torch.device("cuda", device.index or 0) if device.type == "cuda" else device
 
 
+def device_kind() -> str:
+    """Kind of the device that stages compute on: cpu or cuda."""
+    return chosen_device().type
+
+
 def stage_device(stage: str) -> torch.device:
     """Choose where a stage computes, and say so.
 

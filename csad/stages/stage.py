@@ -26,6 +26,11 @@ OUT_OF_MEMORY = "OutOfMemoryError"
 """Torch's, by its name: not every stage needs torch, which takes seconds to import."""
 
 
+def any_device() -> str | None:
+    """The result is the same on every device, but for rounding."""
+    return None
+
+
 def no_weights(**_: object) -> Sequence[Path]:
     """For a stage that reads no published weights."""
     return ()
@@ -41,7 +46,8 @@ class Stage(Generic[S]):
         summary: What `run` returns.
         sections: Of the product line, those that the result depends on; empty means all of it.
         seeded: The result depends on the seed.
-        trains: The result differs between CPU and GPU in more than rounding: each step starts from the last one's.
+        device: Kind of device that `run` computes on, where results differ in more than rounding: in a training each
+            step starts from the last one's result.
         resumable: An interrupted `run` goes on from what it left in `output`.
         reads_tests: The result depends on the test images too.
         reads_raw: The inputs are a user's own files: only their bytes count.
@@ -53,7 +59,7 @@ class Stage(Generic[S]):
     summary: type[S]
     sections: tuple[str, ...] = ()
     seeded: bool = False
-    trains: bool = False
+    device: Callable[[], str | None] = any_device
     resumable: bool = False
     reads_tests: bool = False
     reads_raw: bool = False
@@ -85,7 +91,7 @@ class Stage(Generic[S]):
             "packages": dict(package_versions(self.run.__module__)),
             "line": line.section_digest(*self.sections) if self.sections else line.digest(),
             "seed": seed if self.seeded else None,
-            "device": _device_kind() if self.trains else None,
+            "device": self.device(),
             "inputs": {name: self._input_key(folder) for name, folder in inputs.items()},
             "options": dict(options),
             "weights": [digest(file) for file in self.weights(line=line, **inputs)],
@@ -125,12 +131,6 @@ class Stage(Generic[S]):
             return snapshot.digest if self.reads_tests else snapshot.training_digest
         record = StageRecord.find(folder)
         return record.key if record else content_digest(folder)
-
-
-def _device_kind() -> str:
-    from csad.compute_device import chosen_device
-
-    return chosen_device().type
 
 
 class StageRecord(BaseModel):

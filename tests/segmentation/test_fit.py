@@ -62,10 +62,10 @@ def test_a_network_comes_out_and_loads(tiny_line, images, tmp_path):
 def test_the_label_maps_lie_on_disk_in_the_order_of_the_images(tiny_line, images, tmp_path, monkeypatch):
     seen = []
 
-    def look(backbone, data, settings, seed, checkpoint):
+    def look(backbone, data, settings, seed, checkpoint, device):
         assert isinstance(data.labels, ArrayStore)
         seen.extend(bool(data.labels[index].any()) for index in range(len(data.labels)))
-        return train_segmentation(backbone, data, settings, seed, checkpoint)
+        return train_segmentation(backbone, data, settings, seed, checkpoint, device)
 
     monkeypatch.setattr("csad.segmentation.fit.train_segmentation", look)
     labels = pseudo_labels(tmp_path / "labels", images, ["000", "003"])
