@@ -15,8 +15,8 @@ STORE_VARIABLES = {
     "secret_key": "AWS_SECRET_ACCESS_KEY",
 }
 """Keys of the store's secret, and the variables that tasks see."""
-STORE_REGION = {"region": "AWS_REGION"}
-"""Only some stores ask for it."""
+STORE_OPTIONS = {"region": "AWS_REGION", "prefix": "CSAD_STORE_PREFIX"}
+"""Keys that the secret of some stores has beside these."""
 RETRIES = 2
 BACKOFF = "60s"
 
@@ -98,4 +98,4 @@ def use_store(task: dsl.PipelineTask, secret: str) -> dsl.PipelineTask:
         secret: Name of the Kubernetes secret, which may be a pipeline parameter.
     """
     kubernetes.use_secret_as_env(task, secret_name=secret, secret_key_to_env=STORE_VARIABLES)
-    return kubernetes.use_secret_as_env(task, secret_name=secret, secret_key_to_env=STORE_REGION, optional=True)
+    return kubernetes.use_secret_as_env(task, secret_name=secret, secret_key_to_env=STORE_OPTIONS, optional=True)

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 import yaml
 
+from csad.delivery.deployment_objects import DeploymentTarget, ServingObjects
 from csad.line import ProductLine
 from pipelines.compiling import compile_pipeline
 from pipelines.images import FOUNDATION_IMAGE, TRAIN_IMAGE
 from pipelines.parameters import compiled_defaults
 from pipelines.promotion import promotion
-from pipelines.resources import STORE_REGION, STORE_VARIABLES
+from pipelines.resources import STORE_OPTIONS, STORE_VARIABLES
 from pipelines.training import FOUNDATION_STAGES, STAGES, training_here, training_on_cpu, training_on_gpu
 
 ROOT = Path(__file__).parents[2]
@@ -227,7 +228,7 @@ def test_every_task_is_bounded_and_repeated(variant, request):
 
 
 def test_only_tasks_that_talk_to_the_store_get_its_keys_and_only_by_the_secrets_name(gpu, cpu, deploying):
-    variables = {**STORE_VARIABLES, **STORE_REGION}
+    variables = {**STORE_VARIABLES, **STORE_OPTIONS}
     for pipeline, users in ((gpu, AROUND[:3]), (cpu, AROUND[:3]), (deploying, ("deployment",))):
         assert pipeline.parameters["store_secret"]["defaultValue"] == "csad-store"
         for task in pipeline.executors:
@@ -238,6 +239,24 @@ def test_only_tasks_that_talk_to_the_store_get_its_keys_and_only_by_the_secrets_
                 secret["secretNameParameter"]["componentInputParameter"].endswith("store_secret") for secret in secrets
             )
             assert "env" not in pipeline.container(task)
+
+
+def test_tasks_read_from_the_stores_secret_what_serving_pods_read(gpu, deploying):
+    target = DeploymentTarget(ProductLine(name="bottles"), "20261124T101500Z-0123abcd", image="serve")
+    template = ServingObjects(target, sha256="0" * 64, store_url="http://store:8333").main()["spec"]["template"]["spec"]
+    references = {
+        one["name"]: one["valueFrom"]["secretKeyRef"]
+        for one in template["initContainers"][0]["env"]
+        if "valueFrom" in one
+    }
+    wanted = {name: (reference["key"], reference.get("optional", False)) for name, reference in references.items()}
+    for pipeline, task in ((gpu, "ingest"), (gpu, "gate"), (gpu, "packaging"), (deploying, "deployment")):
+        found = {
+            pair["envVar"]: (pair["secretKey"], secret.get("optional", False))
+            for secret in pipeline.wishes[f"exec-{task}"]["secretAsEnv"]
+            for pair in secret["keyToEnv"]
+        }
+        assert found == wanted
 
 
 def test_the_cpu_variant_and_what_needs_no_gpu_ask_for_none(gpu, cpu, deploying):
