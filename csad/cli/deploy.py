@@ -71,7 +71,8 @@ def deploy(line: Path, version: str | None, latest: bool, as_json: bool, **optio
 
     \b
     A GPU node without a spare GPU: set deployment.strategy to blue_green; pods on CPU bridge the exchange.
-    The store is named by the environment: see `csad data --help`. Next: csad status.
+    The store is named by the environment: see `csad data --help`. Where clients must send a token, CSAD_TOKEN
+    holds it for the smoke test. Next: csad status.
     """
     from csad.delivery.deployment import deploy as deploy_version
     from csad.delivery.deployment import latest_version
@@ -91,6 +92,7 @@ def rollback(line: Path, as_json: bool, **options: Any) -> None:
 
     \b
     LINE is the product line's YAML file. `csad models rollback` moves the pointer alone.
+    Where clients must send a token, CSAD_TOKEN holds it for the smoke test.
 
     \b
     Example:

@@ -28,6 +28,11 @@ def test_help_shows_an_example(command: str):
     assert f"\n    csad {command}" in run(command, "--help").output
 
 
+@pytest.mark.parametrize("command", ["deploy", "rollback"])
+def test_help_names_the_token_that_the_smoke_test_sends(command: str):
+    assert "CSAD_TOKEN" in run(command, "--help").output
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
