@@ -88,6 +88,9 @@ FAULTS = {
         make=lambda scene, name: scene.version(name, crash="weights do not fit"),
         repaired=True,
     ),
+    "crash loop that ends with 0": Fault(
+        ("CrashLoopBackOff", "exit code 0"), make=lambda scene, name: scene.version(name, crash=0), repaired=True
+    ),
     "readiness never true": Fault(
         ("not ready after 20 s", "never became ready", "Startup probe failed"),
         make=lambda scene, name: scene.version(name, ready=False),
