@@ -1,6 +1,7 @@
 """Connecting, with an API server that knows one kind."""
 
 import json
+import socket
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -8,10 +9,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import yaml
 from kubernetes import client
 from kubernetes.dynamic import DynamicClient
 
+from csad.delivery import cluster as cluster_module
+from csad.delivery import cluster_api
 from csad.delivery.cluster import Cluster, Kind
+from csad.errors import DeploymentError
 
 PODS = {"name": "pods", "kind": "Pod", "namespaced": True, "singularName": "", "verbs": ["get", "list"]}
 POD = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "one", "namespace": "lines"}}
@@ -71,3 +76,41 @@ def test_what_another_program_remembers_of_a_cluster_is_not_believed(
     assert list(tmp_path.iterdir()), "the client remembers nothing: the test would prove nothing"
     monkeypatch.setitem(ANSWERS, "/api/v1", {**ANSWERS["/api/v1"], "resources": []})
     assert not Cluster(api, "lines").offers(Kind.POD)
+
+
+@pytest.fixture
+def silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Where a server takes every connection and never answers; the kubeconfig names it."""
+    monkeypatch.setattr(cluster_api, "ANSWER_SECONDS", 1)
+    monkeypatch.setattr(cluster_module, "PATIENCE", 0.3)
+    with socket.create_server(("127.0.0.1", 0), backlog=32) as server:
+        address = f"http://127.0.0.1:{server.getsockname()[1]}"
+        config = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "c", "cluster": {"server": address}}],
+            "users": [{"name": "u", "user": {}}],
+            "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+            "current-context": "x",
+        }
+        (tmp_path / "config").write_text(yaml.safe_dump(config))
+        monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
+        yield address
+
+
+@pytest.mark.timeout(60)
+def test_connecting_to_a_cluster_that_takes_connections_but_stays_silent_ends(silent: str):
+    with pytest.raises(DeploymentError, match=f"the Kubernetes API at {silent} does not answer"):
+        Cluster.connect("lines")
+
+
+@pytest.mark.timeout(60)
+def test_a_cluster_that_falls_silent_later_does_not_keep_a_deployer_for_ever(
+    api: client.ApiClient, silent: str, monkeypatch: pytest.MonkeyPatch
+):
+    cluster = Cluster(api, "lines").twin()
+    assert cluster.find(Kind.POD, "one") == POD
+    monkeypatch.setattr(api.configuration, "host", silent)
+    for ask in (lambda: cluster.find(Kind.POD, "one"), lambda: cluster.scale("bottles", 2), cluster.twin):
+        with pytest.raises(DeploymentError, match=f"the Kubernetes API at {silent} does not answer"):
+            ask()
