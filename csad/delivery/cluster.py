@@ -102,9 +102,14 @@ class Cluster:
         return type(self)(connection(self.api.configuration), self.namespace)
 
     def offers(self, kind: Kind) -> bool:
-        """Whether the server has this version of this kind."""
+        """Whether the server has this version of this kind.
+
+        Raises:
+            DeploymentError: The server does not answer.
+        """
         try:
-            self._resource(kind)
+            # For a kind that it does not know, the client asks the server once more.
+            self._do(lambda: self._resource(kind), f"ask the cluster for {kind.value.kind} in {kind.value.api}")
         except ResourceNotFoundError:
             return False
         return True

@@ -28,10 +28,17 @@ ANSWERS = {
 }
 
 
+FAILURES: list[int] = []
+"""HTTP statuses of the next answers."""
+
+
 class Api(BaseHTTPRequestHandler):
     """Answers what a client asks first, and for one pod."""
 
     def do_GET(self) -> None:
+        if FAILURES:
+            self.send_error(FAILURES.pop())
+            return
         answer = ANSWERS.get(self.path)
         body = json.dumps(answer or {"message": f"no {self.path}"}).encode()
         self.send_response(404 if answer is None else 200)
@@ -76,6 +83,26 @@ def test_what_another_program_remembers_of_a_cluster_is_not_believed(
     assert list(tmp_path.iterdir()), "the client remembers nothing: the test would prove nothing"
     monkeypatch.setitem(ANSWERS, "/api/v1", {**ANSWERS["/api/v1"], "resources": []})
     assert not Cluster(api, "lines").offers(Kind.POD)
+
+
+def test_a_kind_that_is_absent_is_absent_also_when_the_server_fails_once(
+    api: client.ApiClient, monkeypatch: pytest.MonkeyPatch
+):
+    cluster = Cluster(api, "lines")
+    monkeypatch.setattr(f"{__name__}.FAILURES", [503])
+    assert not cluster.offers(Kind.AUTOSCALER)
+    assert FAILURES == []
+    assert cluster.offers(Kind.POD)
+
+
+def test_a_server_that_fails_for_long_is_named_when_it_is_asked_for_a_kind(
+    api: client.ApiClient, monkeypatch: pytest.MonkeyPatch
+):
+    cluster = Cluster(api, "lines")
+    monkeypatch.setattr(cluster_module, "PATIENCE", 0.3)
+    monkeypatch.setattr(f"{__name__}.FAILURES", [503] * 9)
+    with pytest.raises(DeploymentError, match="cannot ask the cluster for HorizontalPodAutoscaler in autoscaling/v2"):
+        cluster.offers(Kind.AUTOSCALER)
 
 
 @pytest.fixture
