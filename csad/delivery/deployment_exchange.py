@@ -77,6 +77,7 @@ class Exchange:
         self._cluster, self._objects, self._smoke = cluster, objects, smoke
         self._lease, self._terms, self._on_step, self._token = lease, terms, on_step, token
         self._names = objects.names
+        self._passed = False
         self.verified: Object | None = None
         self.skipped: dict[str, str] = {}
 
@@ -123,6 +124,7 @@ class Exchange:
             self._wait(Slot.CANDIDATE)
             self._begin(Step.TEST_CANDIDATE)
             self._test(Slot.CANDIDATE)
+            self._passed = True
             if self._bridging:
                 self._begin(Step.DIVERT)
                 self._send_to(Slot.CANDIDATE)
@@ -186,7 +188,8 @@ class Exchange:
                 self._delete(Slot.MAIN)
             self._remove_candidate(wait=False)
             return "nothing served this line before, so the pods that failed were removed"
-        if self._bridging and self._answers(Slot.CANDIDATE):
+        exchanging = main is None or template_digest(main) != template_digest(self.verified)
+        if exchanging and self._bridging and self._passed and self._answers(Slot.CANDIDATE):
             self._send_to(Slot.CANDIDATE)
         self._apply(with_verified(self.verified, self.verified))
         self._wait(Slot.MAIN)

@@ -9,7 +9,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-import yaml
 from kubernetes import client
 from kubernetes.dynamic import DynamicClient
 
@@ -17,6 +16,7 @@ from csad.delivery import cluster as cluster_module
 from csad.delivery import cluster_api
 from csad.delivery.cluster import Cluster, Kind
 from csad.errors import DeploymentError
+from tests.delivery.api_server import write_kubeconfig
 
 PODS = {"name": "pods", "kind": "Pod", "namespaced": True, "singularName": "", "verbs": ["get", "list"]}
 POD = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "one", "namespace": "lines"}}
@@ -112,15 +112,7 @@ def silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setattr(cluster_module, "PATIENCE", 0.3)
     with socket.create_server(("127.0.0.1", 0), backlog=32) as server:
         address = f"http://127.0.0.1:{server.getsockname()[1]}"
-        config = {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "clusters": [{"name": "c", "cluster": {"server": address}}],
-            "users": [{"name": "u", "user": {}}],
-            "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
-            "current-context": "x",
-        }
-        (tmp_path / "config").write_text(yaml.safe_dump(config))
+        write_kubeconfig(tmp_path / "config", address)
         monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
         yield address
 
