@@ -211,6 +211,7 @@ class _Deployer:
         except BaseException as error:
             self._restore(exchange, error)
             raise
+        self._finish(exchange)
         return DeploymentResult(
             line=target.line.name,
             version=target.version,
@@ -233,6 +234,13 @@ class _Deployer:
                 now = None
             if now is None or now.version != self._target.version:
                 raise
+
+    def _finish(self, exchange: Exchange) -> None:
+        """Tidy up; the version is in service and champion already, whatever comes of it."""
+        try:
+            exchange.finish()
+        except DeploymentError as error:
+            _log.warning("the pods that bridged the exchange stay until the next deployment: %s", error)
 
     def _restore(self, exchange: Exchange, error: BaseException) -> None:
         try:

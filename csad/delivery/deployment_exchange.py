@@ -7,6 +7,7 @@ roll        give the line's Deployment the new template
 check       smoke-test it through the line's own Service
 record      remember this manifest as the one to go back to
 promote     move the champion pointer
+finish      (blue/green) take away the pods that bridged the exchange
 """
 
 import logging
@@ -148,7 +149,6 @@ class Exchange:
         self._begin(Step.TEST)
         self._send_to(Slot.MAIN)
         self._test(Slot.MAIN)
-        self._remove_candidate(wait=False)
 
     def support(self) -> None:
         """Apply what a line has beside its pods; what the cluster cannot do is left out with its reason."""
@@ -174,6 +174,10 @@ class Exchange:
         self._begin(Step.RECORD)
         self._apply(with_verified(self._objects.main(), self._objects.main()))
         self._wait(Slot.MAIN)  # an annotation, too, makes a new generation that the controller has to see
+
+    def finish(self) -> None:
+        """Take away the pods that bridged the exchange: until now they could have bridged the way back."""
+        self._remove_candidate(wait=False)
 
     def restore(self) -> str:
         """Go back to what served before.

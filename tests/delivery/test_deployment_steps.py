@@ -1,9 +1,12 @@
 """A deployer's steps, one of which fails: who answers then, and who never does."""
 
+import logging
+
 import pytest
 
+from csad.delivery.deployment import Step
 from csad.errors import DeploymentError
-from tests.delivery.scene import Scene
+from tests.delivery.scene import Scene, dying_at, failing_at
 
 
 def test_a_version_that_fails_its_smoke_test_gets_no_request(scene: Scene):
@@ -15,3 +18,49 @@ def test_a_version_that_fails_its_smoke_test_gets_no_request(scene: Scene):
     assert scene.api.exchanged == []
     assert scene.api.named("Deployment") == ["csad-bottles"]
     assert scene.api.serving() == scene.champion() == old
+
+
+@pytest.mark.parametrize("step", [Step.TEST, Step.SUPPORT, Step.RECORD, Step.PROMOTE])
+def test_the_way_back_is_bridged_whatever_fails_after_the_exchange(step: Step, scene: Scene):
+    old, new = scene.version(), scene.version()
+    scene.deploy(old)
+    with pytest.raises(DeploymentError, match=f"by hand.*version {old} serves as before"):
+        scene.deploy(new, failing_at(step, DeploymentError("stopped by hand")))
+    assert scene.api.exchanged == [True, True], "there and back, requests went to the pods that bridge"
+    assert scene.api.named("Deployment") == ["csad-bottles"]
+    assert scene.api.serving() == scene.champion() == old
+
+
+def test_pods_that_bridged_are_gone_in_the_end(scene: Scene):
+    scene.deploy(scene.version())
+    new = scene.version()
+    scene.deploy(new)
+    assert scene.api.named("Deployment") == scene.api.named("Service") == ["csad-bottles"]
+    assert scene.api.serving() == scene.champion() == new
+
+
+def test_pods_that_bridged_and_cannot_be_removed_do_not_undo_a_promotion(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+):
+    old, new = scene.version(), scene.version()
+    scene.deploy(old)
+
+    def forbid(step: Step) -> None:
+        if step is Step.PROMOTE:
+            scene.api.refused.add("DELETE Deployment")
+
+    with caplog.at_level(logging.WARNING, "csad.delivery.deployment"):
+        assert scene.deploy(new, forbid).version == new
+    assert "candidate-csad-bottles is forbidden" in caplog.text
+    assert scene.api.serving() == scene.champion() == new
+
+
+def test_a_deployer_that_dies_before_it_promotes_leaves_bridging_pods_which_the_next_one_removes(scene: Scene):
+    old, new = scene.version(), scene.version()
+    scene.deploy(old)
+    with pytest.raises(DeploymentError, match="dead"):
+        scene.deploy(new, dying_at(Step.PROMOTE))
+    assert set(scene.api.named("Deployment")) == {"csad-bottles", "candidate-csad-bottles"}
+    assert scene.deploy(new).changed is False
+    assert scene.api.named("Deployment") == ["csad-bottles"]
+    assert scene.api.serving() == scene.champion() == new
