@@ -194,7 +194,7 @@ class _Deployer:
         token = os.environ.get(TOKEN, "")
         exchange = Exchange(self._cluster, objects, smoke, lease, self._terms.rollout, self._on_step, token)
         champion = read_champion(self._store, target.line.name)
-        exchange.settle()
+        exchange.settle(champion)
         changed = not exchange.is_current()
         try:
             if changed:

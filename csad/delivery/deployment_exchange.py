@@ -20,6 +20,7 @@ from csad.delivery.deployment_names import SLOT_LABEL, Slot
 from csad.delivery.deployment_objects import (
     ServingObjects,
     as_manifest,
+    is_ours,
     served_version,
     template_digest,
     verified_manifest,
@@ -28,6 +29,7 @@ from csad.delivery.deployment_objects import (
 from csad.delivery.rollout import RolloutTerms, is_complete, wait_for_rollout
 from csad.delivery.smoke import SmokeTest
 from csad.delivery.smoke_channel import reach
+from csad.store.champion import Champion
 
 GONE_SECONDS = 120.0
 
@@ -87,15 +89,20 @@ class Exchange:
         """The version that served before, as far as it passed its smoke test."""
         return served_version(self.verified) if self.verified else None
 
-    def settle(self) -> None:
+    def settle(self, champion: Champion | None) -> None:
         """Bring the line to rest: one Deployment, complete, with the Service in front of it.
+
+        Args:
+            champion: Of the line; without one, nothing that serves it was ever tested to the end.
 
         Raises:
             DeploymentError: What was left by an interrupted deployment cannot be put right.
         """
         self._begin(Step.SETTLE)
         main = self._main()
-        self.verified = verified_manifest(main) or (as_manifest(main) if main and is_complete(main) else None)
+        self.verified = verified_manifest(main)
+        if self.verified is None and main is not None and is_complete(main) and (champion or not is_ours(main)):
+            self.verified = as_manifest(main)
         if main is not None and not is_complete(main):
             self._unfinished(main)
         if self._traffic() is Slot.CANDIDATE:

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from csad.delivery.cluster import Cluster, Kind, Object
-from csad.delivery.deployment_names import LINE_LABEL, SLOT_LABEL, ServingNames, Slot
+from csad.delivery.deployment_names import LINE_LABEL, MANAGED_BY, MANAGER, SLOT_LABEL, ServingNames, Slot
 from csad.delivery.deployment_objects import served_version, template_digest, verified_manifest
 from csad.delivery.rollout import is_complete, newest_pods, progress
 from csad.delivery.rollout_problems import problems
@@ -112,7 +112,7 @@ def line_status(line: str, cluster: Cluster, store: ObjectStore | None) -> LineS
 
 def lines_in(cluster: Cluster) -> list[str]:
     """Names of the lines that a namespace serves."""
-    deployments = cluster.select(Kind.DEPLOYMENT, {"app.kubernetes.io/managed-by": "csad"})
+    deployments = cluster.select(Kind.DEPLOYMENT, {MANAGER: MANAGED_BY})
     return sorted({deployment["metadata"]["labels"][LINE_LABEL] for deployment in deployments})
 
 

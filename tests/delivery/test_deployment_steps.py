@@ -64,3 +64,41 @@ def test_a_deployer_that_dies_before_it_promotes_leaves_bridging_pods_which_the_
     assert scene.deploy(new).changed is False
     assert scene.api.named("Deployment") == ["csad-bottles"]
     assert scene.api.serving() == scene.champion() == new
+
+
+def test_a_first_version_that_was_never_tested_is_nothing_to_go_back_to(scene: Scene):
+    untested = scene.version(wrong=True)
+    with pytest.raises(DeploymentError, match="dead"):
+        scene.deploy(untested, dying_at(Step.TEST))
+    assert scene.api.serving() == untested
+    with pytest.raises(DeploymentError, match=r"smoke test fails.*nothing served this line before"):
+        scene.deploy(untested)
+    assert scene.api.named("Deployment") == []
+    assert scene.champion() is None
+
+
+def test_a_version_deployed_over_an_untested_first_one_has_nothing_to_go_back_to(scene: Scene):
+    with pytest.raises(DeploymentError, match="dead"):
+        scene.deploy(scene.version(), dying_at(Step.TEST))
+    with pytest.raises(DeploymentError, match=r"smoke test fails.*nothing served this line before"):
+        scene.deploy(scene.version(wrong=True))
+    assert scene.api.named("Deployment") == []
+
+
+def test_a_deployment_that_lost_its_note_is_gone_back_to_where_the_line_has_a_champion(scene: Scene):
+    old, new = scene.version(), scene.version(wrong=True)
+    scene.deploy(old)
+    del scene.api.get("Deployment", "csad-bottles")["metadata"]["annotations"]
+    with pytest.raises(DeploymentError, match=f"smoke test fails.*version {old} serves as before"):
+        scene.deploy(new)
+    assert scene.api.serving() == old
+
+
+def test_a_deployment_made_by_hand_is_gone_back_to(scene: Scene):
+    old, new = scene.version(), scene.version(wrong=True)
+    with pytest.raises(DeploymentError, match="dead"):
+        scene.deploy(old, dying_at(Step.TEST))
+    del scene.api.get("Deployment", "csad-bottles")["metadata"]["labels"]["app.kubernetes.io/managed-by"]
+    with pytest.raises(DeploymentError, match=f"smoke test fails.*version {old} serves as before"):
+        scene.deploy(new)
+    assert scene.api.serving() == old
