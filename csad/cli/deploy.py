@@ -147,6 +147,9 @@ def undeploy(line: str, namespace: str, context: str | None, yes: bool, as_json:
     """Take LINE (its name or its YAML file) out of service; its models and its champion stay in the store.
 
     \b
+    Waits for a deployer that is at work on the line.
+
+    \b
     Example:
       csad undeploy bottles --yes
     """
