@@ -62,6 +62,7 @@ def deploy(line: Path, version: str | None, latest: bool, as_json: bool, **optio
     The version starts beside the one in service, must score the images of its smoke test as at
     evaluation, and only then takes over. Where it fails, the version before keeps serving and the
     message says why. The champion pointer moves last. The same again changes nothing.
+    Which champion the gate judged VERSION against is not asked here; the promotion pipeline asks.
 
     \b
     Examples:
