@@ -22,7 +22,7 @@ from csad.store.registry import ModelLabels, register_model
 from tests.cluster.deployment.scene import TERMS, Scene, bento, line, smoke
 
 AT_A_TIME = 6
-IMPATIENT = replace(TERMS, rollout=RolloutTerms(timeout=20, unschedulable=3))
+IMPATIENT = replace(TERMS, rollout=RolloutTerms(timeout=45, unschedulable=3))
 
 
 @dataclass
@@ -95,7 +95,7 @@ FAULTS = {
         ("CrashLoopBackOff", "exit code 0"), make=lambda scene, name: scene.version(name, crash=0), repaired=True
     ),
     "readiness never true": Fault(
-        ("not ready after 20 s", "never became ready", "Startup probe failed"),
+        ("not ready after 45 s", "never became ready", "Startup probe failed"),
         make=lambda scene, name: scene.version(name, ready=False),
         terms=IMPATIENT,
         repaired=True,
@@ -158,7 +158,7 @@ def a_pointer_that_somebody_else_moved_is_respected(scene: Scene, strategy: str 
         scene.deploy(new, product_line=product_line, on_step=move)
     assert seen.failures == []
     assert scene.leftovers(name) == []
-    assert (scene.serving(name), scene.champion(name)) == (old, other)
+    assert (scene.settled(name, old), scene.champion(name)) == (old, other)
 
 
 def a_version_that_fails_only_in_the_exchange_is_taken_back(scene: Scene) -> None:
@@ -195,7 +195,7 @@ def an_interrupted_person_gets_the_old_version_back(scene: Scene, strategy: str 
         scene.deploy(new, product_line=product_line, on_step=interrupt)
     assert seen.failures == []
     assert scene.leftovers(name) == []
-    assert scene.serving(name) == scene.champion(name) == old
+    assert scene.settled(name, old) == scene.champion(name) == old
 
 
 ALONE: dict[str, Callable[[Scene], None]] = {
