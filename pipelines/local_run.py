@@ -98,7 +98,7 @@ def run_here(line: ProductLine, data: str, seed: int, output: Path, shards: int 
         table = (evaluation / "evaluation.txt").read_text(encoding="utf-8").strip()
         place = settings.url if os.environ.get(ENDPOINT) else str(output / "store")
         decision = read_decision(Path(outputs["gate"].path))
-        version = _registered(settings, output / "model", evaluation, parameters) if decision.accepted else None
+        version = _registered(settings, output / "model", evaluation, parameters, decision)
     return LocalRun(output / "model", output / "report.html", table, _verdict(decision), version, place)
 
 
@@ -106,15 +106,19 @@ def _verdict(decision: GateDecision) -> str:
     return f"{'accepted' if decision.accepted else 'refused'}: {decision.reason}"
 
 
-def _registered(settings: StoreSettings, model: Path, evaluation: Path, parameters: dict[str, object]) -> str | None:
-    """The version that packaging made of the model, now or in an earlier run."""
+def _registered(
+    settings: StoreSettings, model: Path, evaluation: Path, parameters: dict[str, object], decision: GateDecision
+) -> str | None:
+    """The version that packaging made of an accepted model, now or in an earlier run."""
+    if not decision.accepted:
+        return None
     # These bring torch along, which would take memory from the tasks.
     from csad.delivery.packaging_known import find_packaged
     from csad.delivery.provenance import Provenance, read_scores
     from csad.model_folder import read_manifest
 
     provenance = Provenance.of(read_manifest(model), str(parameters["git_commit"]), read_scores(evaluation))
-    version = find_packaged(ObjectStore.connect(settings), provenance)
+    version = find_packaged(ObjectStore.connect(settings), provenance, decision)
     return version.version if version else None
 
 

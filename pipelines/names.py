@@ -12,5 +12,8 @@ DEPLOYER = "csad-deployer"
 STORE_SECRET = "csad-store"
 """Kubernetes secret with the address of the store and the keys to it."""
 
+TOKEN_SECRET = "csad-token"
+"""Kubernetes secret with the token that clients of a service must send; without it none is asked for."""
+
 TRAINING = "csad-training"
 PROMOTION = "csad-promotion"

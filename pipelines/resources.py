@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from kfp import dsl, kubernetes
 from kfp.dsl.pipeline_channel import PipelineChannel
 
+from pipelines.names import TOKEN_SECRET
+
 GPU_ACCELERATOR = "nvidia.com/gpu"
 GPU_NODE_SELECTOR = {"nvidia.com/gpu.present": "true"}
 GPU_TOLERATIONS = [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]
@@ -15,8 +17,9 @@ STORE_VARIABLES = {
     "secret_key": "AWS_SECRET_ACCESS_KEY",
 }
 """Keys of the store's secret, and the variables that tasks see."""
-STORE_REGION = {"region": "AWS_REGION"}
-"""Only some stores ask for it."""
+STORE_OPTIONS = {"region": "AWS_REGION", "prefix": "CSAD_STORE_PREFIX"}
+"""Keys that the secret of some stores has beside these."""
+TOKEN_VARIABLE = {"token": "CSAD_TOKEN"}
 RETRIES = 2
 BACKOFF = "60s"
 
@@ -100,4 +103,9 @@ def use_store(task: dsl.PipelineTask, secret: str) -> dsl.PipelineTask:
         secret: Name of the Kubernetes secret, which may be a pipeline parameter.
     """
     kubernetes.use_secret_as_env(task, secret_name=secret, secret_key_to_env=STORE_VARIABLES)
-    return kubernetes.use_secret_as_env(task, secret_name=secret, secret_key_to_env=STORE_REGION, optional=True)
+    return kubernetes.use_secret_as_env(task, secret_name=secret, secret_key_to_env=STORE_OPTIONS, optional=True)
+
+
+def use_token(task: dsl.PipelineTask) -> dsl.PipelineTask:
+    """Let a task ask a service that wants a token; its pods read the same secret."""
+    return kubernetes.use_secret_as_env(task, secret_name=TOKEN_SECRET, secret_key_to_env=TOKEN_VARIABLE, optional=True)

@@ -62,6 +62,7 @@ def deploy(line: Path, version: str | None, latest: bool, as_json: bool, **optio
     The version starts beside the one in service, must score the images of its smoke test as at
     evaluation, and only then takes over. Where it fails, the version before keeps serving and the
     message says why. The champion pointer moves last. The same again changes nothing.
+    Which champion the gate judged VERSION against is not asked here; the promotion pipeline asks.
 
     \b
     Examples:
@@ -71,7 +72,8 @@ def deploy(line: Path, version: str | None, latest: bool, as_json: bool, **optio
 
     \b
     A GPU node without a spare GPU: set deployment.strategy to blue_green; pods on CPU bridge the exchange.
-    The store is named by the environment: see `csad data --help`. Next: csad status.
+    The store is named by the environment: see `csad data --help`. Where clients must send a token, CSAD_TOKEN
+    holds it for the smoke test. Next: csad status.
     """
     from csad.delivery.deployment import deploy as deploy_version
     from csad.delivery.deployment import latest_version
@@ -91,6 +93,7 @@ def rollback(line: Path, as_json: bool, **options: Any) -> None:
 
     \b
     LINE is the product line's YAML file. `csad models rollback` moves the pointer alone.
+    Where clients must send a token, CSAD_TOKEN holds it for the smoke test.
 
     \b
     Example:
@@ -143,6 +146,9 @@ def status(line: str | None, namespace: str, context: str | None, no_store: bool
 @JSON
 def undeploy(line: str, namespace: str, context: str | None, yes: bool, as_json: bool) -> None:
     """Take LINE (its name or its YAML file) out of service; its models and its champion stay in the store.
+
+    \b
+    Waits for a deployer that is at work on the line.
 
     \b
     Example:

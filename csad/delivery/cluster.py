@@ -15,6 +15,7 @@ from kubernetes.dynamic import DynamicClient
 from kubernetes.dynamic.exceptions import DynamicApiError, ResourceNotFoundError
 from urllib3.exceptions import HTTPError
 
+from csad.delivery.cluster_api import connection
 from csad.errors import DeploymentError
 
 T = TypeVar("T")
@@ -22,7 +23,6 @@ Object = dict[str, Any]
 """A Kubernetes object as its API gives it."""
 
 FIELD_MANAGER = "csad"
-ANSWER_SECONDS = 15.0
 PATIENCE = 20.0
 """Seconds for which an API server that does not answer is asked again: it may be restarted for an upgrade."""
 
@@ -95,16 +95,21 @@ class Cluster:
             raise DeploymentError(
                 f"no Kubernetes cluster is set up: {error}; set KUBECONFIG, or run where `kubectl get pods` works"
             ) from None
-        return cls(client.ApiClient(settings), namespace)
+        return cls(connection(settings), namespace)
 
     def twin(self) -> Self:
         """Another connection to the same namespace, for another thread."""
-        return type(self)(client.ApiClient(self.api.configuration), self.namespace)
+        return type(self)(connection(self.api.configuration), self.namespace)
 
     def offers(self, kind: Kind) -> bool:
-        """Whether the server has this version of this kind."""
+        """Whether the server has this version of this kind.
+
+        Raises:
+            DeploymentError: The server does not answer.
+        """
         try:
-            self._resource(kind)
+            # For a kind that it does not know, the client asks the server once more.
+            self._do(lambda: self._resource(kind), f"ask the cluster for {kind.value.kind} in {kind.value.api}")
         except ResourceNotFoundError:
             return False
         return True
@@ -125,7 +130,6 @@ class Cluster:
                 namespace=self.namespace,
                 field_manager=FIELD_MANAGER,
                 force_conflicts=True,
-                _request_timeout=ANSWER_SECONDS,
             ).to_dict(),
             f"apply {kind.value.kind} {name}",
         )
@@ -139,7 +143,7 @@ class Cluster:
 
         def get() -> Object:
             resource = self._resource(kind)
-            found = self._dynamic.get(resource, name=name, namespace=self.namespace, _request_timeout=ANSWER_SECONDS)
+            found = self._dynamic.get(resource, name=name, namespace=self.namespace)
             return dict(found.to_dict())
 
         try:
@@ -160,7 +164,6 @@ class Cluster:
                 namespace=self.namespace,
                 label_selector=selector,
                 field_selector=fields,
-                _request_timeout=ANSWER_SECONDS,
             ).to_dict(),
             f"list {kind.value.kind}s",
         )
@@ -174,9 +177,7 @@ class Cluster:
             DeploymentError: The server refuses or does not answer.
         """
         return self._do(
-            lambda: self._dynamic.create(
-                self._resource(kind), body=body, namespace=self.namespace, _request_timeout=ANSWER_SECONDS
-            ).to_dict(),
+            lambda: self._dynamic.create(self._resource(kind), body=body, namespace=self.namespace).to_dict(),
             f"create {kind.value.kind} {body['metadata']['name']}",
         )
 
@@ -188,9 +189,7 @@ class Cluster:
             DeploymentError: The server refuses or does not answer.
         """
         return self._do(
-            lambda: self._dynamic.replace(
-                self._resource(kind), body=body, namespace=self.namespace, _request_timeout=ANSWER_SECONDS
-            ).to_dict(),
+            lambda: self._dynamic.replace(self._resource(kind), body=body, namespace=self.namespace).to_dict(),
             f"replace {kind.value.kind} {body['metadata']['name']}",
         )
 
@@ -216,7 +215,6 @@ class Cluster:
                     name=name,
                     namespace=self.namespace,
                     body={"propagationPolicy": policy},
-                    _request_timeout=ANSWER_SECONDS,
                 ),
                 f"delete {kind.value.kind} {name}",
             )
@@ -240,7 +238,7 @@ class Cluster:
         """
         self._do(
             lambda: client.AppsV1Api(self.api).patch_namespaced_deployment_scale(
-                name, self.namespace, {"spec": {"replicas": replicas}}, _request_timeout=ANSWER_SECONDS
+                name, self.namespace, {"spec": {"replicas": replicas}}
             ),
             f"scale Deployment {name}",
         )
@@ -254,7 +252,6 @@ class Cluster:
                 container=container,
                 previous=previous,
                 tail_lines=lines,
-                _request_timeout=ANSWER_SECONDS,
             )
         except (ApiException, HTTPError):
             return []

@@ -89,15 +89,25 @@ class DeployerLease:
                 continue
             if time.monotonic() > deadline:
                 raise Busy(
-                    f"{holder} has been deploying this line for the {self._terms.wait:.0f} s of waiting; see "
+                    f"{holder} has been at work on this line for the {self._terms.wait:.0f} s of waiting; see "
                     f"`csad status`, wait for it, or stop it: its lease {self._name} ends {self._terms.seconds} s later"
                 )
             time.sleep(min(1.0, self._terms.seconds / 4))
 
+    def remove(self) -> None:
+        """Take it away with the line that it is for, while nobody else may have it.
+
+        Raises:
+            LeaseLost: It is not held any more.
+            DeploymentError: The server refuses or does not answer.
+        """
+        self._stop_renewing()
+        self.check()
+        self._cluster.delete(Kind.LEASE, self._name)
+
     def release(self) -> None:
         """Give it back; the next deployer need not wait."""
-        self._end.set()
-        self._thread.join()
+        self._stop_renewing()
         try:
             lease = self._cluster.find(Kind.LEASE, self._name)
             if lease is not None and lease["spec"].get("holderIdentity") == self.holder:
@@ -105,6 +115,10 @@ class DeployerLease:
                 self._cluster.replace(Kind.LEASE, lease)
         except DeploymentError as error:
             _log.warning("the lease %s could not be given back (%s); it ends by itself", self._name, error)
+
+    def _stop_renewing(self) -> None:
+        self._end.set()
+        self._thread.join()
 
     def _write(self, lease: Object | None) -> bool:
         asked = time.monotonic()

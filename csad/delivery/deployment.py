@@ -83,6 +83,7 @@ def deploy(
     cluster: Cluster,
     terms: DeployTerms | None = None,
     on_step: Callable[[Step], None] | None = None,
+    may_replace: Callable[[Champion | None], None] = lambda champion: None,
 ) -> DeploymentResult:
     """Bring a version into service and make it the champion of its line.
 
@@ -92,10 +93,12 @@ def deploy(
         cluster: Connected to the target's namespace.
         terms: How long things may take.
         on_step: Told when a step begins; by default they are logged.
+        may_replace: Asked with the champion, before anything is changed and while nobody else can deploy; raises a
+            DeploymentError where the version must not replace it. By default it may replace any.
 
     Raises:
-        DeploymentError: The version does not start, fails its smoke test, or the cluster refuses; the message says why,
-            and what serves now.
+        DeploymentError: The version may not replace the champion, does not start, fails its smoke test, or the cluster
+            refuses; the message says why, and what serves now.
         Busy: Another deployer is at work on this line.
         StoreError: There is no such version, or the store does not answer.
     """
@@ -103,7 +106,7 @@ def deploy(
     def move(seen: Champion | None) -> Champion:
         return promote(store, target.line.name, target.version, expected=seen)
 
-    return _Deployer(target, store, cluster, terms or DeployTerms(), on_step or _log_step).run(move)
+    return _Deployer(target, store, cluster, terms or DeployTerms(), on_step or _log_step).run(move, may_replace)
 
 
 def roll_back(
@@ -168,7 +171,11 @@ class _Deployer:
         self._target, self._store, self._cluster, self._terms, self._on_step = target, store, cluster, terms, on_step
         self._start = time.monotonic()
 
-    def run(self, move: Callable[[Champion | None], Champion]) -> DeploymentResult:
+    def run(
+        self,
+        move: Callable[[Champion | None], Champion],
+        may_replace: Callable[[Champion | None], None] = lambda champion: None,
+    ) -> DeploymentResult:
         target = self._target
         model = show_model(self._store, target.line.name, target.version)
         missing = [name for name in (BENTO_FILE, SMOKE_FILE) if name not in model.files]
@@ -181,20 +188,22 @@ class _Deployer:
         objects = ServingObjects(target, model.files[BENTO_FILE].sha256, self._store.settings.url)
         self._on_step(Step.LOCK)
         with held(self._cluster.twin(), objects.names.main, self._terms.lease) as lease:
-            return self._run(objects, smoke, lease, move)
+            champion = read_champion(self._store, target.line.name)
+            may_replace(champion)
+            return self._run(objects, smoke, lease, champion, move)
 
     def _run(
         self,
         objects: ServingObjects,
         smoke: SmokeTest,
         lease: DeployerLease,
+        champion: Champion | None,
         move: Callable[[Champion | None], Champion],
     ) -> DeploymentResult:
         target = self._target
         token = os.environ.get(TOKEN, "")
         exchange = Exchange(self._cluster, objects, smoke, lease, self._terms.rollout, self._on_step, token)
-        champion = read_champion(self._store, target.line.name)
-        exchange.settle()
+        exchange.settle(champion)
         changed = not exchange.is_current()
         try:
             if changed:
@@ -211,6 +220,7 @@ class _Deployer:
         except BaseException as error:
             self._restore(exchange, error)
             raise
+        self._finish(exchange)
         return DeploymentResult(
             line=target.line.name,
             version=target.version,
@@ -233,6 +243,13 @@ class _Deployer:
                 now = None
             if now is None or now.version != self._target.version:
                 raise
+
+    def _finish(self, exchange: Exchange) -> None:
+        """Tidy up; the version is in service and champion already, whatever comes of it."""
+        try:
+            exchange.finish()
+        except DeploymentError as error:
+            _log.warning("the pods that bridged the exchange stay until the next deployment: %s", error)
 
     def _restore(self, exchange: Exchange, error: BaseException) -> None:
         try:

@@ -7,6 +7,7 @@ roll        give the line's Deployment the new template
 check       smoke-test it through the line's own Service
 record      remember this manifest as the one to go back to
 promote     move the champion pointer
+finish      (blue/green) take away the pods that bridged the exchange
 """
 
 import logging
@@ -19,6 +20,7 @@ from csad.delivery.deployment_names import SLOT_LABEL, Slot
 from csad.delivery.deployment_objects import (
     ServingObjects,
     as_manifest,
+    is_ours,
     served_version,
     template_digest,
     verified_manifest,
@@ -27,6 +29,7 @@ from csad.delivery.deployment_objects import (
 from csad.delivery.rollout import RolloutTerms, is_complete, wait_for_rollout
 from csad.delivery.smoke import SmokeTest
 from csad.delivery.smoke_channel import reach
+from csad.store.champion import Champion
 
 GONE_SECONDS = 120.0
 
@@ -77,6 +80,7 @@ class Exchange:
         self._cluster, self._objects, self._smoke = cluster, objects, smoke
         self._lease, self._terms, self._on_step, self._token = lease, terms, on_step, token
         self._names = objects.names
+        self._passed = False
         self.verified: Object | None = None
         self.skipped: dict[str, str] = {}
 
@@ -85,15 +89,20 @@ class Exchange:
         """The version that served before, as far as it passed its smoke test."""
         return served_version(self.verified) if self.verified else None
 
-    def settle(self) -> None:
+    def settle(self, champion: Champion | None) -> None:
         """Bring the line to rest: one Deployment, complete, with the Service in front of it.
+
+        Args:
+            champion: Of the line; without one, nothing that serves it was ever tested to the end.
 
         Raises:
             DeploymentError: What was left by an interrupted deployment cannot be put right.
         """
         self._begin(Step.SETTLE)
         main = self._main()
-        self.verified = verified_manifest(main) or (as_manifest(main) if main and is_complete(main) else None)
+        self.verified = verified_manifest(main)
+        if self.verified is None and main is not None and is_complete(main) and (champion or not is_ours(main)):
+            self.verified = as_manifest(main)
         if main is not None and not is_complete(main):
             self._unfinished(main)
         if self._traffic() is Slot.CANDIDATE:
@@ -123,6 +132,7 @@ class Exchange:
             self._wait(Slot.CANDIDATE)
             self._begin(Step.TEST_CANDIDATE)
             self._test(Slot.CANDIDATE)
+            self._passed = True
             if self._bridging:
                 self._begin(Step.DIVERT)
                 self._send_to(Slot.CANDIDATE)
@@ -146,7 +156,6 @@ class Exchange:
         self._begin(Step.TEST)
         self._send_to(Slot.MAIN)
         self._test(Slot.MAIN)
-        self._remove_candidate(wait=False)
 
     def support(self) -> None:
         """Apply what a line has beside its pods; what the cluster cannot do is left out with its reason."""
@@ -173,6 +182,10 @@ class Exchange:
         self._apply(with_verified(self._objects.main(), self._objects.main()))
         self._wait(Slot.MAIN)  # an annotation, too, makes a new generation that the controller has to see
 
+    def finish(self) -> None:
+        """Take away the pods that bridged the exchange: until now they could have bridged the way back."""
+        self._remove_candidate(wait=False)
+
     def restore(self) -> str:
         """Go back to what served before.
 
@@ -186,7 +199,8 @@ class Exchange:
                 self._delete(Slot.MAIN)
             self._remove_candidate(wait=False)
             return "nothing served this line before, so the pods that failed were removed"
-        if self._bridging and self._answers(Slot.CANDIDATE):
+        exchanging = main is None or template_digest(main) != template_digest(self.verified)
+        if exchanging and self._bridging and self._passed and self._answers(Slot.CANDIDATE):
             self._send_to(Slot.CANDIDATE)
         self._apply(with_verified(self.verified, self.verified))
         self._wait(Slot.MAIN)

@@ -8,6 +8,7 @@ LONGEST = 40
 """Of the line's part in a name: with everything added it stays below Kubernetes' 63 characters."""
 
 LINE_LABEL, VERSION_LABEL, SLOT_LABEL = "csad/line", "csad/version", "csad/slot"
+MANAGER, MANAGED_BY = "app.kubernetes.io/managed-by", "csad"
 TEMPLATE_DIGEST, VERIFIED = "csad/template-digest", "csad/verified"
 
 
@@ -59,7 +60,7 @@ class ServingNames:
 
     def labels(self, slot: Slot = Slot.MAIN) -> dict[str, str]:
         """Labels of the objects themselves."""
-        return self.selector(slot) | {"app.kubernetes.io/part-of": "csad", "app.kubernetes.io/managed-by": "csad"}
+        return self.selector(slot) | {"app.kubernetes.io/part-of": "csad", MANAGER: MANAGED_BY}
 
     @property
     def endpoint(self) -> str:

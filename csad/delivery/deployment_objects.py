@@ -13,7 +13,15 @@ from urllib.parse import urlsplit
 import yaml
 
 from csad.delivery.cluster import Object
-from csad.delivery.deployment_names import TEMPLATE_DIGEST, VERIFIED, VERSION_LABEL, ServingNames, Slot
+from csad.delivery.deployment_names import (
+    MANAGED_BY,
+    MANAGER,
+    TEMPLATE_DIGEST,
+    VERIFIED,
+    VERSION_LABEL,
+    ServingNames,
+    Slot,
+)
 from csad.line import ProductLine
 
 PullPolicy = Literal["IfNotPresent", "Always", "Never"]
@@ -201,6 +209,11 @@ def verified_manifest(deployment: Object | None) -> Object | None:
     except (KeyError, ValueError):
         return None
     return manifest if isinstance(manifest, dict) else None
+
+
+def is_ours(deployment: Object) -> bool:
+    """Whether csad made a live Deployment, and not somebody by hand."""
+    return bool((deployment["metadata"].get("labels") or {}).get(MANAGER) == MANAGED_BY)
 
 
 def as_manifest(deployment: Object) -> Object:

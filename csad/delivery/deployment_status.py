@@ -5,7 +5,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from csad.delivery.cluster import Cluster, Kind, Object
-from csad.delivery.deployment_names import LINE_LABEL, SLOT_LABEL, ServingNames, Slot
+from csad.delivery.cluster_lease import LeaseTerms, held
+from csad.delivery.deployment_names import LINE_LABEL, MANAGED_BY, MANAGER, SLOT_LABEL, ServingNames, Slot
 from csad.delivery.deployment_objects import served_version, template_digest, verified_manifest
 from csad.delivery.rollout import is_complete, newest_pods, progress
 from csad.delivery.rollout_problems import problems
@@ -112,34 +113,38 @@ def line_status(line: str, cluster: Cluster, store: ObjectStore | None) -> LineS
 
 def lines_in(cluster: Cluster) -> list[str]:
     """Names of the lines that a namespace serves."""
-    deployments = cluster.select(Kind.DEPLOYMENT, {"app.kubernetes.io/managed-by": "csad"})
+    deployments = cluster.select(Kind.DEPLOYMENT, {MANAGER: MANAGED_BY})
     return sorted({deployment["metadata"]["labels"][LINE_LABEL] for deployment in deployments})
 
 
-def undeploy(line: str, cluster: Cluster) -> list[str]:
-    """Take a line out of service; its versions and its champion stay in the store.
+def undeploy(line: str, cluster: Cluster, terms: LeaseTerms | None = None) -> list[str]:
+    """Take a line out of service, once no deployer is at work on it; its versions and its champion stay in the store.
 
     Args:
         line: Its name.
         cluster: Connected to its namespace.
+        terms: Of the line's lease.
 
     Returns:
         What was removed, such as "Deployment csad-bottles".
 
     Raises:
+        Busy: A deployer does not finish within the wait.
         DeploymentError: The cluster refuses, or something does not go away.
     """
     names = ServingNames(line, cluster.namespace)
     removed = []
-    for name in (names.candidate, names.main):
-        for kind in (Kind.SERVICE, Kind.DEPLOYMENT):
-            wait = GONE_SECONDS if kind is Kind.DEPLOYMENT else 0
-            if cluster.delete(kind, name, wait):
-                removed.append(f"{kind.value.kind} {name}")
-    for kind in SUPPORTING:
-        if cluster.offers(kind) and cluster.delete(kind, names.main):
-            removed.append(f"{kind.value.kind} {names.main}")
-    cluster.delete(Kind.LEASE, names.main)
+    with held(cluster.twin(), names.main, terms or LeaseTerms()) as lease:
+        for name in (names.candidate, names.main):
+            for kind in (Kind.SERVICE, Kind.DEPLOYMENT):
+                lease.check()
+                if cluster.delete(kind, name, GONE_SECONDS if kind is Kind.DEPLOYMENT else 0):
+                    removed.append(f"{kind.value.kind} {name}")
+        for kind in SUPPORTING:
+            lease.check()
+            if cluster.offers(kind) and cluster.delete(kind, names.main):
+                removed.append(f"{kind.value.kind} {names.main}")
+        lease.remove()
     return removed
 
 

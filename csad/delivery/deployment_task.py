@@ -2,14 +2,16 @@
 
 from csad.delivery.cluster import Cluster
 from csad.delivery.deployment import DeploymentResult, DeploymentTarget, deploy
+from csad.delivery.gate_registered import judged_version
 from csad.line import ProductLine
 from csad.stages.task import failing_clearly
 from csad.store.objects import ObjectStore
+from csad.store.registry import show_model
 from csad.store.settings import StoreSettings
 
 
 def run_deployment(line_yaml: str, version: str, namespace: str, image: str, store_secret: str) -> DeploymentResult:
-    """Deploy from inside a pipeline's task.
+    """Deploy from inside a pipeline's task, over the champion that the gate judged the version against and no other.
 
     Args:
         line_yaml: The product line, as text.
@@ -23,4 +25,6 @@ def run_deployment(line_yaml: str, version: str, namespace: str, image: str, sto
     """
     with failing_clearly("deployment"):
         target = DeploymentTarget(ProductLine.from_yaml(line_yaml), version, image, namespace, store_secret)
-        return deploy(target, ObjectStore.connect(StoreSettings.from_environment()), Cluster.connect(namespace))
+        store = ObjectStore.connect(StoreSettings.from_environment())
+        judged = judged_version(store, show_model(store, target.line.name, version))
+        return deploy(target, store, Cluster.connect(namespace), may_replace=judged.require_champion)

@@ -72,6 +72,11 @@ class GateDecision(Record):
         """The checks that failed."""
         return [check for check in self.checks if not check.passed]
 
+    @property
+    def against(self) -> str | None:
+        """The version that the new model was compared with; None for the first model of a line."""
+        return self.champion.version if self.champion else None
+
     def to_json(self) -> dict[str, Any]:
         """The decision for scripts, ready for `json.dumps`."""
         return self.model_dump(mode="json")

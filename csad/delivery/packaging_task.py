@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from csad.delivery.gate import read_known
-from csad.delivery.gate_decision import GATE_FILE, GATE_PAGE, read_decision
+from csad.delivery.gate_decision import GATE_FILE, GATE_PAGE, GateDecision, read_decision
 from csad.delivery.packaging import BENTO_FILE, package
 from csad.delivery.packaging_known import find_packaged
 from csad.delivery.packaging_smoke import choose_images, smoke_test_of
@@ -65,7 +65,8 @@ def package_and_register(
 ) -> ModelVersion:
     """Package an accepted model and register it; a failure at any point leaves no version.
 
-    A model that is registered already, packaged by the same code with the same evaluation, keeps its version.
+    A model that is registered already, packaged by the same code with the same evaluation and judged against the same
+    champion, keeps its version.
 
     Args:
         store: Where to.
@@ -82,10 +83,10 @@ def package_and_register(
     model, evaluation, gate = (Path(path) for path in (artifacts.model, artifacts.evaluation, artifacts.gate))
     images = open_snapshot(Path(artifacts.images))
     manifest = read_manifest(model)
-    _require_accepted(gate, line, manifest, seed)
+    decision = _accepted(gate, line, manifest, seed)
     known = read_known(evaluation, manifest, images)
     provenance = Provenance.of(manifest, git_commit, read_scores(evaluation))
-    registered = find_packaged(store, provenance)
+    registered = find_packaged(store, provenance, decision)
     if registered is not None:
         _log.info("packaging: registered already as %s, nothing to build", registered.version)
         return registered
@@ -101,7 +102,7 @@ def package_and_register(
         return version
 
 
-def _require_accepted(gate: Path, line: ProductLine, manifest: Manifest, seed: int) -> None:
+def _accepted(gate: Path, line: ProductLine, manifest: Manifest, seed: int) -> GateDecision:
     decision = read_decision(gate)
     if decision.challenger.checksum != manifest.checksum:
         raise DeploymentError(f"{gate / GATE_FILE} is about another model than this one; run the gate again")
@@ -113,3 +114,4 @@ def _require_accepted(gate: Path, line: ProductLine, manifest: Manifest, seed: i
         raise DeploymentError(f"the model was trained with seed {manifest.seed}, this run's is {seed}; check the run")
     if not decision.accepted:
         raise DeploymentError(f"the gate refused this model: {decision.reason}; it is not registered")
+    return decision

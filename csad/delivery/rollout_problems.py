@@ -89,19 +89,22 @@ def _of_container(pod: str, status: Object) -> Problem | None:
         return Problem(reason, detail, pod, status["name"])
     if reason in BROKEN_CONTAINER:
         return Problem(reason, detail, pod, status["name"], grace=CONTAINER_SECONDS)
-    if ended and ended["exitCode"] == FINAL and status["name"] == "fetch":
+    failed = ended is not None and ended.get("exitCode", 0) != 0
+    if ended and ended.get("exitCode") == FINAL and status["name"] == "fetch":
         return Problem("the Bento was refused", _last_words(ended), pod, status["name"], crashed=True)
-    if ended and (reason == "CrashLoopBackOff" or status.get("restartCount", 0) >= 2):
+    # A server that cannot start may end with 0; what is started again all the same was not meant to end.
+    if ended and (reason == "CrashLoopBackOff" or (failed and status.get("restartCount", 0) >= 2)):
         kind = "out of memory" if ended.get("reason") == "OOMKilled" else "CrashLoopBackOff"
-        return Problem(kind, f"exit code {ended['exitCode']}: {_last_words(ended)}", pod, status["name"], crashed=True)
+        detail = f"exit code {ended.get('exitCode', 0)}: {_last_words(ended)}"
+        return Problem(kind, detail, pod, status["name"], crashed=True)
     return None
 
 
 def _ended(status: Object) -> dict[str, Any] | None:
-    """The last run of a container that failed."""
+    """The last run of a container that has ended."""
     for state in (status.get("state", {}), status.get("lastState", {})):
         ended = state.get("terminated")
-        if ended and ended.get("exitCode", 0) != 0:
+        if ended:
             return dict(ended)
     return None
 

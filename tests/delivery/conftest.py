@@ -7,10 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from csad.delivery import deployment_exchange
+from csad.delivery.cluster import Cluster
 from csad.line import ProductLine
 from csad.model_folder import Manifest, read_manifest, read_tensors, write_model
 from csad.stages import evaluation, ingest
 from csad.store.embedded import EmbeddedStore
+from csad.store.objects import ObjectStore
+from csad.store.settings import StoreSettings
+from tests.delivery.api_server import Pods, running, write_kubeconfig
+from tests.delivery.scene import Scene
 
 
 @pytest.fixture(scope="session")
@@ -108,3 +114,23 @@ def server(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyP
         for name, value in running.environment.items():
             monkeypatch.setenv(name, value)
         yield running
+
+
+@pytest.fixture(scope="session")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStore]:
+    """A real S3 server for tests that keep to a folder of their own in it."""
+    with EmbeddedStore(tmp_path_factory.mktemp("shared-s3")) as running_server:
+        yield running_server
+
+
+@pytest.fixture
+def scene(shared_server: EmbeddedStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+    """A line to deploy; the environment names the store and the cluster."""
+    for name, value in (shared_server.environment | {"CSAD_STORE_PREFIX": tmp_path.name}).items():
+        monkeypatch.setenv(name, value)
+    with running() as api:
+        write_kubeconfig(tmp_path / "config", api.address)
+        monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
+        monkeypatch.setattr(deployment_exchange, "reach", lambda cluster, name: Pods(api, name))
+        store = ObjectStore.connect(StoreSettings.from_environment())
+        yield Scene(api, Cluster.connect("lines"), store, tmp_path)

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-import yaml
 from click.testing import CliRunner, Result
 
 from csad.cli import main
 from csad.delivery import cluster
+from tests.delivery.api_server import write_kubeconfig
 
 COMMANDS = ["deploy", "status", "rollback", "undeploy"]
 
@@ -26,6 +26,11 @@ def run(*arguments: str) -> Result:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_shows_an_example(command: str):
     assert f"\n    csad {command}" in run(command, "--help").output
+
+
+@pytest.mark.parametrize("command", ["deploy", "rollback"])
+def test_help_names_the_token_that_the_smoke_test_sends(command: str):
+    assert "CSAD_TOKEN" in run(command, "--help").output
 
 
 @pytest.mark.parametrize(
@@ -52,15 +57,7 @@ def test_without_a_kubeconfig_the_message_says_what_to_set(tmp_path: Path, monke
 
 
 def test_a_cluster_that_does_not_answer_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    config = {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": [{"name": "c", "cluster": {"server": "http://127.0.0.1:9"}}],
-        "users": [{"name": "u", "user": {}}],
-        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
-        "current-context": "x",
-    }
-    (tmp_path / "config").write_text(yaml.safe_dump(config))
+    write_kubeconfig(tmp_path / "config", "http://127.0.0.1:9")
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
     monkeypatch.setattr(cluster, "PATIENCE", 0.3)
     result = run("undeploy", "bottles", "--yes")

@@ -53,6 +53,18 @@ def test_a_container_that_ended_well_is_no_problem():
     assert found({"initContainerStatuses": [container("fetch", terminated={"exitCode": 0})]}) == []
 
 
+def test_a_server_that_ends_with_0_and_is_started_again_and_again_is_a_problem():
+    waiting, ended = {"reason": "CrashLoopBackOff"}, {"exitCode": 0, "message": "the weights do not fit"}
+    [problem] = found({"containerStatuses": [container(restarts=1, waiting=waiting, last={"terminated": ended})]})
+    assert (problem.reason, problem.crashed) == ("CrashLoopBackOff", True)
+    assert problem.detail == "exit code 0: the weights do not fit"
+
+
+def test_a_fetch_that_succeeds_in_the_end_is_no_problem():
+    states = {"terminated": {"exitCode": 0}, "last": {"terminated": {"exitCode": 1}}}
+    assert found({"initContainerStatuses": [container("fetch", 2, **states)]}) == []
+
+
 def test_too_little_memory_is_named():
     ended = {"exitCode": 137, "reason": "OOMKilled"}
     [problem] = found({"containerStatuses": [container(restarts=3, last={"terminated": ended}, running={})]})

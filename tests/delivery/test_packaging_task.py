@@ -15,7 +15,8 @@ import pytest
 from csad.delivery import packaging_task
 from csad.delivery.fetch import WantedBento, fetch
 from csad.delivery.gate import decide
-from csad.delivery.gate_decision import GateDecision
+from csad.delivery.gate_decision import GateDecision, read_decision
+from csad.delivery.gate_registered import judged_version
 from csad.delivery.packaging import Package
 from csad.delivery.packaging_task import Artifacts, package_and_register, run_packaging
 from csad.delivery.provenance import Provenance, read_scores
@@ -26,6 +27,7 @@ from csad.store.registry import fetch_file, list_models, register_model
 
 SCRIPT = Path(__file__).with_name("killed_packaging.py")
 SECONDS = 120
+OTHER = "20261124T101500Z-0123abcd"
 
 
 @pytest.fixture(scope="session")
@@ -92,6 +94,32 @@ def test_a_model_that_is_registered_keeps_its_version(store, tiny_line, artifact
     assert capfd.readouterr().out == f"packaging: registered already as {first.version}, nothing to build\n"
     assert len(packagings) == 1
     assert list_models(store, "tiny") == [first]
+
+
+def test_a_registered_model_that_was_judged_against_another_champion_since_is_a_version_of_its_own(
+    store, tiny_line, artifacts, copied, packagings
+):
+    gate = copied(Path(artifacts.gate), "judged against another")
+    decision = read_decision(gate)
+    champion = decision.challenger.model_copy(update={"version": OTHER})
+    (gate / "gate.json").write_text(decision.model_copy(update={"champion": champion}).model_dump_json())
+    against_other = replace(artifacts, gate=str(gate))
+    first = package_and_register(store, tiny_line, "abc", 3, artifacts)
+    second = package_and_register(store, tiny_line, "abc", 3, against_other)
+    assert first.version != second.version
+    assert [judged_version(store, one).against for one in (first, second)] == [None, OTHER]
+    assert package_and_register(store, tiny_line, "abc", 3, against_other) == second
+    assert len(packagings) == 2
+
+
+def test_a_champion_that_is_judged_against_itself_keeps_its_version(store, tiny_line, artifacts, copied, packagings):
+    first = package_and_register(store, tiny_line, "abc", 3, artifacts)
+    gate = copied(Path(artifacts.gate), "judged against itself")
+    decision = read_decision(gate)
+    itself = decision.challenger.model_copy(update={"version": first.version})
+    (gate / "gate.json").write_text(decision.model_copy(update={"champion": itself}).model_dump_json())
+    assert package_and_register(store, tiny_line, "abc", 3, replace(artifacts, gate=str(gate))) == first
+    assert len(packagings) == 1
 
 
 def test_other_code_packages_a_registered_model_anew(store, tiny_line, artifacts, packagings):

@@ -135,6 +135,13 @@ class Scene:
     def serving(self, name: str = "bottles", body: bytes = PIXELS[0]) -> str:
         return ask(self.address(name), body)
 
+    def settled(self, name: str, version: str) -> str:
+        """What answers in the end: pods that are on their way out may answer until every node knows."""
+        deadline = time.monotonic() + 10
+        while (found := self.serving(name)) != version and time.monotonic() < deadline:
+            time.sleep(0.2)
+        return found
+
     def finish(self, name: str) -> None:
         """Make room for other lines, without waiting."""
         self.cluster.delete(Kind.DEPLOYMENT, ServingNames(name, self.namespace).main)

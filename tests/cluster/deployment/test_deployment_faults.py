@@ -6,6 +6,7 @@ Every case has a line of its own and several run at a time: nearly all of their 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ from csad.store.registry import ModelLabels, register_model
 from tests.cluster.deployment.scene import TERMS, Scene, bento, line, smoke
 
 AT_A_TIME = 6
-IMPATIENT = replace(TERMS, rollout=RolloutTerms(timeout=20, unschedulable=3))
+IMPATIENT = replace(TERMS, rollout=RolloutTerms(timeout=45, unschedulable=3))
 
 
 @dataclass
@@ -34,6 +35,7 @@ class Fault:
         changes: Of the target.
         terms: Of the deployment.
         settings: Of the line.
+        strategy: Of the line, in all runs.
         repaired: Whether the second run deploys a repaired version; else the same one.
     """
 
@@ -42,6 +44,7 @@ class Fault:
     changes: dict[str, object] = field(default_factory=dict)
     terms: DeployTerms = TERMS
     settings: dict[str, object] = field(default_factory=dict)
+    strategy: str = "rolling"
     repaired: bool = False
 
 
@@ -88,8 +91,11 @@ FAULTS = {
         make=lambda scene, name: scene.version(name, crash="weights do not fit"),
         repaired=True,
     ),
+    "crash loop that ends with 0": Fault(
+        ("CrashLoopBackOff", "exit code 0"), make=lambda scene, name: scene.version(name, crash=0), repaired=True
+    ),
     "readiness never true": Fault(
-        ("not ready after 20 s", "never became ready", "Startup probe failed"),
+        ("not ready after 45 s", "never became ready", "Startup probe failed"),
         make=lambda scene, name: scene.version(name, ready=False),
         terms=IMPATIENT,
         repaired=True,
@@ -99,23 +105,30 @@ FAULTS = {
         make=lambda scene, name: scene.version(name, bias=3.0, expected=3.5),
         repaired=True,
     ),
+    "smoke test mismatch, blue-green": Fault(
+        ("smoke test fails", "expected"),
+        make=lambda scene, name: scene.version(name, bias=3.0, expected=3.5),
+        strategy="blue_green",
+        repaired=True,
+    ),
     "no room on any node": Fault(("Unschedulable", "Insufficient cpu"), settings={"cpu": 200}, terms=IMPATIENT),
 }
 
 
 def run_case(scene: Scene, name: str, fault: Fault) -> Outcome:
     scene = scene.for_another_thread()
-    old = scene.version(name)
-    scene.deploy(old, product_line=line(name))
+    old, product_line = scene.version(name), line(name, strategy=fault.strategy)
+    scene.deploy(old, product_line=product_line)
     with scene.clients(name, per_second=5) as seen:
         version = fault.make(scene, name)
+        faulty = line(name, strategy=fault.strategy, **fault.settings)
         with pytest.raises(DeploymentError) as failed:
-            scene.deploy(version, product_line=line(name, **fault.settings), terms=fault.terms, **fault.changes)
+            scene.deploy(version, product_line=faulty, terms=fault.terms, **fault.changes)
         answered = set(seen.versions)
         champion, leftovers = scene.champion(name), scene.leftovers(name)
         state = line_status(name, scene.cluster, scene.store).state
         new = scene.version(name) if fault.repaired else version
-        scene.deploy(new, product_line=line(name))
+        scene.deploy(new, product_line=product_line)
     serving = scene.serving(name)
     scene.finish(name)
     error = str(failed.value)
@@ -131,19 +144,21 @@ def a_first_version_that_fails_leaves_nothing_behind(scene: Scene):
     assert line_status(name, scene.cluster, scene.store).state == "absent"
 
 
-def a_pointer_that_somebody_else_moved_is_respected(scene: Scene):
-    name = "moved"
+def a_pointer_that_somebody_else_moved_is_respected(scene: Scene, strategy: str = "rolling"):
+    name = f"moved-{strategy}"
+    product_line = line(name, strategy=strategy)
     old, other, new = (scene.version(name) for _ in range(3))
-    scene.deploy(old, product_line=line(name))
+    scene.deploy(old, product_line=product_line)
 
     def move(step: Step) -> None:
         if step is Step.PROMOTE:
             promote(scene.store, name, other, expected=read_champion(scene.store, name))
 
     with scene.clients(name) as seen, pytest.raises(DeploymentError, match="changed at the same time"):
-        scene.deploy(new, product_line=line(name), on_step=move)
+        scene.deploy(new, product_line=product_line, on_step=move)
     assert seen.failures == []
-    assert (scene.serving(name), scene.champion(name)) == (old, other)
+    assert scene.leftovers(name) == []
+    assert (scene.settled(name, old), scene.champion(name)) == (old, other)
 
 
 def a_version_that_fails_only_in_the_exchange_is_taken_back(scene: Scene) -> None:
@@ -166,19 +181,21 @@ def a_version_that_fails_only_in_the_exchange_is_taken_back(scene: Scene) -> Non
     assert line_status(name, scene.cluster, scene.store).state == "ready"
 
 
-def an_interrupted_person_gets_the_old_version_back(scene: Scene):
-    name = "interrupted"
+def an_interrupted_person_gets_the_old_version_back(scene: Scene, strategy: str = "rolling"):
+    name = f"interrupted-{strategy}"
+    product_line = line(name, strategy=strategy)
     old, new = scene.version(name), scene.version(name)
-    scene.deploy(old, product_line=line(name))
+    scene.deploy(old, product_line=product_line)
 
     def interrupt(step: Step) -> None:
         if step is Step.TEST:
             raise KeyboardInterrupt
 
     with scene.clients(name) as seen, pytest.raises(KeyboardInterrupt):
-        scene.deploy(new, product_line=line(name), on_step=interrupt)
+        scene.deploy(new, product_line=product_line, on_step=interrupt)
     assert seen.failures == []
-    assert scene.serving(name) == scene.champion(name) == old
+    assert scene.leftovers(name) == []
+    assert scene.settled(name, old) == scene.champion(name) == old
 
 
 ALONE: dict[str, Callable[[Scene], None]] = {
@@ -186,11 +203,15 @@ ALONE: dict[str, Callable[[Scene], None]] = {
     "a pointer that somebody else moved is respected": a_pointer_that_somebody_else_moved_is_respected,
     "a version that fails only in the exchange is taken back": a_version_that_fails_only_in_the_exchange_is_taken_back,
     "an interrupted person gets the old version back": an_interrupted_person_gets_the_old_version_back,
+    **{
+        f"{case.__name__.replace('_', ' ')}, blue-green": partial(case, strategy="blue_green")
+        for case in (a_pointer_that_somebody_else_moved_is_respected, an_interrupted_person_gets_the_old_version_back)
+    },
 }
 
 
 def slug(text: str) -> str:
-    return text.lower().replace(" ", "-")
+    return text.lower().replace(",", "").replace(" ", "-")
 
 
 @pytest.fixture(scope="module")

@@ -33,7 +33,7 @@ ROLLING = {
 }
 """Seconds after the beginning of the step."""
 
-BLUE_GREEN = {Step.ROLL: 1.5, Step.RETURN: 0.0}
+BLUE_GREEN = {Step.ROLL: 1.5, Step.RETURN: 0.0, Step.PROMOTE: 0.0}
 
 CASES = {
     **{f"rolling, {step.value}": ("rolling", step, after) for step, after in ROLLING.items()},
