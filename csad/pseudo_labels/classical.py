@@ -18,7 +18,7 @@ from skimage.segmentation import felzenszwalb
 from csad.background import fit_median_background
 from csad.canvas import Canvas
 from csad.foreground import foreground_mask
-from csad.pseudo_labels.masks import ComponentMask, MaskProposer
+from csad.pseudo_labels.masks import WHOLE_PART, ComponentMask, MaskProposer
 from csad.pseudo_labels.parts import MINIMUM_AREA, Segmenter, measure_parts, separate_parts
 
 SMALLEST_REGION = 0.0005
@@ -88,7 +88,7 @@ class ColourRegions:
             mask = np.zeros(image.shape[:2], dtype=bool)
             resized = Image.fromarray(regions == region).resize((right - left, bottom - top), Image.Resampling.NEAREST)
             mask[top:bottom, left:right] = np.asarray(resized)
-            masks.append(ComponentMask(mask, "classical", 1.0))
+            masks.append(ComponentMask(mask, "colour region", 1.0))
         return masks
 
 
@@ -164,4 +164,4 @@ def _neighbours(regions: NDArray[np.int32]) -> NDArray[np.int64]:
 
 def _component(part: NDArray[np.bool_], shape: Sequence[int]) -> ComponentMask:
     resized = Image.fromarray(part).resize((shape[1], shape[0]), Image.Resampling.NEAREST)
-    return ComponentMask(np.asarray(resized), "classical", 1.0)
+    return ComponentMask(np.asarray(resized), WHOLE_PART, 1.0)

@@ -26,6 +26,10 @@ MAXIMUM_DROPPED = 0.05
 LEAST_IMAGES = 3
 """With few images a fraction of them is one, and every odd region would be a class."""
 
+MAXIMUM_VARIATION = 0.1
+"""Variance over mean of a class's number per image, above which objects are not told apart by what they are: a kind
+of part comes in a fixed number, but which of two halves of one kind a part falls into is chance."""
+
 WIDENING = 1.5
 WIDEST = 0.5
 """Steps of the widening, and the quantile at which it ends."""
@@ -78,6 +82,8 @@ class SweepPoint:
         found: Clusters before alpha.
         kept: Clusters that reach alpha.
         dropped_share: Share of the components in the others.
+        variation: Variance over mean of the number of components of a class in an image, mean over the components in
+            classes: 0 where every image holds the same, about 1 where chance decides.
     """
 
     quantile: float
@@ -85,6 +91,7 @@ class SweepPoint:
     found: int
     kept: int
     dropped_share: float
+    variation: float
 
 
 def minimum_images(settings: PseudoLabelSettings, image_count: int) -> int:
@@ -101,6 +108,7 @@ def cluster_components(
     settings: PseudoLabelSettings,
     seed: int,
     areas: NDArray[np.integer] | None = None,
+    objects: bool = False,
 ) -> Clustering:
     """Group components by mean shift and keep the groups that appear in enough images.
 
@@ -111,6 +119,7 @@ def cluster_components(
         settings: Bandwidth (or its quantile) and the fraction of the images that makes alpha.
         seed: Draws the subsamples of the bandwidth and of mean shift.
         areas: Pixels of each component, (N,); without them every component counts as one.
+        objects: Each component is an object, of which products hold a fixed number.
 
     Returns:
         Classes in order of their pixels, the largest first.
@@ -126,7 +135,7 @@ def cluster_components(
         )
     quantile, bandwidth = None, settings.bandwidth
     if bandwidth is None:
-        quantile = choose_quantile(features, image_of_component, image_count, settings, seed)
+        quantile = choose_quantile(features, image_of_component, image_count, settings, seed, objects)
         bandwidth = pairwise_quantile(features, quantile, seed)
     modes = mean_shift(features, bandwidth, seed)
     found = len(modes.centres)
@@ -162,11 +171,15 @@ def choose_quantile(
     image_count: int,
     settings: PseudoLabelSettings,
     seed: int,
+    objects: bool = False,
 ) -> float:
     """Widen the line's quantile until alpha drops at most 5 % of the components.
 
     How wide a class is in pairwise distances depends on how many classes there are: .03 suits bottles of forty regions
     (3 % dropped), but tears the four kinds of part of a fastener kit into 128 pieces and drops a third of them.
+
+    Objects tell more: it is widened on until their numbers hardly vary, unless they vary at every width, as where a
+    line makes several types.
 
     Args:
         features: (N, C), N at least 1.
@@ -174,10 +187,11 @@ def choose_quantile(
         image_count: All training images.
         settings: The quantile to start from and alpha.
         seed: Draws the images that are looked at when there are many components.
+        objects: Each component is an object, of which products hold a fixed number.
 
     Returns:
-        The first quantile of the line's own, 1.5 times as much, and so on that drops few; where none does, the one
-        that drops least.
+        The first quantile of the line's own, 1.5 times as much, and so on that drops few (and whose numbers vary
+        little); where none does, the one that drops least.
     """
     ladder = [settings.bandwidth_quantile]
     while ladder[-1] * WIDENING <= WIDEST:
@@ -186,10 +200,12 @@ def choose_quantile(
     alpha = minimum_images(settings, images)
     tried: list[SweepPoint] = []
     for quantile in ladder:
-        tried.append(_try_quantile(points, owners, alpha, quantile, seed))
-        if tried[-1].dropped_share <= MAXIMUM_DROPPED:
-            break
-    return min(tried, key=lambda point: point.dropped_share).quantile
+        point = _try_quantile(points, owners, alpha, quantile, seed)
+        tried.append(point)
+        if point.dropped_share <= MAXIMUM_DROPPED and (not objects or point.variation <= MAXIMUM_VARIATION):
+            return point.quantile
+    dropping_few = [point for point in tried if point.dropped_share <= MAXIMUM_DROPPED]
+    return (dropping_few[0] if dropping_few else min(tried, key=lambda point: point.dropped_share)).quantile
 
 
 def bandwidth_sweep(
@@ -238,7 +254,18 @@ def _try_quantile(
     modes = mean_shift(points, bandwidth, seed)
     reached = _images_per_cluster(modes.labels, owners, len(modes.centres)) >= alpha
     dropped = float(np.mean(~reached[modes.labels]))
-    return SweepPoint(quantile, bandwidth, len(modes.centres), int(reached.sum()), dropped)
+    variation = _variation(modes.labels, owners, reached)
+    return SweepPoint(quantile, bandwidth, len(modes.centres), int(reached.sum()), dropped, variation)
+
+
+def _variation(labels: NDArray[np.int64], owners: NDArray[np.integer], kept: NDArray[np.bool_]) -> float:
+    """How much the numbers of the kept clusters vary between images that hold a component."""
+    if not kept.any():
+        return 1.0
+    images = np.unique(owners, return_inverse=True)[1]
+    counts = np.bincount(images * len(kept) + labels, minlength=(images.max() + 1) * len(kept))
+    numbers = counts.reshape(-1, len(kept))[:, kept]
+    return float((numbers.var(axis=0)).sum() / numbers.mean(axis=0).sum())
 
 
 def _images_per_cluster(

@@ -25,12 +25,12 @@ def write_gallery_page(folder: Path, name: str) -> None:
     pictures = sorted((folder / GALLERY).glob("*.png"))
     rows = "".join(
         f"<tr><td>{trial.quantile:g}</td><td>{trial.bandwidth:.4g}</td><td>{trial.kept}</td>"
-        f"<td>{trial.dropped_share:.0%}</td></tr>"
+        f"<td>{trial.dropped_share:.0%}</td><td>{trial.variation:.2f}</td></tr>"
         for trial in record.trials
     )
     sweep = (
         "<h2>Other bandwidths</h2><table><tr><th>quantile</th><th>bandwidth</th><th>classes</th>"
-        f"<th>components left out</th></tr>{rows}</table>"
+        f"<th>components left out</th><th>variance of a class's number per image, over its mean</th></tr>{rows}</table>"
     )
     write_text(
         folder / FILE,

@@ -30,7 +30,7 @@ from csad.pseudo_labels.gallery import (
 )
 from csad.pseudo_labels.label_filter import LabelFilter, filter_label_maps, nearest_type
 from csad.pseudo_labels.label_maps import class_histogram, draw_label_map, load_label_map, save_label_map
-from csad.pseudo_labels.masks import load_masks, stack_masks
+from csad.pseudo_labels.masks import OBJECTS, load_masks, stack_masks
 from csad.pseudo_labels.record import GALLERY, LABEL_MAPS, OVERLAYS, BandwidthTrial, PseudoLabels
 from csad.working_image import working_image
 
@@ -80,7 +80,13 @@ def generate(
     components = describe(line, files, masks, device)
     try:
         clustering = cluster_components(
-            components.features, components.image, len(files), line.pseudo_labels, seed, components.area
+            components.features,
+            components.image,
+            len(files),
+            line.pseudo_labels,
+            seed,
+            components.area,
+            _are_objects(files, masks),
         )
     except TooFewComponents as error:
         _log.warning("no component classes: %s", error)
@@ -142,6 +148,14 @@ def describe(
 def _open(line: ProductLine, file: ImageFile) -> NDArray[np.uint8]:
     """Read an image at its working size, uint8 (h, w, 3), the size of its masks."""
     return working_image(read_rgb(file.path, line.images.max_pixels))
+
+
+def _are_objects(files: Sequence[ImageFile], folder: Path) -> bool:
+    """Whether the masks show an object each; those of one run come from one way of finding them."""
+    for file in files:
+        if found := load_masks(folder / f"{file.stem}.json"):
+            return all(mask.source in OBJECTS for mask in found)
+    return False
 
 
 def _masks_of(folder: Path, file: ImageFile, shape: tuple[int, ...]) -> NDArray[np.bool_]:

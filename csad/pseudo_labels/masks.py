@@ -18,6 +18,11 @@ from csad.errors import StageError
 
 VERSION = 1
 
+WHOLE_PART = "whole part"
+GROUNDING = "grounding"
+OBJECTS = frozenset({WHOLE_PART, GROUNDING})
+"""Sources of masks that show an object each, of which a normal product holds a fixed number."""
+
 
 @dataclass(frozen=True, eq=False)
 class ComponentMask:
@@ -25,7 +30,7 @@ class ComponentMask:
 
     Attributes:
         mask: bool (h, w), at the working size of the image.
-        source: Who proposed it: "classical", "grounding", "automatic".
+        source: Who proposed it: "whole part" or "colour region" (classical), "grounding", "automatic".
         score: The proposer's confidence, higher is better.
         phrase: Words that the mask was found with, if any.
         point: (x, y) in pixels of the whole image that prompted it, if any.

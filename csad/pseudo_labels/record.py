@@ -25,6 +25,7 @@ class BandwidthTrial(BaseModel):
         found: Clusters before alpha.
         kept: Classes.
         dropped_share: Share of the components in neither.
+        variation: Of the number of components of a class from image to image, variance over mean.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -34,6 +35,7 @@ class BandwidthTrial(BaseModel):
     found: int
     kept: int
     dropped_share: float
+    variation: float
 
 
 class PseudoLabels(BaseModel):

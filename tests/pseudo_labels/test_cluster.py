@@ -100,6 +100,46 @@ def test_the_quantile_widens_only_as_far_as_it_must():
     assert narrower.dropped_share > 0.05
 
 
+def alike(images, parts, seed=0):
+    """Every image holds `parts` objects of one kind, which look a little different in two ways."""
+    generator = np.random.default_rng(seed)
+    look = generator.integers(2, size=images * parts)[:, None]
+    features = 1.8 * look + generator.normal(size=(images * parts, 8))
+    return features.astype(np.float32), np.repeat(np.arange(images), parts)
+
+
+def test_objects_of_one_kind_stay_one_class_although_they_look_different_in_two_ways():
+    features, image = alike(images=60, parts=15)
+    settings = line(0.08).model_copy(update={"bandwidth_quantile": 0.1})
+
+    regions, objects = (
+        cluster_components(features, image, 60, settings, seed=0, objects=objects) for objects in (False, True)
+    )
+
+    assert (regions.class_count, objects.class_count) == (2, 1)
+
+
+def test_objects_whose_numbers_vary_at_every_width_are_grouped_like_regions():
+    # Two product types: one holds a part of the first kind, the other one of the second.
+    features, image, part = kit(images=60, parts=2)
+    shown = part == image % 2
+    settings = line(0.08)
+
+    quantiles = [
+        choose_quantile(features[shown], image[shown], 60, settings, seed=0, objects=objects)
+        for objects in (False, True)
+    ]
+
+    assert quantiles[0] == quantiles[1]
+
+
+def test_the_sweep_shows_how_much_the_numbers_of_a_class_vary():
+    # Images 0 and 1 hold one of the first kind each, and two or none of the second: mean 1, variance 1, twice weighted.
+    features = np.array([[0.0], [0.1], [9.0], [9.1]])
+    (point,) = bandwidth_sweep(features, np.array([0, 1, 0, 0]), 2, line(0.5), seed=0, quantiles=[0.1])
+    assert point.variation == pytest.approx((0 + 1) / (1 + 1))
+
+
 def test_a_stated_bandwidth_is_taken_as_it_is():
     features, image, _ = kit(images=20, parts=3)
     clustering = cluster_components(features, image, 20, line(bandwidth=9.0), seed=0)
