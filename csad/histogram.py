@@ -70,31 +70,48 @@ class GaussianPerType:
 
 
 def fit_gaussians(
-    histograms: NDArray[np.float64], types: NDArray[np.int64], floor: float, covariance: str
+    histograms: NDArray[np.float64], types: NDArray[np.int64], noise: float, settings: HistogramSettings
 ) -> GaussianPerType:
     """Fit one Gaussian per product type.
 
     Args:
         histograms: (N, D), of normal images.
         types: Product type per image, int (N,); -1 belongs to none and is left out.
-        floor: Variance added to each entry: noise that the histogram always has.
-        covariance: "ledoit_wolf" (shrunk) or "pseudo_inverse" (the paper's program).
+        noise: Fraction of a cell that may always change sides.
+        settings: The kind of covariance, and whether the histograms are square roots.
     """
     groups = [histograms[types == kind] for kind in np.unique(types[types >= 0])]
     if len(histograms) < MINIMUM_IMAGES_PER_TYPE or not groups:
         groups = [histograms]
     means = [group.mean(axis=0) for group in groups]
     centred = np.concatenate([group - mean for group, mean in zip(groups, means, strict=True)])
-    large = [len(group) >= MINIMUM_IMAGES_PER_TYPE for group in groups]
-    shared = None if all(large) else _precision(centred, floor, covariance)
     precisions = [
-        _precision(group, floor, covariance) if enough or shared is None else shared
-        for group, enough in zip(groups, large, strict=True)
+        _precision(
+            group if len(group) >= MINIMUM_IMAGES_PER_TYPE or len(groups) == 1 else centred,
+            noise_variance(mean, noise, settings.square_root),
+            settings.covariance,
+        )
+        for group, mean in zip(groups, means, strict=True)
     ]
     return GaussianPerType(torch.from_numpy(np.stack(means)), torch.from_numpy(np.stack(precisions)))
 
 
-def _precision(histograms: NDArray[np.float64], floor: float, covariance: str) -> NDArray[np.float64]:
+def noise_variance(means: NDArray[np.float64], noise: float, square_root: bool) -> NDArray[np.float64]:
+    """Variance that each entry always has: twice its root is what `noise` more of a class would change.
+
+    Near zero a square root turns that into its own root, but of what a product holds a lot of it changes little: the
+    same variance everywhere would hide a missing part among many.
+
+    Args:
+        means: Entries of normal images, (D,).
+        noise: Fraction of a cell.
+        square_root: The entries are square roots of fractions.
+    """
+    change = np.sqrt(np.square(means) + noise) - means if square_root else np.full_like(means, noise)
+    return np.asarray(np.square(change / 2))
+
+
+def _precision(histograms: NDArray[np.float64], floors: NDArray[np.float64], covariance: str) -> NDArray[np.float64]:
     from sklearn.covariance import LedoitWolf  # a second to import, and only fitting needs it
 
     if covariance == "pseudo_inverse":
@@ -103,7 +120,7 @@ def _precision(histograms: NDArray[np.float64], floor: float, covariance: str) -
     spread = np.zeros((histograms.shape[1],) * 2)
     if len(histograms) > 1:
         spread = LedoitWolf().fit(histograms).covariance_
-    return np.asarray(np.linalg.inv(spread + floor * np.eye(histograms.shape[1])))
+    return np.asarray(np.linalg.inv(spread + np.diag(floors)))
 
 
 @dataclass(frozen=True)
@@ -167,8 +184,5 @@ def fit_patch_histogram(
     types = types if settings.per_type else np.zeros_like(types)
     gaussians = []
     for grid, histogram in zip(settings.grids, histograms, strict=True):
-        fraction = FLOOR_PIXELS * grid**2 / pixels
-        # Near zero a root turns a change by `fraction` into a change by its root, whose square is the variance.
-        floor = fraction if settings.square_root else fraction**2
-        gaussians.append(fit_gaussians(histogram, types, floor / 4, settings.covariance))
+        gaussians.append(fit_gaussians(histogram, types, FLOOR_PIXELS * grid**2 / pixels, settings))
     return PatchHistogram(tuple(settings.grids), tuple(gaussians), settings.soft, settings.square_root)

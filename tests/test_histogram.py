@@ -12,8 +12,11 @@ from csad.histogram import (
     fit_patch_histogram,
     grid_histograms,
     harden,
+    noise_variance,
 )
 from csad.settings import HistogramSettings
+
+PLAIN = HistogramSettings(square_root=False)
 
 
 def one_hot(label_maps, classes):
@@ -90,7 +93,7 @@ def test_the_distance_is_mahalanobis_to_the_nearest_type():
 def test_a_fitted_gaussian_measures_deviations():
     values = np.random.default_rng(0).normal(5, 2, (4000, 1))
 
-    gaussian = fit_gaussians(values, np.zeros(4000, np.int64), floor=1e-9, covariance="ledoit_wolf")
+    gaussian = fit_gaussians(values, np.zeros(4000, np.int64), 1e-5, PLAIN)
 
     assert gaussian.distance(torch.tensor([[11.0]])).item() == pytest.approx(3, rel=0.05)
 
@@ -99,7 +102,7 @@ def test_every_type_has_its_gaussian_and_noise_belongs_to_none():
     values = np.concatenate([np.full((10, 1), 1.0), np.full((10, 1), 3.0), [[500.0]]])
     types = np.array([0] * 10 + [1] * 10 + [-1])
 
-    gaussian = fit_gaussians(values, types, floor=0.01, covariance="ledoit_wolf")
+    gaussian = fit_gaussians(values, types, 0.2, PLAIN)
 
     assert gaussian.means.flatten().tolist() == [1, 3]
     assert gaussian.distance(torch.tensor([[3.1]])).item() == pytest.approx(1, rel=0.01)
@@ -108,7 +111,7 @@ def test_every_type_has_its_gaussian_and_noise_belongs_to_none():
 def test_hardly_any_images_share_one_gaussian():
     values, types = np.arange(6.0)[:, None], np.array([0, 0, 0, 1, 1, 1])
 
-    gaussian = fit_gaussians(values, types, floor=0.01, covariance="ledoit_wolf")
+    gaussian = fit_gaussians(values, types, 0.2, PLAIN)
 
     assert gaussian.means.tolist() == [[2.5]]
 
@@ -118,16 +121,36 @@ def test_a_rare_type_has_its_own_mean_and_the_spread_that_all_types_have():
     values = np.array([-1.0, 1.0] * 5 + [99.0, 101.0] * 5 + [49.0, 51.0])[:, None]
     types = np.repeat([0, 1, 2], [10, 10, 2])
 
-    gaussian = fit_gaussians(values, types, floor=0.0, covariance="ledoit_wolf")
+    gaussian = fit_gaussians(values, types, 0.0, PLAIN)
 
     assert gaussian.means.flatten().tolist() == [0, 100, 50]
     assert gaussian.distance(torch.tensor([[53.0], [50.0], [20.0]])).tolist() == pytest.approx([3, 0, 20])
 
 
+def test_noise_changes_the_root_of_much_less_than_that_of_nothing():
+    # .01 more than nothing: a root of .1, half of that squared. .01 more than .25: the root goes from .5 to .5099.
+    assert noise_variance(np.array([0.0, 0.5]), 0.01, square_root=True) == pytest.approx([0.0025, 2.45e-5], rel=1e-2)
+    assert noise_variance(np.array([0.0, 0.5]), 0.01, square_root=False) == pytest.approx([2.5e-5, 2.5e-5])
+
+
+def test_one_part_missing_of_many_is_told_although_each_class_varies():
+    # 15 parts of 1 % each, 7 or 8 of them in the first of two classes by chance. An image with 14 has usual amounts of
+    # both, but not the usual sum: a root is .018 below, where a variance of (4 / 10,000) / 4 would allow .01.
+    generator = np.random.default_rng(0)
+    first = generator.integers(7, 9, 200)
+    roots = np.sqrt(0.01 * np.stack([first, 15 - first], axis=1))
+    gaussian = fit_gaussians(roots, np.zeros(200, np.int64), 4 / 10_000, HistogramSettings())
+    whole, missing = (torch.tensor(np.sqrt(0.01 * np.array([shares]))) for shares in ([7, 8], [7, 7]))
+
+    assert gaussian.distance(missing).item() > 4 * gaussian.distance(whole).item()
+    assert gaussian.distance(missing).item() > 5
+
+
 @pytest.mark.parametrize("images", [1, 2, 20])
 @pytest.mark.parametrize("covariance", ["ledoit_wolf", "pseudo_inverse"])
 def test_identical_images_give_numbers(images, covariance):
-    gaussian = fit_gaussians(np.full((images, 3), 0.2), np.zeros(images, np.int64), 0.01, covariance)
+    settings = HistogramSettings(covariance=covariance)
+    gaussian = fit_gaussians(np.full((images, 3), 0.2), np.zeros(images, np.int64), 0.2, settings)
 
     assert torch.isfinite(gaussian.distance(torch.tensor([[0.2, 0.2, 0.2], [0.9, 0.0, 0.0]]))).all()
 
