@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.drawn_lines.lines import LINES
 from csad.line import ProductLine
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / "examples" / "fastener_kit"
 SHARED = ROOT.parent / "shared" / "data"
+DRAWN = ROOT / "measurements" / "drawn"
 
 
 @dataclass(frozen=True)
@@ -19,11 +21,13 @@ class DataSet:
         name: Also the name of its product line.
         folder: In LOCO layout.
         labels: True label maps of the training images, `<stem>.png`; None where nobody knows them.
+        command: Draws the images where they are absent; None where they are photographs, or part of the repository.
     """
 
     name: str
     folder: Path
     labels: Path | None = None
+    command: str | None = None
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,12 @@ DATA_SETS = (
     DataSet("juice_bottle", SHARED / "mvtec_loco" / "juice_bottle"),
     DataSet("bottle", SHARED / "mvtec_ad" / "bottle"),
 )
+"""What is measured unless others are named."""
+
+DRAWN_LINES = tuple(
+    DataSet(name, DRAWN / name, command=f"python -m benchmarks.drawn_lines --only {name}") for name in LINES
+)
+"""Made-up lines, measured by name."""
 
 FULL = Variant("full", {})
 NO_LSA = Variant("no_lsa", {"segmentation": {"lsa": False}})

@@ -4,15 +4,17 @@ Run `make measure`, or `python -m benchmarks.measure --only juice_bottle --seeds
 
 Each run takes the product line that `csad line new` writes, trains and evaluates it with the `csad` command in a
 process of its own, and leaves its figures in measurements/. The same command again goes on where it was interrupted; a
-result is measured anew when csad's code has changed. Real images are looked for in ../shared/data; what is absent is
-left out.
+result is measured anew when csad's code has changed. Real images are looked for in ../shared/data, and the lines that
+`python -m benchmarks.drawn_lines` draws in measurements/drawn; what is absent is left out. The drawn lines are
+measured only where --only names them.
 """
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.datasets import ABLATIONS, DATA_SETS, FULL
+from benchmarks.datasets import ABLATIONS, DATA_SETS, DRAWN_LINES, FULL, DataSet
 from benchmarks.markdown import report
 from benchmarks.measurement import measure
 from csad import atomic
@@ -28,11 +30,10 @@ def main() -> None:
     command = " ".join(["python -m benchmarks.measure", *sys.argv[1:]])
     variants = (FULL, *ABLATIONS) if options.ablations else (FULL,)
     reports = []
-    for data in DATA_SETS:
-        if options.only and data.name not in options.only:
-            continue
+    for data in _chosen(options.only):
         if not data.folder.is_dir():
-            print(f"{data.name}: not on this machine, left out", file=sys.stderr)
+            remedy = f"; draw it with {data.command}" if data.command else ""
+            print(f"{data.name}: not on this machine, left out{remedy}", file=sys.stderr)
             continue
         try:
             runs = [
@@ -50,10 +51,23 @@ def main() -> None:
     print(f"tables in {options.output / TABLES}", file=sys.stderr)
 
 
+def _chosen(names: Sequence[str] | None) -> tuple[DataSet, ...]:
+    """The data sets of some names; the usual ones where none is named."""
+    if not names:
+        return DATA_SETS
+    return tuple(data for data in (*DATA_SETS, *DRAWN_LINES) if data.name in names)
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    names = [data.name for data in DATA_SETS]
-    parser.add_argument("--only", nargs="+", choices=names, metavar="NAME", help=f"of: {', '.join(names)}")
+    names = [data.name for data in (*DATA_SETS, *DRAWN_LINES)]
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=names,
+        metavar="NAME",
+        help=f"of: {', '.join(names)}; default: the first {len(DATA_SETS)}",
+    )
     parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS), help="default: 0 1 2")
     parser.add_argument(
         "--ablations",

@@ -1,0 +1,14 @@
+"""The lines by name."""
+
+from collections.abc import Mapping
+
+from benchmarks.drawn_lines import bag, connectors, label, meal, pins
+from benchmarks.drawn_lines.drawing import DrawnLine
+
+LINES: Mapping[str, DrawnLine] = {
+    "pins": pins.LINE,
+    "meal": meal.LINE,
+    "connectors": connectors.LINE,
+    "bag": bag.LINE,
+    "label": label.LINE,
+}
