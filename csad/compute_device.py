@@ -9,6 +9,7 @@ import torch
 
 from csad.device import check_device
 from csad.errors import DeviceError
+from csad.freed_memory import keep_freed_memory
 
 VARIABLE = "CSAD_DEVICE"
 CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
@@ -54,6 +55,7 @@ def stage_device(stage: str) -> torch.device:
         DeviceError: CSAD_DEVICE asks for a device that is not there.
     """
     device = chosen_device()
+    keep_freed_memory()
     if device.type == "cuda":
         compute_repeatably()
     _log.info("%s: on %s", stage, described(device))

@@ -14,6 +14,7 @@ from csad.images.ignored import find_ignored
 from csad.images.records import GOOD, ImageFile
 from csad.line import ProductLine
 from csad.printable import printable
+from csad.pseudo_labels.proposers import build_proposer
 from csad.training_images import canvas_of
 
 FEW_TRAIN = 50
@@ -168,10 +169,17 @@ def _plan(line: ProductLine, images: ImageSet) -> Iterator[str]:
         f"look at {left:.0%} to {right:.0%} of the width and {top:.0%} to {bottom:.0%} of the height, "
         f"scaled to {canvas.width}x{canvas.height}, with {line.backbone.name}"
     )
-    yield f"find components with the {line.pseudo_labels.proposals} proposals and group them into classes"
+    yield f"find components ({_proposals(line, images)}) and group them into classes"
     yield (
         f"train the component segmentation for {line.segmentation.steps} steps "
         f"{'with' if line.segmentation.lsa else 'without'} synthetic logical anomalies"
     )
     yield f"fit LGST: global student {line.lgst.global_student}, local student {line.lgst.local_student}"
     yield f"set the threshold on {len(images.validation)} validation images"
+
+
+def _proposals(line: ProductLine, images: ImageSet) -> str:
+    """Who proposes the masks, and what they show: "classical: whole parts" or "foundation"."""
+    if line.pseudo_labels.proposals == "classical":
+        return build_proposer(line, images).name
+    return line.pseudo_labels.proposals

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import math
 from dataclasses import dataclass
+from itertools import combinations
 
 import hdbscan
 import numpy as np
@@ -29,10 +30,18 @@ NEIGHBOURS = 5
 MAXIMUM_NOISE = 0.5
 """Above this share of noise the clusters are accidents of one broad type."""
 
+LEAST_SEPARATION = 6.0
+"""Standard deviations between two types. Density finds clusters of one broad type, too: those of simulated normal,
+uniform and exponential shares lie 2 to 5.4 apart, the three types of real juice bottles 34 to 49."""
+
+NORMAL_QUARTILES = 1.349
+"""Distance of a normal distribution's quartiles in standard deviations."""
+
 UNUSUAL = 3.0
 """Robust standard deviations beyond which an image of a type is unusual."""
 
 NOISE = -1
+TINY = 1e-12
 
 logger = logging.getLogger(__name__)
 
@@ -114,8 +123,9 @@ def _types(roots: Vectors, settings: PseudoLabelSettings) -> tuple[NDArray[np.in
             min_cluster_size=smallest, min_samples=min(NEIGHBOURS, smallest), core_dist_n_jobs=1
         ).fit_predict(roots)
         if np.mean(found == NOISE) <= MAXIMUM_NOISE:
-            types = found.astype(np.int64)
-            return types, _sentence(types)
+            types = _unite_neighbours(roots, found.astype(np.int64))
+            if len(np.unique(types[types != NOISE])) > 1:
+                return types, _sentence(types)
         types = _without_unusual(roots, one_type, settings.minimum_type_fraction)
     else:
         parts = min(settings.types, count)
@@ -126,6 +136,39 @@ def _types(roots: Vectors, settings: PseudoLabelSettings) -> tuple[NDArray[np.in
     if len(too_small) < len(sizes):
         types[np.isin(types, too_small)] = NOISE
     return types, _sentence(types)
+
+
+def _unite_neighbours(roots: Vectors, types: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Unite the clusters that run into each other, the nearest first; noise stays noise."""
+    united = types.copy()
+    while True:
+        numbers = np.unique(united[united != NOISE])
+        pairs = list(combinations(numbers.tolist(), 2))
+        if not pairs:
+            return united
+        # The images between two clusters count: without them every cut of one type leaves a gap.
+        centres = np.array([roots[united == number].mean(axis=0) for number in numbers])
+        nearest = numbers[np.linalg.norm(roots[:, None] - centres[None], axis=2).argmin(axis=1)]
+        members = np.where(united == NOISE, nearest, united)
+        separations = [_separation(roots[members == one], roots[members == other]) for one, other in pairs]
+        closest = int(np.argmin(separations))
+        if separations[closest] >= LEAST_SEPARATION:
+            return united
+        one, other = pairs[closest]
+        united[united == other] = one
+
+
+def _separation(one: Vectors, other: Vectors) -> float:
+    """Distance of two groups (n, K) along the line between their means, in robust standard deviations.
+
+    Ashman's D with medians and quartiles: an odd image or two must not hide a gap.
+    """
+    line = one.mean(axis=0) - other.mean(axis=0)
+    line /= max(float(np.linalg.norm(line)), TINY)
+    quartiles = [np.quantile(group @ line, (0.25, 0.5, 0.75)) for group in (one, other)]
+    spreads = [(upper - lower) / NORMAL_QUARTILES for lower, _, upper in quartiles]
+    distance = abs(float(quartiles[0][1]) - float(quartiles[1][1]))
+    return distance / max(float(np.sqrt(np.mean(np.square(spreads)))), TINY)
 
 
 def _without_unusual(roots: Vectors, types: NDArray[np.int64], share: float) -> NDArray[np.int64]:

@@ -188,6 +188,24 @@ def test_check_reports_the_product_box_that_training_would_use(file, data):
     assert plan[0].startswith("look at 7% to 73% of the width and 7% to 53% of the height")
 
 
+def test_check_says_what_a_component_would_be(file, data):
+    expected = {"one body": "classical: colour regions", "loose parts": "classical: whole parts"}
+    assert {kind: _proposals_of(kind, file, data) for kind in expected} == expected
+
+
+def _proposals_of(kind, file, data):
+    boxes = {"one body": [(10, 10, 70, 70)], "loose parts": [(10, 10, 30, 30), (60, 10, 80, 30), (10, 60, 30, 80)]}
+    for old in (data / "train/good").iterdir():
+        old.unlink()
+    for i in range(10):
+        picture = Image.new("RGB", (100, 100), (200, 200, 200 + i))
+        for box in boxes[kind]:
+            picture.paste((200, 20, 20), box)
+        picture.save(data / f"train/good/{i:03d}.png")
+    plan = json.loads(run("line", "check", file, "--data", data, "--json").stdout)["plan"]
+    return plan[1].removeprefix("find components (").partition(")")[0]
+
+
 def test_check_of_a_broken_line_names_key_and_file(data, tmp_path):
     file = tmp_path / "kit.yaml"
     file.write_text("name: kit\nimage: {}\n")

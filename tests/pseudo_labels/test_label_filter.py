@@ -50,6 +50,20 @@ def test_at_most_a_tenth_of_a_single_type_is_left_out():
     assert np.count_nonzero(filter_label_maps(heavy, AUTO).kept) >= 90
 
 
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("shape", ["normal", "uniform", "exponential"])
+def test_one_class_whose_share_varies_makes_no_types(shape, seed):
+    generator = np.random.default_rng(seed)
+    draw = {"normal": generator.normal, "uniform": generator.uniform, "exponential": generator.exponential}[shape]
+    shares = 0.2 + 0.02 * np.array([draw() for _ in range(120)])
+    assert filter_label_maps(shares[:, None], AUTO).type_count == 1
+
+
+def test_types_of_few_and_of_many_images_stay_apart():
+    kept = filter_label_maps(histograms((CHERRY, 200), (BANANA, 30), ([0.3, 0.01, 0.01, 0.1], 30)), AUTO)
+    assert kept.type_count == 3
+
+
 def test_a_pair_is_no_type():
     kept = filter_label_maps(histograms((CHERRY, 58), (BANANA, 2)), AUTO)
     assert kept.type_count == 1
