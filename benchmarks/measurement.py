@@ -76,8 +76,8 @@ class Measurement(BaseModel):
 
 
 @dataclass(frozen=True)
-class Training:
-    """How long a training took and how much memory it held; None where it took over finished stages."""
+class Cost:
+    """Wall time and largest resident memory of a command; None where it took over finished stages."""
 
     seconds: float | None
     peak_megabytes: float | None
@@ -151,7 +151,7 @@ def machine() -> str:
     return f"{model}, {len(os.sched_getaffinity(0))} cores"
 
 
-def train(folder: Path, data: Path, seed: int) -> Training:
+def train(folder: Path, data: Path, seed: int) -> Cost:
     """Train the line in a folder with the `csad` command, in a process of its own.
 
     Args:
@@ -162,18 +162,28 @@ def train(folder: Path, data: Path, seed: int) -> Training:
     Raises:
         CsadError: The command failed; its own message is on the terminal.
     """
-    stages = folder / "model.stages"
-    fresh = not stages.exists()
-    command = ("train", folder / "line.yaml", "--data", data, "--output", folder / "model", "--seed", str(seed))
+    fresh = not (folder / "model.stages").exists()
+    run = run_csad("train", folder / "line.yaml", "--data", data, "--output", folder / "model", "--seed", str(seed))
+    return run if fresh else Cost(None, None)
+
+
+def run_csad(*arguments: str | Path) -> Cost:
+    """Run a `csad` command in a process of its own, its output on standard error.
+
+    Args:
+        *arguments: Such as "score", MODEL, IMAGE.
+
+    Raises:
+        CsadError: It failed; its own message is on the terminal.
+    """
     started = time.monotonic()
-    process = subprocess.Popen([*CSAD, *map(str, command)], cwd=ROOT, stdout=sys.stderr)
+    process = subprocess.Popen([*CSAD, *map(str, arguments)], cwd=ROOT, stdout=sys.stderr)
     # The usage of this child alone: RUSAGE_CHILDREN would hold the largest of all earlier ones.
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
-    seconds = time.monotonic() - started
     if process.returncode:
-        raise CsadError(f"training {folder.name} failed with exit code {process.returncode}; its message is above")
-    return Training(seconds, usage.ru_maxrss / 1024) if fresh else Training(None, None)
+        raise CsadError(f"csad {arguments[0]} failed with exit code {process.returncode}; its message is above")
+    return Cost(time.monotonic() - started, usage.ru_maxrss / 1024)
 
 
 def _evaluate(folder: Path, data: Path) -> dict[str, Any]:
