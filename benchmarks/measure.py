@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.datasets import ABLATIONS, DATA_SETS, DRAWN_LINES, FULL, DataSet
+from benchmarks.datasets import ABLATIONS, DATA_SETS, DRAWN_LINES, FULL, DataSet, Variant
 from benchmarks.markdown import report
 from benchmarks.measurement import measure
 from csad import atomic
@@ -28,7 +28,7 @@ def main() -> None:
     """Measure and print the tables."""
     options = _options()
     command = " ".join(["python -m benchmarks.measure", *sys.argv[1:]])
-    variants = (FULL, *ABLATIONS) if options.ablations else (FULL,)
+    variants = (FULL, *_ablations(options.ablations))
     reports = []
     for data in _chosen(options.only):
         if not data.folder.is_dir():
@@ -58,6 +58,13 @@ def _chosen(names: Sequence[str] | None) -> tuple[DataSet, ...]:
     return tuple(data for data in (*DATA_SETS, *DRAWN_LINES) if data.name in names)
 
 
+def _ablations(names: Sequence[str] | None) -> tuple[Variant, ...]:
+    """The ablations of some names; all for no name, none where the option is absent."""
+    if names is None:
+        return ()
+    return tuple(variant for variant in ABLATIONS if not names or variant.name in names)
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     names = [data.name for data in (*DATA_SETS, *DRAWN_LINES)]
@@ -71,8 +78,11 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS), help="default: 0 1 2")
     parser.add_argument(
         "--ablations",
-        action="store_true",
-        help=f"also train with other settings: {'; '.join(variant.description for variant in ABLATIONS)}",
+        nargs="*",
+        choices=[variant.name for variant in ABLATIONS],
+        metavar="ABLATION",
+        help="also train with other settings, all of these or those that are named: "
+        + "; ".join(variant.description for variant in ABLATIONS),
     )
     parser.add_argument("--output", type=Path, default=Path("measurements"), help="default: measurements")
     parser.add_argument("--any-code", action="store_true", help="reuse results although csad's code has changed")

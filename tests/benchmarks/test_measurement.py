@@ -97,3 +97,18 @@ def test_the_help_says_which_ablations_there_are(monkeypatch, capsys):
     text = capsys.readouterr().out
     assert "no_lsa (segmentation.lsa: False); class_histogram (histogram.grids: [1])" in text
     assert all(f"{variant.name} (" in text for variant in ABLATIONS)
+
+
+@pytest.mark.parametrize(
+    ("ablations", "expected"),
+    [
+        ([], ["full"]),
+        (["--ablations"], ["full", *(variant.name for variant in ABLATIONS)]),
+        (["--ablations", "plain_sum", "no_lsa"], ["full", "no_lsa", "plain_sum"]),
+    ],
+)
+def test_the_full_method_and_the_named_ablations_are_measured(tmp_path, calls, monkeypatch, ablations, expected):
+    monkeypatch.setattr(measure_command, "DATA_SETS", (DataSet("kit", tmp_path),))
+    monkeypatch.setattr(sys, "argv", ["measure", "--seeds", "0", "--output", str(tmp_path / "out"), *ablations])
+    measure_command.main()
+    assert {path.stem for path in (tmp_path / "out").glob("*.json")} == {f"kit-{name}-0" for name in expected}
