@@ -22,6 +22,9 @@ def keep_freed_memory() -> bool:
     Networks on the CPU allocate and free the same megabytes in each step. glibc maps each such buffer anew, and the
     kernel then clears every page of it: a fifth of the time of a training, up to a third of that of an image.
 
+    For trainings and commands, which end: in a service, whose threads take buffers in any order, memory rose by 9 % in
+    half an hour.
+
     Returns:
         Whether the C library took it; other libraries than glibc do not, and nothing else changes.
     """

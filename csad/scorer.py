@@ -16,7 +16,6 @@ from csad.canvas import Canvas, to_tensor
 from csad.device import check_device
 from csad.errors import ImageError, ModelFolderError
 from csad.findings import describe
-from csad.freed_memory import keep_freed_memory
 from csad.histogram import PatchHistogram
 from csad.inventory import Inventory
 from csad.lgst.fit import LgstModel
@@ -95,7 +94,7 @@ class Scorer:
 
     @classmethod
     def load(cls, folder: Path, device: str = "cpu") -> Self:
-        """Load and verify a model folder, and have this process keep the memory that scoring frees.
+        """Load and verify a model folder.
 
         Args:
             folder: As `csad train` wrote it.
@@ -106,7 +105,6 @@ class Scorer:
             DeviceError: There is no such device.
         """
         check_device(device)
-        keep_freed_memory()
         manifest = read_manifest(folder)
         line = ProductLine.from_yaml(manifest.line)
         try:

@@ -35,10 +35,12 @@ def evaluate(model: Path, data: Path, as_json: bool, report: Path | None, device
         from csad.compute_device import chosen_device
         from csad.evaluation.evaluate import evaluate as measure
         from csad.evaluation.report import write_report
+        from csad.freed_memory import keep_freed_memory
         from csad.images import scan_for_evaluation
         from csad.scorer import Scorer
         from csad.stages.gallery import find_gallery
 
+        keep_freed_memory()
         scorer = Scorer.load(model, str(chosen_device(device)))
         evaluation = measure(scorer, scan_for_evaluation(data, scorer.line))
         if report is not None:

@@ -102,9 +102,11 @@ def score(model: Path, images: Path, as_json: bool, maps: Path | None, out: Path
     failures: list[str] = []
     with contextlib.redirect_stdout(sys.stderr):
         from csad.compute_device import chosen_device
+        from csad.freed_memory import keep_freed_memory
         from csad.scorer import Scorer
 
         files = _images_at(images)
+        keep_freed_memory()
         scorer = Scorer.load(model, str(chosen_device(device)))
         if out is None:
             results = list(_score_all(scorer, files, images, maps, failures))
