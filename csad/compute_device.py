@@ -46,7 +46,7 @@ def device_kind() -> str:
 
 
 def stage_device(stage: str) -> torch.device:
-    """Choose where a stage computes, and say so.
+    """Choose where a stage computes, have this process compute repeatably and keep freed memory, and say so.
 
     Args:
         stage: Its name, for the log.

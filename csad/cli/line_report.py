@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from csad.backbone import backbone_of
+from csad.canvas import Canvas
 from csad.cli.table import table
 from csad.errors import DatasetError, WeightsError
 from csad.foundation.readiness import what_is_missing
@@ -14,8 +15,8 @@ from csad.images.ignored import find_ignored
 from csad.images.records import GOOD, ImageFile
 from csad.line import ProductLine
 from csad.printable import printable
-from csad.pseudo_labels.proposers import build_proposer
-from csad.training_images import canvas_of
+from csad.pseudo_labels.classical import build_classical
+from csad.training_images import SampleImages, sample_images
 
 FEW_TRAIN = 50
 LISTED_PROBLEMS = 20
@@ -163,13 +164,14 @@ def _copies(inspection: Inspection) -> Iterator[str]:
 
 
 def _plan(line: ProductLine, images: ImageSet) -> Iterator[str]:
-    canvas = canvas_of(line, images.train)
+    sample = sample_images(line, images.train)
+    canvas = sample.canvas(line)
     left, top, right, bottom = canvas.box
     yield (
         f"look at {left:.0%} to {right:.0%} of the width and {top:.0%} to {bottom:.0%} of the height, "
         f"scaled to {canvas.width}x{canvas.height}, with {line.backbone.name}"
     )
-    yield f"find components ({_proposals(line, images)}) and group them into classes"
+    yield f"find components ({_proposals(line, sample, canvas)}) and group them into classes"
     yield (
         f"train the component segmentation for {line.segmentation.steps} steps "
         f"{'with' if line.segmentation.lsa else 'without'} synthetic logical anomalies"
@@ -178,8 +180,8 @@ def _plan(line: ProductLine, images: ImageSet) -> Iterator[str]:
     yield f"set the threshold on {len(images.validation)} validation images"
 
 
-def _proposals(line: ProductLine, images: ImageSet) -> str:
+def _proposals(line: ProductLine, sample: SampleImages, canvas: Canvas) -> str:
     """Who proposes the masks, and what they show: "classical: whole parts" or "foundation"."""
     if line.pseudo_labels.proposals == "classical":
-        return build_proposer(line, images).name
+        return build_classical(sample.images, canvas, line.pseudo_labels.mode).name
     return line.pseudo_labels.proposals

@@ -18,8 +18,8 @@ LEASE = LeaseTerms(seconds=3, wait=0.5)
 def test_everything_of_a_line_goes_and_its_lease_last(scene: Scene, caplog: pytest.LogCaptureFixture):
     version = scene.version()
     scene.deploy(version)
-    caplog.clear()
-    removed = undeploy("bottles", scene.cluster, LEASE)
+    with caplog.at_level(logging.WARNING):
+        removed = undeploy("bottles", scene.cluster, LEASE)
     kinds = ("Service", "Deployment", "PodDisruptionBudget", "NetworkPolicy")
     assert removed == [f"{kind} csad-bottles" for kind in kinds]
     assert scene.api.deleted[-5:] == [*removed, "Lease csad-bottles"]

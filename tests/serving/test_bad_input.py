@@ -148,12 +148,10 @@ def test_a_client_that_stops_sending_is_let_go(start):
 
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert b"slow_upload" in answer
-    # The same limit ends work that takes too long: opening a batch of this size alone does.
-    files = [("images", png((2000, 2000)))] * 60
+    # The same limit ends work that takes too long: opening a batch of this size alone does, on fast machines, too.
+    files = [("images", png((1500, 1500)))] * 60
     assert problem(server.post("/score_batch", files=files)) == (504, "timeout")
-    until = time.monotonic() + 20
-    while server.post("/score", files={"image": png()}).status_code != 200:
-        assert time.monotonic() < until
+    assert server.post("/score", files={"image": png()}).status_code == 200
 
 
 def test_overload_is_answered_at_once_with_when_to_come_again(start):
