@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from csad.images.layout import good_folders, list_images
+from csad.images.layout import good_folders, is_flat
 from csad.images.reading import EXTENSIONS
 from csad.images.records import GOOD
 from csad.printable import printable
@@ -34,13 +34,13 @@ class Ignored:
 
 
 def find_ignored(root: Path) -> Ignored:
-    """Look where `list_images` looks for images and count what it leaves out.
+    """Look where `csad.images.layout.list_images` looks for images and count what it leaves out.
 
     Args:
         root: A data set in LOCO layout, or a flat folder.
 
     Raises:
-        DatasetError: As `list_images`.
+        DatasetError: Two images share a stem.
     """
     extensions: Counter[str] = Counter()
     subfolders: Counter[str] = Counter()
@@ -59,7 +59,7 @@ def find_ignored(root: Path) -> Ignored:
 
 def _folders_of_images(root: Path) -> Iterator[Path]:
     """The folders whose files are the images: the root alone where it is a flat data set."""
-    if any(image.path.parent == root for image in list_images(root, 0.5)):
+    if is_flat(root):
         yield root
         return
     for split in ("train", "validation"):

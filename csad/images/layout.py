@@ -54,6 +54,15 @@ def list_images(root: Path, validation_fraction: float) -> tuple[ImageFile, ...]
     return (*train, *validation, *test)
 
 
+def is_flat(root: Path) -> bool:
+    """Whether no image of a data set lies in train, validation or test, so that those directly in its folder are meant.
+
+    Raises:
+        DatasetError: Two files share a stem.
+    """
+    return not (_good(root, "train") or _good(root, "validation") or _test(root))
+
+
 def ground_truth_masks(root: Path, image: ImageFile) -> list[Path]:
     """Return the mask files of one test image, one per defect, sorted by name.
 

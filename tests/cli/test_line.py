@@ -1,4 +1,5 @@
 import json
+import logging
 import shutil
 
 import pytest
@@ -186,6 +187,12 @@ def test_check_reports_the_product_box_that_training_would_use(file, data):
 
     # With a margin of 3 % on each side.
     assert plan[0].startswith("look at 7% to 73% of the width and 7% to 53% of the height")
+
+
+def test_check_tells_once_how_many_images_a_flat_folder_holds_out(file, data, caplog):
+    with caplog.at_level(logging.INFO):
+        run("line", "check", file, "--data", data / "train" / "good")
+    assert sum("held out" in message for message in caplog.messages) == 1
 
 
 def test_check_says_what_a_component_would_be(file, data):
