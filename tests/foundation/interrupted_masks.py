@@ -4,6 +4,7 @@ A process of its own, with one thread: its children are forks, which share the m
 """
 
 import json
+import math
 import os
 import random
 import signal
@@ -21,8 +22,8 @@ from csad.line import ProductLine
 from csad.stages import masks
 from tests.foundation.tiny_models import tiny_grounding_dino, tiny_sam, write_toy_bert
 
-LONGEST = 3.0
-"""Seconds until a kill, at most: about the time of two images."""
+LONGEST = 1.0
+"""Seconds until every second kill, at most: about the time of an image."""
 
 
 def tiny_builders(bert):
@@ -38,10 +39,10 @@ def main(line, images, tags, output, kills):
     moments = random.Random(int(kills))
     with tempfile.TemporaryDirectory() as bert:
         building.build_grounding, building.build_sam = tiny_builders(Path(bert))
-        killed, done = 0, []
-        for _ in range(int(kills)):
+        killed, done = 0, [0]
+        for number in range(int(kills)):
             child = fork(line, images, tags, output)
-            time.sleep(moments.uniform(0.02, LONGEST))
+            wait_for_an_image(child, output, done[-1], math.inf if number % 2 else moments.uniform(0.02, LONGEST))
             os.kill(child, signal.SIGKILL)
             _, status = os.waitpid(child, 0)
             killed += os.WIFSIGNALED(status)
@@ -60,6 +61,17 @@ def fork(line, images, tags, output):
             os._exit(1)
         os._exit(0)
     return child
+
+
+def wait_for_an_image(child, output, before, longest):
+    """Wait until one more is done, so that no machine is too fast to be killed, or for some seconds."""
+    latest = time.monotonic() + longest
+    while whole_images(output) == before and time.monotonic() < latest and not has_ended(child):
+        time.sleep(0.01)
+
+
+def has_ended(child):
+    return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def whole_images(output):
