@@ -1,5 +1,7 @@
 import pytest
 
+from pipelines.training import training_here, training_on_cpu
+from tests.pipelines.compiled import COMMITTED, Compiled, compiled
 from tests.services.kfp_server import KfpServer
 
 
@@ -13,3 +15,25 @@ def kfp(monkeypatch, tmp_path):
         monkeypatch.setenv("KFP_ENDPOINT", server.endpoint)
         yield server
     assert server.violations == []
+
+
+@pytest.fixture(scope="session")
+def gpu():
+    """The committed training pipeline."""
+    return Compiled((COMMITTED / "training.yaml").read_text())
+
+
+@pytest.fixture(scope="session")
+def cpu(tmp_path_factory):
+    return Compiled(compiled(training_on_cpu, tmp_path_factory.mktemp("cpu")))
+
+
+@pytest.fixture(scope="session")
+def here(tmp_path_factory):
+    return Compiled(compiled(training_here, tmp_path_factory.mktemp("here")))
+
+
+@pytest.fixture(scope="session")
+def deploying():
+    """The committed promotion pipeline."""
+    return Compiled((COMMITTED / "promotion.yaml").read_text())
