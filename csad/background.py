@@ -13,31 +13,15 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 from skimage.color import rgb2lab
-from skimage.filters import apply_hysteresis_threshold, threshold_otsu
-from skimage.morphology import remove_small_holes
 
 SIDE = 320
 """Longest side at which parts are sought."""
 
-MINIMUM_DISTANCE = 6.0
-"""LAB distance below which a pixel never counts as a part."""
-
 REACH = 0.02
 """Of the side: colours that the background shows this near are no part; a tray and its edges shift a little."""
 
-LOW_SHARE = 0.6
-"""Of the sure distance: what touches a sure part counts from here on."""
-
-SMALL_HOLE = 0.0002
-"""Of the image: smaller holes are filled, larger ones belong to the part's shape (a washer)."""
-
 SHADOW_WEIGHT = 0.12
 """Weight of a place that only became darker: parts cast shadows."""
-
-BLUR = 0.8
-
-HALF_HEIGHT = 0.5
-"""Of a part's median distance: where the distance falls below, blur and shadow begin."""
 
 
 @dataclass(frozen=True)
@@ -52,40 +36,21 @@ class MedianBackground:
     lowest: NDArray[np.float32]
     highest: NDArray[np.float32]
 
-    def mask(self, image: NDArray[np.uint8]) -> NDArray[np.bool_]:
-        """Find the parts in an image of any size, uint8 (H, W, 3): mask (h, w) at the background's size."""
-        excess = ndimage.gaussian_filter(self._distance(_small(image, self.lowest.shape)), BLUR)
-        if excess.max() <= MINIMUM_DISTANCE:
-            return np.zeros(excess.shape, dtype=bool)
-        sure = max(MINIMUM_DISTANCE, 0.5 * float(threshold_otsu(excess)))
-        found = apply_hysteresis_threshold(excess, max(MINIMUM_DISTANCE, LOW_SHARE * sure), sure)
-        found = ndimage.binary_opening(found, iterations=1)
-        found = ndimage.binary_closing(np.pad(found, 4), iterations=2)[4:-4, 4:-4]
-        return np.asarray(remove_small_holes(_tighten(found, excess), max_size=round(SMALL_HOLE * found.size)))
+    def distance(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """LAB distance from the nearest usual colour; a shift of the whole image (exposure) is taken out.
 
-    def _distance(self, lab: NDArray[np.float32]) -> NDArray[np.float32]:
-        """LAB distance (h, w) from the nearest usual colour; a shift of the whole image (exposure) is taken out."""
+        Args:
+            image: RGB of any size, uint8 (H, W, 3).
+
+        Returns:
+            float32 (h, w), of the background's size.
+        """
+        lab = _small(image, self.lowest.shape)
         middle = (self.lowest + self.highest) / 2
         steady = lab - np.median((lab - middle).reshape(-1, 3), axis=0)
         difference = np.maximum(steady - self.highest, 0) - np.maximum(self.lowest - steady, 0)
         difference[..., 0] = np.where(difference[..., 0] < 0, SHADOW_WEIGHT * difference[..., 0], difference[..., 0])
         return np.asarray(np.linalg.norm(difference, axis=-1))
-
-
-def _tighten(parts: NDArray[np.bool_], distance: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Cut each connected part back to half its own height: one threshold for all is too wide for those that stand out.
-
-    Args:
-        parts: bool (h, w).
-        distance: From the background, float32 (h, w).
-    """
-    labels, count = ndimage.label(parts)
-    if count == 0:
-        return parts
-    heights = np.concatenate([[np.inf], ndimage.median(distance, labels, np.arange(1, count + 1))])
-    cores = parts & (distance > np.maximum(HALF_HEIGHT * heights, MINIMUM_DISTANCE)[labels])
-    closed = ndimage.binary_closing(np.pad(cores, 4), iterations=1)[4:-4, 4:-4]
-    return np.asarray(closed & parts)
 
 
 def fit_median_background(images: Sequence[NDArray[np.uint8]]) -> MedianBackground:

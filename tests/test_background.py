@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from csad.background import fit_median_background
+from csad.part_mask import mask_parts
 
 TRAY = (90, 110, 130)
 RED = (200, 30, 30)
@@ -26,7 +27,7 @@ def background():
 
 
 def test_a_part_that_lies_elsewhere_in_every_image_is_found(background):
-    mask = background.mask(with_part(28))
+    mask = mask_parts(background.distance(with_part(28)))
 
     truth = np.zeros((100, 120), bool)
     truth[40:60, 28:48] = True
@@ -36,22 +37,22 @@ def test_a_part_that_lies_elsewhere_in_every_image_is_found(background):
 
 
 def test_the_empty_tray_holds_no_part(background):
-    assert not background.mask(tray()).any()
+    assert not mask_parts(background.distance(tray())).any()
 
 
 def test_a_slightly_shifted_tray_holds_no_part(background):
-    assert not background.mask(np.roll(tray(), 1, axis=1)[:, 2:]).any()
+    assert not mask_parts(background.distance(np.roll(tray(), 1, axis=1)[:, 2:])).any()
 
 
 def test_a_brighter_exposure_of_the_tray_holds_no_part(background):
-    assert not background.mask((tray().astype(int) + 12).astype(np.uint8)).any()
+    assert not mask_parts(background.distance((tray().astype(int) + 12).astype(np.uint8))).any()
 
 
 def test_a_faint_shadow_is_no_part(background):
     image = tray()
     image[20:50, 10:40] = (80, 99, 117)
 
-    assert not background.mask(image).any()
+    assert not mask_parts(background.distance(image)).any()
 
 
 def test_a_halo_around_a_part_is_left_out(background):
@@ -59,7 +60,7 @@ def test_a_halo_around_a_part_is_left_out(background):
     image[38:62, 26:50] = (0.7 * np.array(TRAY) + 0.3 * np.array(RED)).astype(np.uint8)
     image[40:60, 28:48] = RED
 
-    assert background.mask(image).sum() <= 22 * 22
+    assert mask_parts(background.distance(image)).sum() <= 22 * 22
 
 
 def test_images_of_several_sizes_are_brought_to_one():
@@ -68,4 +69,4 @@ def test_images_of_several_sizes_are_brought_to_one():
     background = fit_median_background(images)
 
     assert background.lowest.shape == (60, 60, 3)
-    assert background.mask(images[0]).shape == (60, 60)
+    assert mask_parts(background.distance(images[0])).shape == (60, 60)

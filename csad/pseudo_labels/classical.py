@@ -15,10 +15,10 @@ from PIL import Image
 from skimage.color import rgb2lab
 from skimage.segmentation import felzenszwalb
 
-from csad.background import fit_median_background
 from csad.canvas import Canvas
 from csad.foreground import foreground_mask
 from csad.pseudo_labels.masks import WHOLE_PART, ComponentMask, MaskProposer
+from csad.pseudo_labels.part_finding import most_constant, ways_to_tell_parts
 from csad.pseudo_labels.parts import MINIMUM_AREA, Segmenter, measure_parts, separate_parts
 
 SMALLEST_REGION = 0.0005
@@ -31,10 +31,6 @@ FELZENSZWALB_SCALE = 150.0
 FELZENSZWALB_SIGMA = 0.8
 MERGE_DISTANCE = 6.0
 """Neighbouring regions closer than this in mean LAB colour are one component."""
-
-MAXIMUM_OVERLAP = 0.5
-"""What differs from the median at the same places in two images (intersection over union) is the other look of a fixed
-part, such as the label of another product type, and no loose part."""
 
 logger = logging.getLogger(__name__)
 
@@ -104,16 +100,12 @@ def build_classical(sample: Sequence[NDArray[np.uint8]], canvas: Canvas, mode: s
         return ColourRegions(canvas)
     standing_out = measure_parts(foreground_mask, sample)
     logger.info("classical proposals, against the border: %s", standing_out.describe())
-    if standing_out.reliable():
-        return WholeParts(foreground_mask)
-    # A tray, or a body, may hold parts that lie elsewhere in each image.
-    median = fit_median_background(sample).mask
-    moving = measure_parts(median, sample)
-    logger.info("classical proposals, against the median: %s", moving.describe())
-    if moving.reliable() and moving.overlap <= MAXIMUM_OVERLAP:
-        return WholeParts(median)
+    ways = ways_to_tell_parts(sample, standing_out.reliable())
+    chosen = most_constant(ways, sample)
+    if chosen is not None:
+        return WholeParts(chosen)
     if mode == "coarse":
-        return WholeParts(foreground_mask if standing_out.single_body() else median)
+        return WholeParts(foreground_mask if standing_out.single_body() else ways[0])
     return ColourRegions(canvas)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,12 +32,14 @@ class PartStatistics:
 
     Attributes:
         count: Median number of parts.
+        variation: Standard deviation of that number over its mean; normal products hold the same parts.
         coverage: Mean fraction of the image that they cover.
-        spread: Standard deviation of that fraction over its mean; normal products hold the same parts.
+        spread: Standard deviation of that fraction over its mean.
         overlap: Of an image's parts with those of the most similar other image, intersection over union, median.
     """
 
     count: float
+    variation: float
     coverage: float
     spread: float
     overlap: float
@@ -58,8 +60,9 @@ class PartStatistics:
         """One line for the log."""
         verdict = "separate parts" if self.reliable() else "one body" if self.single_body() else "no parts to tell"
         return (
-            f"a median of {self.count:.0f} parts covers {100 * self.coverage:.0f} % "
-            f"(varying by {100 * self.spread:.0f} %), {100 * self.overlap:.0f} % of it at the places of another image: "
+            f"a median of {self.count:.0f} parts (varying by {100 * self.variation:.0f} %) covers "
+            f"{100 * self.coverage:.0f} % (varying by {100 * self.spread:.0f} %), "
+            f"{100 * self.overlap:.0f} % of it at the places of another image: "
             f"{verdict}"
         )
 
@@ -76,9 +79,18 @@ def measure_parts(segment: Segmenter, images: Iterable[NDArray[np.uint8]]) -> Pa
         masks.append(
             np.asarray(Image.fromarray(covered).resize((OVERLAP_SIDE, OVERLAP_SIDE), Image.Resampling.NEAREST))
         )
-    mean = float(np.mean(coverages))
-    spread = float(np.std(coverages)) / mean if mean > 0 else np.inf
-    return PartStatistics(float(np.median(counts)), mean, spread, largest_overlap(np.stack(masks)))
+    return PartStatistics(
+        count=float(np.median(counts)),
+        variation=_relative_deviation(counts),
+        coverage=float(np.mean(coverages)),
+        spread=_relative_deviation(coverages),
+        overlap=largest_overlap(np.stack(masks)),
+    )
+
+
+def _relative_deviation(values: Sequence[float]) -> float:
+    mean = float(np.mean(values))
+    return float(np.std(values)) / mean if mean > 0 else np.inf
 
 
 def largest_overlap(masks: NDArray[np.bool_]) -> float:

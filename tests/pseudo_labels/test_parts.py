@@ -40,6 +40,7 @@ def test_parts_are_counted_and_measured():
     found = measure_parts(lambda image: next(answers), [IMAGE, IMAGE])
 
     assert found.count == 3
+    assert found.variation == pytest.approx(1 / 3)
     assert found.coverage == pytest.approx(0.03)
     assert found.spread == pytest.approx(1 / 3)
     # The first two squares of the second are the first's: half of the four.
@@ -56,11 +57,11 @@ def test_nothing_found_is_not_a_set_of_parts():
 @pytest.mark.parametrize(
     ("statistics", "reliable"),
     [
-        (PartStatistics(5, 0.2, 0.1, 0.1), True),
-        (PartStatistics(2, 0.2, 0.1, 0.1), False),
-        (PartStatistics(5, 0.01, 0.1, 0.1), False),
-        (PartStatistics(5, 0.6, 0.1, 0.1), False),
-        (PartStatistics(5, 0.2, 0.9, 0.1), False),
+        (PartStatistics(5, 0.1, 0.2, 0.1, 0.1), True),
+        (PartStatistics(2, 0.1, 0.2, 0.1, 0.1), False),
+        (PartStatistics(5, 0.1, 0.01, 0.1, 0.1), False),
+        (PartStatistics(5, 0.1, 0.6, 0.1, 0.1), False),
+        (PartStatistics(5, 0.1, 0.2, 0.9, 0.1), False),
     ],
 )
 def test_few_huge_tiny_or_changing_parts_are_not_a_set_of_parts(statistics, reliable):
@@ -71,10 +72,10 @@ def test_few_huge_tiny_or_changing_parts_are_not_a_set_of_parts(statistics, reli
 @pytest.mark.parametrize(
     ("statistics", "single"),
     [
-        (PartStatistics(1, 0.5, 0.05, 0.1), True),
-        (PartStatistics(5, 0.2, 0.1, 0.1), False),
-        (PartStatistics(0, 0.0, 0.0, 0.1), False),
-        (PartStatistics(1, 0.5, 0.9, 0.1), False),
+        (PartStatistics(1, 0.1, 0.5, 0.05, 0.1), True),
+        (PartStatistics(5, 0.1, 0.2, 0.1, 0.1), False),
+        (PartStatistics(0, 0.1, 0.0, 0.0, 0.1), False),
+        (PartStatistics(1, 0.1, 0.5, 0.9, 0.1), False),
     ],
 )
 def test_one_steady_part_is_a_single_body(statistics, single):
