@@ -1,1 +1,1 @@
-"""Made-up product lines, drawn: five more kinds of products to detect on, in LOCO layout with masks."""
+"""Made-up product lines, drawn: seven more kinds of products to detect on, in LOCO layout with masks."""

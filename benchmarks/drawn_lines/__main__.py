@@ -1,4 +1,4 @@
-"""Draw made-up product lines: five more kinds of products to detect on, in LOCO layout with masks.
+"""Draw made-up product lines: seven more kinds of products to detect on, in LOCO layout with masks.
 
 Run `python -m benchmarks.drawn_lines`, then `python -m benchmarks.measure --only pins`. A line takes about 3 minutes.
 It appears in the output folder when it is complete; the same command again draws only what is not there. A picture

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from benchmarks.drawn_lines import bag, connectors, label, meal, pins
+from benchmarks.drawn_lines import bag, bench, blister, connectors, label, meal, pins
 from benchmarks.drawn_lines.drawing import DrawnLine
 
 LINES: Mapping[str, DrawnLine] = {
@@ -11,4 +11,6 @@ LINES: Mapping[str, DrawnLine] = {
     "connectors": connectors.LINE,
     "bag": bag.LINE,
     "label": label.LINE,
+    "bench": bench.LINE,
+    "blister": blister.LINE,
 }
