@@ -89,4 +89,6 @@ def most_constant(ways: Sequence[PartFinder], sample: Sequence[NDArray[np.uint8]
             continue
         if found.reliable() and found.variation < limit:
             chosen, limit = way, CLEARLY_BETTER * found.variation
+        if limit == 0:
+            break  # nothing is more constant
     return chosen

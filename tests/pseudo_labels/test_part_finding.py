@@ -36,9 +36,15 @@ def test_the_way_that_finds_as_many_parts_in_all_images_is_chosen():
 
 
 def test_of_two_that_are_as_good_the_earlier_is_chosen():
-    first, second = finder(showing(4, 4, 4)), finder(showing(3, 3, 3))
+    first, second = finder(showing(4, 3, 4)), finder(showing(4, 4, 3))
 
     assert most_constant([first, second], images(3)) is first
+
+
+def test_what_cannot_be_more_constant_ends_the_search():
+    steady, unasked = finder(showing(4, 4, 4)), finder(showing())
+
+    assert most_constant([steady, unasked], images(3)) is steady
 
 
 def test_a_way_for_loose_parts_is_no_way_for_parts_that_lie_where_they_always_do():
