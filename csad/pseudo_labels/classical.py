@@ -104,8 +104,10 @@ def build_classical(sample: Sequence[NDArray[np.uint8]], canvas: Canvas, mode: s
     chosen = most_constant(ways, sample)
     if chosen is not None:
         return WholeParts(chosen)
+    if standing_out.reliable() or (mode == "coarse" and standing_out.single_body()):
+        return WholeParts(foreground_mask)
     if mode == "coarse":
-        return WholeParts(foreground_mask if standing_out.single_body() else ways[0])
+        return WholeParts(ways[0])
     return ColourRegions(canvas)
 
 

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from csad.canvas import Canvas
+from csad.pseudo_labels import classical
 from csad.pseudo_labels.classical import ColourRegions, WholeParts, build_classical, colour_regions, merge_similar
 
 FULL = Canvas((0.0, 0.0, 1.0, 1.0), 96, 96)
@@ -35,6 +36,12 @@ def test_a_product_of_separate_parts_gives_one_mask_per_part():
     assert all(mask.mask.shape == (96, 96) and mask.mask.dtype == bool for mask in masks)
     for top, left in SQUARES.values():
         assert max(overlap(mask.mask, top, left, 20, 20) for mask in masks) > 0.85
+
+
+def test_parts_whose_outlines_vary_are_still_parts(monkeypatch):
+    monkeypatch.setattr(classical, "most_constant", lambda ways, sample: None)
+
+    assert len(build_classical([squares(), squares(2)], FULL, "auto").propose(squares())) == 3
 
 
 def test_a_product_of_one_body_gives_its_regions_of_one_colour():
