@@ -15,10 +15,10 @@ from torch import Tensor
 from csad.backbone import Backbone, backbone_of
 from csad.errors import StageError
 from csad.images import ImageSet
+from csad.lgst.copies import COPIES, REACH, with_copies
 from csad.lgst.linear import MAXIMUM_IMAGES, LinearStudent, fit_linear_student
 from csad.lgst.memory import VIEWS, PatchMemory, fit_patch_memory
 from csad.lgst.sampling import CanvasImages
-from csad.lgst.shifts import with_shifted_copies
 from csad.lgst.students import Students
 from csad.lgst.teacher import Teacher
 from csad.lgst.training import StudentTraining, train_students
@@ -106,13 +106,14 @@ def fit_lgst(
         memories = {}
         if settings.global_student == "linear":
             some = canvases.batches(BATCH, evenly_spaced(len(canvases), MAXIMUM_IMAGES))
-            features = (teacher(batch) for batch in with_shifted_copies(some, seed))
+            features = (teacher(batch) for batch in with_copies(some, seed, REACH))
             linear = fit_linear_student(features, settings.explained_variance, settings.max_components)
             logger.info("global student: %d principal components", len(linear.components))
         if settings.local_student == "memory":
             for name, view in VIEWS.items():
-                pyramids = (backbone(batch) for batch in canvases.batches(BATCH))
-                memories[name] = fit_patch_memory(view, pyramids, len(canvases), settings.memory_size, seed)
+                pyramids = (backbone(batch) for batch in with_copies(canvases.batches(BATCH), seed))
+                seen = (1 + COPIES) * len(canvases)
+                memories[name] = fit_patch_memory(view, pyramids, seen, settings.memory_size, seed)
                 logger.info("local student: a memory of %d patches (%s)", len(memories[name].patches), name)
         if settings.local_student == "pdn" or settings.global_student == "autoencoder":
             training = StudentTraining.of(settings)

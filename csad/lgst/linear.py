@@ -17,7 +17,7 @@ CELLS = 256
 """Cells that a feature map is pooled to: 16 x 16 on a square canvas."""
 
 MAXIMUM_IMAGES = 512
-"""Images that the components are fitted on, besides shifted copies of each; more would only cost memory."""
+"""Images that the components are fitted on, besides copies of each; more would only cost memory."""
 
 
 @dataclass(frozen=True)
