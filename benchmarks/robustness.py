@@ -1,8 +1,8 @@
 """How good products score when the camera moved a little or the lamp changed: neither is a defect.
 
-Run `python -m benchmarks.robustness MODEL --data FOLDER`. Good test images are shifted and made brighter or darker.
-For every branch it prints how many of them score higher than 95 % of the validation images do (5 would be perfect),
-and for the full score also how many are rejected.
+Run `python -m benchmarks.robustness MODEL --data FOLDER`. Good test images are shifted, made brighter or darker, or lit
+from one side. For every branch it prints how many of them score higher than 95 % of the validation images do (5 would
+be perfect), and for the full score also how many are rejected.
 """
 
 import argparse
@@ -39,6 +39,14 @@ def brighten(image: Image, factor: float) -> Image:
     return np.clip(image * factor, 0, 255).astype(np.uint8)
 
 
+def turn_lamp(image: Image, share: float, direction: int) -> Image:
+    """Make one of four sides brighter and the opposite one darker than the middle, by a share of it."""
+    height, width = image.shape[:2]
+    down, right = ((share, 0), (-share, 0), (0, share), (0, -share))[direction % 4]
+    light = 1 + down * np.linspace(-1, 1, height)[:, None, None] + right * np.linspace(-1, 1, width)[:, None]
+    return np.clip(image * light, 0, 255).astype(np.uint8)
+
+
 def changes(pixels: float) -> dict[str, Callable[[Image, int], Image]]:
     """What is done to a good image; `pixels` of the image are one of the canvas."""
     return {
@@ -47,6 +55,7 @@ def changes(pixels: float) -> dict[str, Callable[[Image, int], Image]]:
         "8 px moved": lambda image, index: shift(image, round(8 * pixels), index),
         "10 % brighter": lambda image, _: brighten(image, 1.1),
         "10 % darker": lambda image, _: brighten(image, 0.9),
+        "one side 10 % brighter": lambda image, index: turn_lamp(image, 0.1, index),
     }
 
 
