@@ -17,7 +17,7 @@ def fit_light(colours: NDArray[np.floating], surface: NDArray[np.bool_]) -> NDAr
     """Fit a plane to the colours of a surface, over whatever lies on it.
 
     Args:
-        colours: LAB, or differences in it, (h, w, 3).
+        colours: LAB, (h, w, 3).
         surface: Pixels that mostly show the surface, bool (h, w), at least one.
 
     Returns:

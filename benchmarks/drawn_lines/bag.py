@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.random import Generator
 
-from benchmarks.drawn_lines.blemish import stain
+from benchmarks.drawn_lines.blemish import stain_part
 from benchmarks.drawn_lines.camera import Camera
 from benchmarks.drawn_lines.drawing import Drawing, DrawnLine, Floats, Mask
 from benchmarks.drawn_lines.fastener import FASTENERS, fastener
@@ -54,12 +54,7 @@ def _lay_odd_part(
     if kind in ("swapped", "bent part"):
         return place | place_of(fastener(odd, right), _settled(fallen, angle, heap, film, right), SHAPE)
     if kind == "stained part":
-        rows, columns = np.nonzero(place)
-        spot = int(odd.integers(len(rows)))
-        stained = image.copy()
-        hit = place & stain(stained, odd, columns[spot], rows[spot], odd.uniform(14, 24), RUST, 0.8)
-        image[hit] = stained[hit]
-        return hit
+        return stain_part(image, odd, place, (14, 24), RUST, 0.8)
     return np.zeros(SHAPE, bool)
 
 

@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.random import Generator
 
-from benchmarks.drawn_lines.blemish import stain
+from benchmarks.drawn_lines.blemish import stain_part
 from benchmarks.drawn_lines.camera import Camera
-from benchmarks.drawn_lines.drawing import Drawing, DrawnLine, Floats, Mask
+from benchmarks.drawn_lines.drawing import Drawing, DrawnLine, Floats
 from benchmarks.drawn_lines.pen import FINE, WHITE, Pen
 from benchmarks.drawn_lines.sprite import Pose, Shadow, Sprite, lay, place_of
 from benchmarks.drawn_lines.surface import dome, noise, plain
@@ -40,7 +40,7 @@ def draw(rng: Generator, odd: Generator, kind: str | None) -> Drawing:
         else:
             place = lay(image, _part(own, PARTS[part]), pose, SHADOW)
             if flaw == "greased":
-                mask |= _grease(image, place, odd)
+                mask |= stain_part(image, odd, place, (14, 22), GREASE, 0.8)
     if kind == "extra":
         mask |= lay(image, _part(odd, PARTS[odd_part]), Pose(*places[-1], odd.uniform(0, 360)), SHADOW)
     return Drawing(image, mask)
@@ -54,16 +54,6 @@ def _places(rng: Generator, count: int) -> list[tuple[float, float]]:
         if all(np.hypot(x - other_x, y - other_y) > APART for other_x, other_y in found):
             found.append((x, y))
     return found
-
-
-def _grease(image: Floats, place: Mask, odd: Generator) -> Mask:
-    """Grease a part in place, somewhere; returns where."""
-    rows, columns = np.nonzero(place)
-    spot = int(odd.integers(len(rows)))
-    greased = image.copy()
-    hit = place & stain(greased, odd, columns[spot], rows[spot], odd.uniform(14, 22), GREASE, 0.8)
-    image[hit] = greased[hit]
-    return hit
 
 
 def _chipped(sprite: Sprite, odd: Generator) -> Sprite:

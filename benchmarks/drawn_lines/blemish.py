@@ -39,3 +39,15 @@ def stain(
     tint = np.asarray(colour)
     image[:] = blend(image, (image + 1) * tint * 0.5, depth)
     return depth > 0.15
+
+
+def stain_part(
+    image: Floats, rng: Generator, part: Mask, radii: tuple[float, float], colour: ArrayLike, strength: float
+) -> Mask:
+    """Stain an image in place, somewhere on a part, bool (H, W), and nowhere else; returns where, bool (H, W)."""
+    rows, columns = np.nonzero(part)
+    spot = int(rng.integers(len(rows)))
+    stained = image.copy()
+    hit = part & stain(stained, rng, columns[spot], rows[spot], rng.uniform(*radii), colour, strength)
+    image[hit] = stained[hit]
+    return hit
