@@ -17,7 +17,7 @@ from csad.errors import StageError
 from csad.images import ImageSet
 from csad.lgst.copies import COPIES, REACH, with_copies
 from csad.lgst.linear import MAXIMUM_IMAGES, LinearStudent, fit_linear_student
-from csad.lgst.memory import VIEWS, PatchMemory, fit_patch_memory
+from csad.lgst.memory import VIEWS, PatchMemory, fit_patch_memories
 from csad.lgst.sampling import CanvasImages
 from csad.lgst.students import Students
 from csad.lgst.teacher import Teacher
@@ -110,11 +110,11 @@ def fit_lgst(
             linear = fit_linear_student(features, settings.explained_variance, settings.max_components)
             logger.info("global student: %d principal components", len(linear.components))
         if settings.local_student == "memory":
-            for name, view in VIEWS.items():
-                pyramids = (backbone(batch) for batch in with_copies(canvases.batches(BATCH), seed))
-                seen = (1 + COPIES) * len(canvases)
-                memories[name] = fit_patch_memory(view, pyramids, seen, settings.memory_size, seed)
-                logger.info("local student: a memory of %d patches (%s)", len(memories[name].patches), name)
+            pyramids = (backbone(batch) for batch in with_copies(canvases.batches(BATCH), seed))
+            seen = (1 + COPIES) * len(canvases)
+            memories = fit_patch_memories(VIEWS, pyramids, seen, settings.memory_size, seed)
+            for name, memory in memories.items():
+                logger.info("local student: a memory of %d patches (%s)", len(memory.patches), name)
         if settings.local_student == "pdn" or settings.global_student == "autoencoder":
             training = StudentTraining.of(settings)
             students = train_students(teacher, CanvasImages(canvases), training, seed, device, checkpoint)

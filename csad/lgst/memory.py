@@ -109,29 +109,33 @@ class PatchMemory:
         return cls(VIEWS[name], tensors["mean"], tensors["deviation"], tensors["patches"].float())
 
 
-def fit_patch_memory(
-    view: PatchView, pyramids: Iterable[Sequence[Tensor]], images: int, size: int, seed: int
-) -> PatchMemory:
+def fit_patch_memories(
+    views: Mapping[str, PatchView], pyramids: Iterable[Sequence[Tensor]], images: int, size: int, seed: int
+) -> dict[str, PatchMemory]:
     """Draw patches evenly from all normal images and keep those that cover the rest best (greedy k-centre).
 
     Args:
-        view: What describes a patch.
+        views: What describes a patch, a memory for each; all see the images in one pass.
         pyramids: Stages of the backbone of normal images, a batch at a time.
         images: How many images the batches hold altogether.
         size: Patches to keep, M.
         seed: Of the draw.
 
     Returns:
-        A memory in bounded space, on the pyramids' device: at most 25 M patches are held while fitting, whatever the
-        number of images.
+        Memories in bounded space, on the pyramids' device: at most 25 M patches of each are held while fitting,
+        whatever the number of images.
     """
-    generator = torch.Generator().manual_seed(seed)
+    generators = {name: torch.Generator().manual_seed(seed) for name in views}
     per_image = max(1, -(-POOL_FACTOR * size // max(1, images)))
-    drawn = []
+    drawn: dict[str, list[Tensor]] = {name: [] for name in views}
     for pyramid in pyramids:
-        for image in view.describe(pyramid).flatten(2).transpose(1, 2):  # (h * w, C)
-            drawn.append(image[torch.randperm(len(image), generator=generator)[:per_image]])
-    pool = torch.cat(drawn)
+        for name, view in views.items():
+            for image in view.describe(pyramid).flatten(2).transpose(1, 2):  # (h * w, C)
+                drawn[name].append(image[torch.randperm(len(image), generator=generators[name])[:per_image]])
+    return {name: _cover(view, torch.cat(drawn.pop(name)), size, seed) for name, view in views.items()}
+
+
+def _cover(view: PatchView, pool: Tensor, size: int, seed: int) -> PatchMemory:
     mean, deviation = pool.mean(dim=0), pool.std(dim=0, correction=0)
     deviation = deviation.clamp_min(max(1e-6, LEAST_RELATIVE_DEVIATION * float(deviation.mean())))
     pool = (pool - mean) / deviation

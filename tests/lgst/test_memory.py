@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from csad.lgst.memory import POOL_FACTOR, VIEWS, PatchMemory, fit_patch_memory
+from csad.lgst.memory import POOL_FACTOR, VIEWS, PatchMemory, fit_patch_memories
 
 
 class OneStage:
@@ -14,6 +14,10 @@ class OneStage:
 
 
 PLAIN = OneStage()
+
+
+def fit_patch_memory(view, pyramids, images, size, seed):
+    return fit_patch_memories({"only": view}, pyramids, images, size, seed)["only"]
 
 
 def pyramid_of(patches, height, width):
@@ -129,3 +133,12 @@ def test_a_stored_memory_measures_nearly_the_same():
     again = PatchMemory.from_tensors("local", memory.tensors())
 
     torch.testing.assert_close(again.distance_map(pyramid), memory.distance_map(pyramid), atol=0.01, rtol=0.01)
+
+
+def test_several_memories_fitted_in_one_pass_are_those_fitted_alone():
+    pyramids = [[torch.rand(2, channels, side, side) for channels, side in ((4, 16), (5, 8), (6, 4))] for _ in range(3)]
+
+    together = fit_patch_memories(VIEWS, iter(pyramids), 6, 20, seed=2)
+
+    for name, view in VIEWS.items():
+        assert torch.equal(together[name].patches, fit_patch_memory(view, pyramids, 6, 20, seed=2).patches)
