@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -73,14 +74,19 @@ class Perception:
         return Perception(self.backbone.to(device), network, vocabulary, moved)
 
     @torch.inference_mode()
-    def look(self, canvases: Tensor) -> Views:
-        """Look at canvases, float32 (B, 3, h, w) in 0..1 on any device; the views lie on the CPU."""
+    def look(self, canvases: Tensor, without: Sequence[int] | None = None) -> Views:
+        """Look at canvases; the views lie on the CPU.
+
+        Args:
+            canvases: float32 (B, 3, h, w) in 0..1 on any device.
+            without: For training images, the group of each: the patch memories leave out what they hold of it.
+        """
         canvases = canvases.to(self.lgst.teacher.mean.device)
         pyramid = self.backbone(canvases)
         teacher = self.lgst.teacher
         grid = teacher.grid_of(canvases.shape[-2], canvases.shape[-1])
         features = teacher.standardise(teacher.combine(pyramid, grid))
-        global_map, local_maps = self._student_maps(canvases, pyramid, features)
+        global_map, local_maps = self._student_maps(canvases, pyramid, features, without)
         return Views(
             probabilities=class_probabilities(self.network.decode(pyramid)).cpu() if self.network else None,
             words=self.vocabulary.assign(features).cpu() if self.vocabulary else None,
@@ -89,11 +95,11 @@ class Perception:
         )
 
     def _student_maps(
-        self, canvases: Tensor, pyramid: list[Tensor], features: Tensor
+        self, canvases: Tensor, pyramid: list[Tensor], features: Tensor, without: Sequence[int] | None
     ) -> tuple[Tensor | None, dict[str, Tensor]]:
         lgst = self.lgst
         global_map = lgst.linear.error_map(features) if lgst.linear else None
-        local_maps = {name: memory.distance_map(pyramid) for name, memory in lgst.memories.items()}
+        local_maps = {name: memory.distance_map(pyramid, without) for name, memory in lgst.memories.items()}
         if lgst.students:
             maps = lgst.students.maps(canvases, features)
             # The second head expects the autoencoder's blur, so it speaks for the arrangement (paper 3.4).

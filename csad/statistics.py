@@ -19,14 +19,15 @@ from csad.canvas import Canvas, CanvasStore, to_tensor
 from csad.evaluation.threshold import choose_threshold
 from csad.evidence import made_anomalies, separation
 from csad.fusion import Fusion, fit_fusion, fit_scale
-from csad.histogram import PatchHistogram, fit_patch_histogram, grid_histograms
+from csad.histogram import PatchHistogram
 from csad.images import ImageFile, ImageSet
-from csad.inventory import Inventory, InventoryBuilder
-from csad.lgst.fit import load_lgst
+from csad.inventory import Inventory
+from csad.lgst.fit import calibrating, load_lgst, load_out_of_fold
 from csad.lgst.maps import SAMPLE_SIZE, CellSample, MapNormaliser
 from csad.line import ProductLine
 from csad.localisation import student_maps
 from csad.model_folder import CanvasRecord, Manifest, write_model
+from csad.normal_images import NormalImages, joined, look_at_normal_images
 from csad.progress import track
 from csad.pseudo_labels.label_maps import load_label_map
 from csad.pseudo_labels.record import LABEL_MAPS, PseudoLabels
@@ -44,29 +45,18 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class NormalHistograms:
-    """What the training images hold.
-
-    Attributes:
-        fitted: The Gaussians of the histogram branches.
-        inventory: Of the components; None without component classes.
-    """
-
-    fitted: Histograms
-    inventory: Inventory | None
-
-
-@dataclass(frozen=True)
 class Calibration:
-    """What the validation images say.
+    """What good images say that no part was fitted on.
 
     Attributes:
-        columns: Raw columns of the normal images, float64 (N,) each.
+        normal: Raw columns, float64 (N,) each: of training images out of fold, then of the validation images.
+        validation: The validation images alone.
         made: The same of each kind of self-made anomaly.
         map_scale: Scale of each student's map.
     """
 
-    columns: dict[str, NDArray[np.float64]]
+    normal: dict[str, NDArray[np.float64]]
+    validation: dict[str, NDArray[np.float64]]
     made: list[dict[str, NDArray[np.float64]]]
     map_scale: dict[str, MapNormaliser]
 
@@ -102,12 +92,15 @@ def fit(
         if line.histogram.words:
             vocabulary = fit_vocabulary(_features(perception, train), len(train), line.histogram.words, seed)
             perception = replace(perception, vocabulary=vocabulary.to(device))
-        normal = _fit_histograms(line, perception, train, types)
+        normal = look_at_normal_images(perception, train, range(len(types)), line.histogram)
+    histograms = normal.fit(types, line.histogram)
+    inventory = normal.inventory.build(types) if normal.inventory else None
+    trained = _scored_training_images(line, perception, normal, types, lgst)
     donors = _donors(line, canvas, labelled_files(images, record), pseudo_labels)
     with open_canvases(line, canvas, images.validation) as validation:
-        calibration = _calibrate(perception, normal.fitted, validation, donors, seed)
+        calibration = _calibrate(perception, histograms, trained, validation, donors, seed)
     fusion = _fuse(line, calibration)
-    scores = fusion.combine(fusion.branch_scores(calibration.columns))
+    scores = fusion.combine(fusion.branch_scores(calibration.normal))
     threshold = choose_threshold(scores, line.threshold.false_reject_rate)
     assert backbone.weights is not None
     manifest = Manifest(
@@ -124,7 +117,7 @@ def fit(
         border=fit_border(sample_images(line, images.train).images),
         normal_scores=tuple(float(score) for score in np.sort(scores)),
     )
-    return write_model(output, manifest, _tensors(perception, normal))
+    return write_model(output, manifest, _tensors(perception, histograms, inventory))
 
 
 def _features(perception: Perception, canvases: CanvasStore) -> Iterator[Tensor]:
@@ -132,32 +125,15 @@ def _features(perception: Perception, canvases: CanvasStore) -> Iterator[Tensor]
         yield perception.lgst.teacher(batch)
 
 
-def _fit_histograms(
-    line: ProductLine, perception: Perception, canvases: CanvasStore, types: NDArray[np.int64]
-) -> NormalHistograms:
-    settings = line.histogram
-    builder = InventoryBuilder(len(canvases)) if perception.network else None
-    collected: dict[str, list[list[Tensor]]] = {"components": [], "words": []}
-    pixels: dict[str, int] = {}
-    batches = -(-len(canvases) // BATCH)
-    for batch in track(canvases.batches(BATCH), "Counting components", batches):
-        views = perception.look(batch)
-        if builder and views.probabilities is not None:
-            builder.add(views.probabilities)
-        for branch, shares in (("components", views.probabilities), ("words", views.words)):
-            if shares is not None:
-                histograms = grid_histograms(shares, settings.grids, settings.soft, settings.square_root)
-                collected[branch].append(histograms)
-                pixels[branch] = shares.shape[-1] * shares.shape[-2]
-
-    def gaussians(branch: str) -> PatchHistogram | None:
-        if not collected[branch]:
-            return None
-        per_grid = [torch.cat(parts).double().numpy() for parts in zip(*collected[branch], strict=True)]
-        return fit_patch_histogram(per_grid, types, pixels[branch], settings)
-
-    fitted = Histograms(gaussians("components"), gaussians("words"))
-    return NormalHistograms(fitted, builder.build(types) if builder else None)
+def _scored_training_images(
+    line: ProductLine, perception: Perception, normal: NormalImages, types: NDArray[np.int64], lgst: Path
+) -> dict[str, NDArray[np.float64]]:
+    """Raw columns of training images by parts that had not seen them; empty where such parts cannot be had."""
+    if perception.lgst.students:
+        logger.info("calibration: the validation images alone, for the student networks saw all training images")
+        return {}
+    groups = list(range(len(types)))
+    return normal.out_of_fold(types, groups, calibrating(len(types)), line.histogram, load_out_of_fold(lgst))
 
 
 def _donors(
@@ -175,6 +151,7 @@ def _donors(
 def _calibrate(
     perception: Perception,
     histograms: Histograms,
+    trained: dict[str, NDArray[np.float64]],
     canvases: CanvasStore,
     donors: Sequence[Sequence[Component]],
     seed: int,
@@ -192,9 +169,13 @@ def _calibrate(
         others = [canvases[_another(index, len(canvases), generator)] for index in range(start, start + len(batch))]
         for kind, odd in made_anomalies(batch, others, donors, generator).items():
             made.setdefault(kind, []).append(raw_scores(perception.look(to_tensor(np.stack(odd))), histograms))
+    validation = joined(normal)
     return Calibration(
-        columns=_joined(normal),
-        made=[_joined(kind) for kind in made.values()],
+        normal={
+            name: np.concatenate([trained[name], values]) if trained else values for name, values in validation.items()
+        },
+        validation=validation,
+        made=[joined(kind) for kind in made.values()],
         map_scale={name: MapNormaliser.from_sample(sample.values) for name, sample in samples.items()},
     )
 
@@ -204,18 +185,16 @@ def _another(index: int, count: int, generator: np.random.Generator) -> int:
     return (index + int(generator.integers(1, count))) % count if count > 1 else index
 
 
-def _joined(batches: Sequence[dict[str, Tensor]]) -> dict[str, NDArray[np.float64]]:
-    return {name: torch.cat([batch[name] for batch in batches]).double().numpy() for name in batches[0]}
-
-
 def _fuse(line: ProductLine, calibration: Calibration) -> Fusion:
-    scales = {name: fit_scale(values) for name, values in calibration.columns.items()}
+    scales = {name: fit_scale(values) for name, values in calibration.normal.items()}
     branches = sorted({name.split("@")[0] for name in scales})
-    evidence = separation(calibration.columns, calibration.made, scales, branches)
-    return fit_fusion(calibration.columns, evidence, line.fusion.weighting)
+    evidence = separation(calibration.validation, calibration.made, scales, branches)
+    return fit_fusion(calibration.normal, evidence, line.fusion.weighting)
 
 
-def _tensors(perception: Perception, normal: NormalHistograms) -> dict[str, dict[str, Tensor]]:
+def _tensors(
+    perception: Perception, histograms: Histograms, inventory: Inventory | None
+) -> dict[str, dict[str, Tensor]]:
     tensors = {
         "backbone": dict(perception.backbone.pyramid.state_dict()),
         "lgst": perception.lgst.tensors(),
@@ -224,9 +203,9 @@ def _tensors(perception: Perception, normal: NormalHistograms) -> dict[str, dict
         tensors["segmentation"] = perception.network.trainable_state()
     optional: dict[str, Vocabulary | PatchHistogram | Inventory | None] = {
         "vocabulary": perception.vocabulary,
-        "components": normal.fitted.components,
-        "words": normal.fitted.words,
-        "inventory": normal.inventory,
+        "components": histograms.components,
+        "words": histograms.words,
+        "inventory": inventory,
     }
     tensors.update({name: part.tensors() for name, part in optional.items() if part is not None})
     return tensors

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -41,6 +41,18 @@ def with_copies(batches: Iterable[Tensor], seed: int, reach: int = 0) -> Iterato
                     for canvas, (down, right), light in zip(batch, moves, lights, strict=True)
                 ]
             )
+
+
+def groups_with_copies(groups: Sequence[int], batch: int) -> Iterator[Sequence[int]]:
+    """The group of every canvas that `with_copies` yields, in the same order.
+
+    Args:
+        groups: Of the canvases.
+        batch: Canvases in a batch.
+    """
+    for start in range(0, len(groups), batch):
+        for _ in range(1 + COPIES):
+            yield groups[start : start + batch]
 
 
 def _shift(canvas: Tensor, reach: int, down: int, right: int) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,10 +13,13 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from csad.backbone import Backbone, backbone_of
+from csad.canvas import CanvasStore
 from csad.errors import StageError
+from csad.folds import folds_of
 from csad.images import ImageSet
-from csad.lgst.copies import COPIES, REACH, with_copies
-from csad.lgst.linear import MAXIMUM_IMAGES, LinearStudent, fit_linear_student
+from csad.lgst import copies
+from csad.lgst.copies import REACH, groups_with_copies, with_copies
+from csad.lgst.linear import MAXIMUM_IMAGES, LinearStudent, fit_pooled, out_of_fold_scores, pool
 from csad.lgst.memory import VIEWS, PatchMemory, fit_patch_memories
 from csad.lgst.sampling import CanvasImages
 from csad.lgst.students import Students
@@ -26,6 +29,9 @@ from csad.line import ProductLine
 from csad.training_images import canvas_of, evenly_spaced, open_canvases
 
 WEIGHTS = "lgst.safetensors"
+OUT_OF_FOLD = "out_of_fold.safetensors"
+"""What the global student says about training images that it was not fitted on; absent where that cannot be had."""
+
 TEACHER_CHANNELS = 512
 """Width of the teacher in the paper; narrower backbones keep all their channels."""
 
@@ -104,14 +110,18 @@ def fit_lgst(
 
         linear = students = None
         memories = {}
+        unseen: dict[str, Tensor] = {}
+        groups = list(range(len(canvases)))
         if settings.global_student == "linear":
-            some = canvases.batches(BATCH, evenly_spaced(len(canvases), MAXIMUM_IMAGES))
-            features = (teacher(batch) for batch in with_copies(some, seed, REACH))
-            linear = fit_linear_student(features, settings.explained_variance, settings.max_components)
+            linear, scores = _fit_linear(line, teacher, canvases, groups, seed)
+            unseen["global@max"] = scores
             logger.info("global student: %d principal components", len(linear.components))
         if settings.local_student == "memory":
-            pyramids = (backbone(batch) for batch in with_copies(canvases.batches(BATCH), seed))
-            seen = (1 + COPIES) * len(canvases)
+            batches = with_copies(canvases.batches(BATCH), seed)
+            pyramids = (
+                (ids, backbone(batch)) for ids, batch in zip(groups_with_copies(groups, BATCH), batches, strict=True)
+            )
+            seen = (1 + copies.COPIES) * len(canvases)
             memories = fit_patch_memories(VIEWS, pyramids, seen, settings.memory_size, seed)
             for name, memory in memories.items():
                 logger.info("local student: a memory of %d patches (%s)", len(memory.patches), name)
@@ -120,7 +130,43 @@ def fit_lgst(
             students = train_students(teacher, CanvasImages(canvases), training, seed, device, checkpoint)
     model = LgstModel(teacher, linear, memories, students)
     save_file(model.tensors(), output / WEIGHTS)
+    save_file(unseen, output / OUT_OF_FOLD)
     return model
+
+
+def _fit_linear(
+    line: ProductLine, teacher: Teacher, canvases: CanvasStore, groups: Sequence[int], seed: int
+) -> tuple[LinearStudent, Tensor]:
+    """Fit the global student; score the images of `calibrating` by students that had not seen them, float64 (n,)."""
+    settings = line.lgst
+    chosen = calibrating(len(canvases))
+    batches = with_copies(canvases.batches(BATCH, chosen), seed, REACH)
+    maps = torch.cat([pool(teacher(batch)) for batch in batches])
+    # Of each batch the images come first, then their copies.
+    places = torch.cat([torch.tensor(ids) for ids in groups_with_copies(range(len(chosen)), BATCH)])
+    folds = folds_of([groups[index] for index in chosen])
+    limits = (settings.explained_variance, settings.max_components)
+    scores = out_of_fold_scores(maps, folds[places], *limits)
+    # Stable: the first map of an image is the image itself.
+    first = torch.argsort(places, stable=True)[:: 1 + copies.COPIES]
+    return fit_pooled(maps, *limits), scores[first]
+
+
+def calibrating(count: int) -> list[int]:
+    """Which of `count` training images get out-of-fold scores, ascending: all, or evenly spaced ones of many."""
+    return evenly_spaced(count, MAXIMUM_IMAGES)
+
+
+def load_out_of_fold(folder: Path) -> dict[str, Tensor]:
+    """Load the raw columns of the images that `calibrating` names, float64 (n,) each; empty where there are none.
+
+    Raises:
+        StageError: The output is incomplete.
+    """
+    try:
+        return load_file(folder / OUT_OF_FOLD)
+    except (OSError, SafetensorError) as error:
+        raise StageError(f"{folder} holds no whole LGST model ({error}); run the lgst stage again") from error
 
 
 def load_lgst(folder: Path, backbone: Backbone) -> LgstModel:

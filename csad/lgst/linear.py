@@ -41,7 +41,11 @@ class LinearStudent:
         Returns:
             float32 (B, h, w), at least 0.
         """
-        centred = (pool(features) - self.mean).flatten(1)
+        return self.pooled_errors(pool(features))
+
+    def pooled_errors(self, maps: Tensor) -> Tensor:
+        """The same of maps that are pooled already: float32 (B, C, h, w) -> (B, h, w)."""
+        centred = (maps - self.mean).flatten(1)
         rebuilt = (centred @ self.components.T) @ self.components
         return (centred - rebuilt).view(-1, *self.mean.shape).square().mean(dim=1)
 
@@ -65,7 +69,11 @@ def fit_linear_student(batches: Iterable[Tensor], explained_variance: float, max
         explained_variance: Share of the variance to keep, in (0, 1).
         maximum_components: Limit on the components.
     """
-    maps = torch.cat([pool(batch) for batch in batches])
+    return fit_pooled(torch.cat([pool(batch) for batch in batches]), explained_variance, maximum_components)
+
+
+def fit_pooled(maps: Tensor, explained_variance: float, maximum_components: int) -> LinearStudent:
+    """The same of maps that are pooled already, float32 (N, C, h, w)."""
     mean = maps.mean(dim=0)
     centred = (maps - mean).flatten(1)
     # The N x N Gram matrix has the same spectrum as the D x D covariance, and N is far smaller than D.
@@ -82,6 +90,26 @@ def fit_linear_student(batches: Iterable[Tensor], explained_variance: float, max
     kept = max(1, min(wanted, maximum_components, meaningful))
     components = (directions[:, :kept] / variances[:kept].sqrt()).T.float().to(mean.device) @ centred
     return LinearStudent(mean, components)
+
+
+def out_of_fold_scores(maps: Tensor, folds: Tensor, explained_variance: float, maximum_components: int) -> Tensor:
+    """Largest error of each map under components that were fitted without its fold (cross-conformal).
+
+    Args:
+        maps: Pooled, float32 (N, C, h, w); copies of an image among them.
+        folds: Fold of each map, int64 (N,), at least two; an image and its copies lie in one.
+        explained_variance: As for `fit_pooled`.
+        maximum_components: As for `fit_pooled`.
+
+    Returns:
+        float64 (N,); at least 0.
+    """
+    scores = torch.zeros(len(maps), dtype=torch.float64)
+    for fold in set(folds.tolist()):
+        held = folds == fold
+        student = fit_pooled(maps[~held], explained_variance, maximum_components)
+        scores[held] = student.pooled_errors(maps[held]).flatten(1).amax(dim=1).double().cpu()
+    return scores
 
 
 def pool(features: Tensor) -> Tensor:

@@ -20,6 +20,9 @@ POOL_FACTOR = 25
 PROJECTED = 48
 """Channels in which the coverage of the memory is measured (random projection keeps distances well enough)."""
 
+NO_SOURCE = -1
+"""Group of a patch of which nobody knows where it comes from."""
+
 ROWS = 512
 """Patches compared with the memory at a time: (512, M) distances stay near the processor whatever the image's size."""
 
@@ -66,18 +69,22 @@ class PatchMemory:
         mean: float32 (C,), over all normal patches.
         deviation: float32 (C,), above 0.
         patches: Standardised, float32 (M, C).
+        sources: Group of the training image that each patch comes from, int64 (M,).
     """
 
     view: PatchView
     mean: Tensor
     deviation: Tensor
     patches: Tensor
+    sources: Tensor
 
-    def distance_map(self, pyramid: Sequence[Tensor]) -> Tensor:
+    def distance_map(self, pyramid: Sequence[Tensor], without: Sequence[int] | None = None) -> Tensor:
         """Distance of each patch to the nearest normal one.
 
         Args:
             pyramid: Stages of the backbone, (B, C_s, H/s, W/s).
+            without: For each image a group whose patches are left out, as if the memory had not seen it: a training
+                image then scores like a new one (leave-one-out). None leaves out nothing.
 
         Returns:
             float32 (B, H/8, W/8), at least 0.
@@ -87,36 +94,50 @@ class PatchMemory:
         norms = self.patches.square().sum(dim=1)
         maps = []
         # An image by itself, so that its neighbours in a batch change nothing, and a few rows at a time.
-        for image in features.permute(0, 2, 3, 1).reshape(batch, height * width, channels):
+        for index, image in enumerate(features.permute(0, 2, 3, 1).reshape(batch, height * width, channels)):
             standardised = (image - self.mean) / self.deviation
+            seen = norms if without is None else norms.masked_fill(self.sources == without[index], torch.inf)
             nearest = torch.cat(
-                [torch.addmm(norms, rows, self.patches.T, alpha=-2).amin(dim=1) for rows in standardised.split(ROWS)]
+                [torch.addmm(seen, rows, self.patches.T, alpha=-2).amin(dim=1) for rows in standardised.split(ROWS)]
             )
             maps.append((nearest + standardised.square().sum(dim=1)).clamp_min(0).sqrt())
         return torch.stack(maps).view(batch, height, width)
 
     def to(self, device: torch.device | str) -> PatchMemory:
         """Move to a device."""
-        return PatchMemory(self.view, self.mean.to(device), self.deviation.to(device), self.patches.to(device))
+        tensors = (self.mean, self.deviation, self.patches, self.sources)
+        return PatchMemory(self.view, *(tensor.to(device) for tensor in tensors))
 
     def tensors(self) -> dict[str, Tensor]:
         """Flat tensors for the model folder."""
-        return {"mean": self.mean, "deviation": self.deviation, "patches": self.patches.half().contiguous()}
+        return {
+            "mean": self.mean,
+            "deviation": self.deviation,
+            "patches": self.patches.half().contiguous(),
+            "sources": self.sources,
+        }
 
     @classmethod
     def from_tensors(cls, name: str, tensors: Mapping[str, Tensor]) -> PatchMemory:
         """Rebuild what `tensors` stored; `name` is a key of `VIEWS`."""
-        return cls(VIEWS[name], tensors["mean"], tensors["deviation"], tensors["patches"].float())
+        patches = tensors["patches"].float()
+        # Models of csad before 0.2 do not say where their patches come from; scoring does not ask.
+        sources = tensors.get("sources", torch.full((len(patches),), NO_SOURCE))
+        return cls(VIEWS[name], tensors["mean"], tensors["deviation"], patches, sources)
 
 
 def fit_patch_memories(
-    views: Mapping[str, PatchView], pyramids: Iterable[Sequence[Tensor]], images: int, size: int, seed: int
+    views: Mapping[str, PatchView],
+    pyramids: Iterable[tuple[Sequence[int], Sequence[Tensor]]],
+    images: int,
+    size: int,
+    seed: int,
 ) -> dict[str, PatchMemory]:
     """Draw patches evenly from all normal images and keep those that cover the rest best (greedy k-centre).
 
     Args:
         views: What describes a patch, a memory for each; all see the images in one pass.
-        pyramids: Stages of the backbone of normal images, a batch at a time.
+        pyramids: A batch at a time the group of each normal image, and the stages of the backbone.
         images: How many images the batches hold altogether.
         size: Patches to keep, M.
         seed: Of the draw.
@@ -128,18 +149,26 @@ def fit_patch_memories(
     generators = {name: torch.Generator().manual_seed(seed) for name in views}
     per_image = max(1, -(-POOL_FACTOR * size // max(1, images)))
     drawn: dict[str, list[Tensor]] = {name: [] for name in views}
-    for pyramid in pyramids:
+    sources: dict[str, list[Tensor]] = {name: [] for name in views}
+    for groups, pyramid in pyramids:
         for name, view in views.items():
-            for image in view.describe(pyramid).flatten(2).transpose(1, 2):  # (h * w, C)
-                drawn[name].append(image[torch.randperm(len(image), generator=generators[name])[:per_image]])
-    return {name: _cover(view, torch.cat(drawn.pop(name)), size, seed) for name, view in views.items()}
+            # Patches of an image: (h * w, C).
+            for group, image in zip(groups, view.describe(pyramid).flatten(2).transpose(1, 2), strict=True):
+                chosen = torch.randperm(len(image), generator=generators[name])[:per_image]
+                drawn[name].append(image[chosen])
+                sources[name].append(torch.full((len(chosen),), group, device=image.device))
+    return {
+        name: _cover(view, torch.cat(drawn.pop(name)), torch.cat(sources.pop(name)), size, seed)
+        for name, view in views.items()
+    }
 
 
-def _cover(view: PatchView, pool: Tensor, size: int, seed: int) -> PatchMemory:
+def _cover(view: PatchView, pool: Tensor, sources: Tensor, size: int, seed: int) -> PatchMemory:
     mean, deviation = pool.mean(dim=0), pool.std(dim=0, correction=0)
     deviation = deviation.clamp_min(max(1e-6, LEAST_RELATIVE_DEVIATION * float(deviation.mean())))
     pool = (pool - mean) / deviation
-    return PatchMemory(view, mean, deviation, pool[_greedy_k_centre(pool, size, seed)])
+    kept = _greedy_k_centre(pool, size, seed)
+    return PatchMemory(view, mean, deviation, pool[kept], sources[kept])
 
 
 def _greedy_k_centre(points: Tensor, size: int, seed: int) -> Tensor:

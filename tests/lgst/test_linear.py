@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from csad.lgst.linear import CELLS, LinearStudent, fit_linear_student, pool
+from csad.lgst.linear import CELLS, LinearStudent, fit_linear_student, fit_pooled, out_of_fold_scores, pool
 
 
 def plane(count, seed=0):
@@ -88,3 +88,15 @@ def test_a_stored_student_finds_the_same_errors():
     again = LinearStudent.from_tensors(student.tensors())
 
     torch.testing.assert_close(again.error_map(features), student.error_map(features), rtol=1e-2, atol=1e-2)
+
+
+def test_a_map_is_scored_by_components_that_had_not_seen_its_fold():
+    maps, _ = plane(6)
+    maps[5, 0, 1, 1] += 4
+    folds = torch.tensor([0, 0, 0, 1, 1, 2])
+
+    scores = out_of_fold_scores(maps, folds, 0.999, 10)
+
+    others = fit_pooled(maps[:5], 0.999, 10)
+    assert scores[5].item() == pytest.approx(others.error_map(maps[5:]).max().item(), rel=1e-5)
+    assert scores[5] > 2 * fit_pooled(maps, 0.999, 10).error_map(maps[5:]).max(), "having seen it, it looks normal"

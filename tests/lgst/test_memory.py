@@ -17,7 +17,8 @@ PLAIN = OneStage()
 
 
 def fit_patch_memory(view, pyramids, images, size, seed):
-    return fit_patch_memories({"only": view}, pyramids, images, size, seed)["only"]
+    numbered = ((range(index, index + len(pyramid[0])), pyramid) for index, pyramid in enumerate(pyramids))
+    return fit_patch_memories({"only": view}, numbered, images, size, seed)["only"]
 
 
 def pyramid_of(patches, height, width):
@@ -28,7 +29,7 @@ def pyramid_of(patches, height, width):
 def memory_of(patches):
     patches = torch.as_tensor(patches).float()
     channels = patches.shape[1]
-    return PatchMemory(PLAIN, torch.zeros(channels), torch.ones(channels), patches)
+    return PatchMemory(PLAIN, torch.zeros(channels), torch.ones(channels), patches, torch.arange(len(patches)))
 
 
 def test_a_view_brings_finer_and_coarser_stages_to_stride_8():
@@ -55,8 +56,30 @@ def test_the_distance_is_to_the_nearest_normal_patch():
     torch.testing.assert_close(distances, torch.tensor([[[5.0, 2.0]]]))
 
 
+def test_an_image_is_not_near_to_itself_when_its_own_patches_are_left_out():
+    memory = memory_of([[0.0, 0.0], [10.0, 0.0]])
+    pyramid = [pyramid_of([[1.0, 0.0]], 1, 1)[0].expand(2, -1, -1, -1)]
+
+    # Without the first patch 9 remain to the second, and without the second 1 to the first.
+    assert memory.distance_map(pyramid, without=[0, 1]).flatten().tolist() == pytest.approx([9, 1])
+
+
+def test_patches_know_the_group_that_they_come_from():
+    pyramids = [([7], pyramid_of([[0.0], [1.0]], 1, 2)), ([3], pyramid_of([[50.0], [60.0]], 1, 2))]
+
+    memory = fit_patch_memories({"only": PLAIN}, pyramids, images=2, size=4, seed=0)["only"]
+
+    values = (memory.patches * memory.deviation + memory.mean).flatten()
+    assert [(round(float(v)), int(s)) for v, s in sorted(zip(values, memory.sources, strict=True))] == [
+        (0, 7),
+        (1, 7),
+        (50, 3),
+        (60, 3),
+    ]
+
+
 def test_distances_are_in_deviations_of_normal_patches():
-    memory = PatchMemory(PLAIN, torch.tensor([10.0]), torch.tensor([2.0]), torch.zeros(1, 1))
+    memory = PatchMemory(PLAIN, torch.tensor([10.0]), torch.tensor([2.0]), torch.zeros(1, 1), torch.tensor([0]))
 
     assert memory.distance_map(pyramid_of([[16.0]], 1, 1)).item() == pytest.approx(3)
 
@@ -127,7 +150,7 @@ def test_permuting_a_batch_permutes_its_maps(order):
 
 
 def test_a_stored_memory_measures_nearly_the_same():
-    memory = PatchMemory(VIEWS["local"], torch.randn(5), torch.rand(5) + 0.5, torch.randn(10, 5))
+    memory = PatchMemory(VIEWS["local"], torch.randn(5), torch.rand(5) + 0.5, torch.randn(10, 5), torch.arange(10))
     pyramid = [torch.rand(1, 1, 8, 8), torch.rand(1, 2, 4, 4), torch.rand(1, 3, 2, 2)]
 
     again = PatchMemory.from_tensors("local", memory.tensors())
@@ -138,7 +161,7 @@ def test_a_stored_memory_measures_nearly_the_same():
 def test_several_memories_fitted_in_one_pass_are_those_fitted_alone():
     pyramids = [[torch.rand(2, channels, side, side) for channels, side in ((4, 16), (5, 8), (6, 4))] for _ in range(3)]
 
-    together = fit_patch_memories(VIEWS, iter(pyramids), 6, 20, seed=2)
+    together = fit_patch_memories(VIEWS, ((range(2), pyramid) for pyramid in pyramids), 6, 20, seed=2)
 
     for name, view in VIEWS.items():
         assert torch.equal(together[name].patches, fit_patch_memory(view, pyramids, 6, 20, seed=2).patches)
