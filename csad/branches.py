@@ -16,7 +16,7 @@ from csad.lgst.linear import LinearStudent
 from csad.segmentation.network import SegmentationNetwork, class_probabilities
 from csad.words import Vocabulary
 
-GROUPS = {"histogram": ("components", "words"), "lgst": ("global", "local", "detail")}
+GROUPS = {"histogram": ("components", "words"), "lgst": ("global", "local", "neighbourhood", "detail")}
 BRANCHES = tuple(branch for members in GROUPS.values() for branch in members)
 
 LOCAL_CELLS = 5
@@ -31,8 +31,8 @@ class Views:
         probabilities: Component class probabilities, float32 (B, K + 1, h/4, w/4); None without a network.
         words: Shares of the visual words, float32 (B, W + 1, h/8, w/8); None without a vocabulary.
         global_map: Error of the global student, float32 (B, r, c); None without one.
-        local_maps: Error of the local student (branch "local") or distances from normal patches (branches "local" and
-            "detail"), float32 (B, h/8, w/8) each.
+        local_maps: Error of the local student (branch "local") or distances from normal patches (a branch per
+            patch memory), float32 (B, h/8, w/8) each.
     """
 
     probabilities: Tensor | None

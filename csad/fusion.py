@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from csad.branches import BRANCHES, GROUPS
 from csad.errors import ModelFolderError, StageError
+from csad.evaluation.tail import fit_tail
 
 TRIM = (0.2, 0.8)
 """Quantiles between which mean and deviation are taken (paper)."""
@@ -37,7 +39,7 @@ Columns = Mapping[str, NDArray[np.float64]]
 
 
 class Scale(BaseModel):
-    """Trimmed mean and deviation of normal scores."""
+    """Where normal scores lie and how far they reach: see `fit_scale` and `fit_tail_scale`."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -61,11 +63,30 @@ def fit_scale(values: NDArray[np.float64]) -> Scale:
     return Scale(mean=mean, deviation=max(float(middle.std()), RELATIVE_FLOOR * abs(mean), 1e-9))
 
 
-def fit_branch_scale(values: NDArray[np.float64]) -> Scale:
-    """The same for the sums of a branch's normalised columns (N,), whose mean is about 0."""
-    scale = fit_scale(values)
+def fit_tail_scale(values: NDArray[np.float64]) -> Scale:
+    """Scale normal scores (N,) by their upper tail, so that a branch counts by how improbable a good product makes it.
+
+    Above their 80 % quantile u, scores of good products follow P(score > s) = .2 exp(-(s - u) / b). The scale is the
+    logarithm of that probability, with 0 where it is one half: z(s) = ln(.5 / P(score > s)). So a branch whose normal
+    scores reach far cannot outvote the others, as it could over the deviation of its middle scores.
+    """
+    if says_little(values):
+        return fit_scale(values)
+    tail = fit_tail(values)
+    deviation = max(tail.mean_excess, RELATIVE_FLOOR * abs(tail.start), 1e-9)
+    return Scale(mean=tail.start - deviation * math.log(0.5 / tail.fraction), deviation=deviation)
+
+
+def fit_branch_scale(values: NDArray[np.float64], fit: Callable[[NDArray[np.float64]], Scale]) -> Scale:
+    """The same for the sums of a branch's normalised columns (N,), whose middle is about 0."""
+    scale = fit(values)
     least = 1.0 if says_little(values) else LEAST_BRANCH_DEVIATION
     return Scale(mean=scale.mean, deviation=max(scale.deviation, least))
+
+
+def scale_of(weighting: str) -> Callable[[NDArray[np.float64]], Scale]:
+    """How scores are brought to one scale: the paper's trimmed deviation for its plain sum ("equal"), else the tail."""
+    return fit_scale if weighting == "equal" else fit_tail_scale
 
 
 def says_little(values: NDArray[np.float64]) -> bool:
@@ -160,9 +181,10 @@ def fit_fusion(normal: Columns, evidence: Mapping[str, float], weighting: str) -
         logger.warning("only %d validation images: the scale of the scores is a guess, add normal images", count)
     elif alike := sorted(name for name, values in normal.items() if says_little(values)):
         logger.warning("all validation images score alike in %s: its scale is a guess", ", ".join(alike))
-    columns = {name: fit_scale(values) for name, values in normal.items()}
+    fit = scale_of(weighting)
+    columns = {name: fit(values) for name, values in normal.items()}
     present = [branch for branch in BRANCHES if branch in found]
-    branches = {branch: fit_branch_scale(sum_columns(normal, columns, branch)) for branch in present}
+    branches = {branch: fit_branch_scale(sum_columns(normal, columns, branch), fit) for branch in present}
     weights = {branch: weight_of(evidence.get(branch, 1.0)) for branch in present}
     for branch, weight in weights.items():
         logger.info("branch %s counts %.2f", branch, weight)

@@ -54,7 +54,9 @@ class Manifest(BaseModel):
         fusion: Scales and weights of the branches.
         threshold: The decision.
         map_scale: Per map the values that normal images' cells have at quantiles .9 and .995.
-        normal_scores: Scores of the normal validation images, to place a score among them.
+        normal_scores: Scores of the good images that calibrated, ascending, to place a score among them.
+        odd_images: Good images among them that score above the threshold: "train/good/003", the oddest first.
+        synthetic_detection: Fraction of each kind of synthetic anomaly that scores above the threshold, 0..1.
         border: Of normal images; shows differences between recording sessions, never part of a score.
         files: SHA-256 of every other file in the folder.
         checksum: SHA-256 of this file with the checksum left empty.
@@ -76,6 +78,8 @@ class Manifest(BaseModel):
     threshold: Threshold
     map_scale: dict[str, tuple[float, float]]
     normal_scores: tuple[float, ...]
+    odd_images: tuple[str, ...] = ()
+    synthetic_detection: dict[str, float] = {}
     border: BorderModel
     files: dict[str, str] = {}
     checksum: str = ""

@@ -13,6 +13,7 @@ from torch import Tensor
 from csad.branches import Histograms, Perception, raw_scores
 from csad.canvas import CanvasStore
 from csad.folds import folds_of
+from csad.fusion import FEW_IMAGES
 from csad.histogram import PatchHistogram, fit_patch_histogram, grid_histograms
 from csad.inventory import InventoryBuilder
 from csad.progress import track
@@ -90,11 +91,11 @@ class NormalImages:
         settings: HistogramSettings,
         unseen: Mapping[str, Tensor],
     ) -> dict[str, NDArray[np.float64]]:
-        """Raw columns of training images by parts that had not seen them.
+        """Raw columns of training images by parts that had not seen them; empty where all images are of one group.
 
         Args:
             types: Product type of each image, int64 (N,).
-            groups: Group of near-equal images of each image; at least two groups.
+            groups: Group of near-equal images of each image.
             chosen: The n images to score.
             settings: Grids and the kind of covariance.
             unseen: Columns that other stages scored in this way, float64 (n,) each.
@@ -103,6 +104,8 @@ class NormalImages:
             float64 (n,) each.
         """
         folds = folds_of(groups).numpy()
+        if len(np.unique(folds)) < 2:
+            return {}
         columns = {name: values[list(chosen)] for name, values in self.columns.items()}
         for branch, found in self.histograms.items():
             distances = found.out_of_fold_distances(types, folds, settings)[list(chosen)]
@@ -155,3 +158,27 @@ def look_at_normal_images(
 def joined(batches: Sequence[dict[str, Tensor]]) -> dict[str, NDArray[np.float64]]:
     """Columns of several batches, one after the other."""
     return {name: torch.cat([batch[name] for batch in batches]).double().numpy() for name in batches[0]}
+
+
+def align(
+    out_of_fold: Mapping[str, NDArray[np.float64]], validation: Mapping[str, NDArray[np.float64]]
+) -> dict[str, NDArray[np.float64]]:
+    """Bring out-of-fold columns down to what the whole model would give.
+
+    A part that lacks a fold knows less than the whole one, and a coreset without an image's own patches has holes where
+    they were, so out-of-fold distances lie too high. Images that nothing was fitted on show by how much: the medians of
+    both are made equal. Nothing is raised, and a handful of validation images shows nothing.
+
+    Args:
+        out_of_fold: Columns of training images, float64 (n,) each, at least 0.
+        validation: The same columns of the validation images, float64 (m,) each.
+
+    Returns:
+        float64 (n,) each.
+    """
+    aligned = {}
+    for name, values in out_of_fold.items():
+        usual, true = float(np.median(values)), float(np.median(validation[name]))
+        factor = min(1.0, true / usual) if usual > 0 and len(validation[name]) >= FEW_IMAGES else 1.0
+        aligned[name] = values * factor
+    return aligned

@@ -27,7 +27,7 @@ from csad.lgst.maps import SAMPLE_SIZE, CellSample, MapNormaliser
 from csad.line import ProductLine
 from csad.localisation import student_maps
 from csad.model_folder import CanvasRecord, Manifest, write_model
-from csad.normal_images import NormalImages, joined, look_at_normal_images
+from csad.normal_images import NormalImages, align, joined, look_at_normal_images
 from csad.progress import track
 from csad.pseudo_labels.label_maps import load_label_map
 from csad.pseudo_labels.record import LABEL_MAPS, PseudoLabels
@@ -38,6 +38,9 @@ from csad.training_images import canvas_of, open_canvases, sample_images
 from csad.words import Vocabulary, fit_vocabulary
 
 BATCH = 8
+NAMED = 10
+"""Odd images that a warning names."""
+
 DONORS = 8
 """Labelled images whose components make logical anomalies for the evidence."""
 
@@ -51,13 +54,13 @@ class Calibration:
     Attributes:
         normal: Raw columns, float64 (N,) each: of training images out of fold, then of the validation images.
         validation: The validation images alone.
-        made: The same of each kind of self-made anomaly.
+        made: The same of each kind of synthetic anomaly, by its name.
         map_scale: Scale of each student's map.
     """
 
     normal: dict[str, NDArray[np.float64]]
     validation: dict[str, NDArray[np.float64]]
-    made: list[dict[str, NDArray[np.float64]]]
+    made: dict[str, dict[str, NDArray[np.float64]]]
     map_scale: dict[str, MapNormaliser]
 
 
@@ -102,6 +105,7 @@ def fit(
     fusion = _fuse(line, calibration)
     scores = fusion.combine(fusion.branch_scores(calibration.normal))
     threshold = choose_threshold(scores, line.threshold.false_reject_rate)
+    calibrated = [*(images.train[index] for index in calibrating(len(images.train)) if trained), *images.validation]
     assert backbone.weights is not None
     manifest = Manifest(
         line=line.to_yaml(),
@@ -116,6 +120,8 @@ def fit(
         map_scale={name: (scale.low, scale.high) for name, scale in calibration.map_scale.items()},
         border=fit_border(sample_images(line, images.train).images),
         normal_scores=tuple(float(score) for score in np.sort(scores)),
+        odd_images=_odd_images(calibrated, scores, threshold.value),
+        synthetic_detection=_synthetic_detection(fusion, calibration, threshold.value),
     )
     return write_model(output, manifest, _tensors(perception, histograms, inventory))
 
@@ -170,12 +176,13 @@ def _calibrate(
         for kind, odd in made_anomalies(batch, others, donors, generator).items():
             made.setdefault(kind, []).append(raw_scores(perception.look(to_tensor(np.stack(odd))), histograms))
     validation = joined(normal)
+    aligned = align(trained, validation)
     return Calibration(
         normal={
-            name: np.concatenate([trained[name], values]) if trained else values for name, values in validation.items()
+            name: np.concatenate([aligned[name], values]) if aligned else values for name, values in validation.items()
         },
         validation=validation,
-        made=[joined(kind) for kind in made.values()],
+        made={kind: joined(batches) for kind, batches in made.items()},
         map_scale={name: MapNormaliser.from_sample(sample.values) for name, sample in samples.items()},
     )
 
@@ -188,8 +195,28 @@ def _another(index: int, count: int, generator: np.random.Generator) -> int:
 def _fuse(line: ProductLine, calibration: Calibration) -> Fusion:
     scales = {name: fit_scale(values) for name, values in calibration.normal.items()}
     branches = sorted({name.split("@")[0] for name in scales})
-    evidence = separation(calibration.validation, calibration.made, scales, branches)
+    evidence = separation(calibration.validation, list(calibration.made.values()), scales, branches)
     return fit_fusion(calibration.normal, evidence, line.fusion.weighting)
+
+
+def _odd_images(files: Sequence[ImageFile], scores: NDArray[np.float64], threshold: float) -> tuple[str, ...]:
+    """Good images that the model would reject, the oddest first; said once, for they may be no good ones."""
+    odd = [files[index].key for index in np.argsort(-scores, kind="stable") if scores[index] > threshold]
+    if odd:
+        named = ", ".join(odd[:NAMED]) + (", ..." if len(odd) > NAMED else "")
+        logger.warning(
+            "%d of %d good images look unlike the others; look whether they are good: %s", len(odd), len(files), named
+        )
+    return tuple(odd)
+
+
+def _synthetic_detection(fusion: Fusion, calibration: Calibration, threshold: float) -> dict[str, float]:
+    found = {
+        kind: float((fusion.combine(fusion.branch_scores(columns)) > threshold).mean())
+        for kind, columns in calibration.made.items()
+    }
+    logger.info("synthetic anomalies found: %s", ", ".join(f"{kind} {rate:.0%}" for kind, rate in found.items()))
+    return found
 
 
 def _tensors(

@@ -131,6 +131,6 @@ def test_the_manifest_says_where_the_model_comes_from(manifest):
     assert manifest.seed == 3
     assert manifest.weights["backbone"]["name"] == "tf_efficientnet_lite0"
     assert len(manifest.weights["backbone"]["sha256"]) == len(manifest.snapshot) == 64
-    assert len(manifest.normal_scores) == 5
+    assert len(manifest.normal_scores) == 15
     assert list(manifest.normal_scores) == sorted(manifest.normal_scores)
     assert (manifest.canvas.height % 32, manifest.canvas.width % 32) == (0, 0)

@@ -20,18 +20,37 @@ def manifest(tiny_model):
 
 def test_every_branch_of_the_line_is_weighed_from_0_to_1(manifest):
     assert set(manifest.fusion.weights) == set(manifest.fusion.branches)
-    assert set(manifest.fusion.weights) >= {"words", "global", "local", "detail"}
+    assert set(manifest.fusion.weights) >= {"words", "global", "local", "neighbourhood", "detail"}
     assert all(0 < weight <= 1 for weight in manifest.fusion.weights.values())
 
 
 def test_every_map_has_its_scale(manifest):
-    assert set(manifest.map_scale) == {"global", "local", "detail"}
+    assert set(manifest.map_scale) == {"global", "local", "neighbourhood", "detail"}
     assert all(low < high for low, high in manifest.map_scale.values())
 
 
-def test_the_threshold_comes_from_the_validation_images_and_lies_above_their_scores(manifest):
-    assert manifest.threshold.images == 5
-    assert manifest.threshold.value > max(manifest.normal_scores)
+def test_every_good_image_calibrates_and_what_lies_above_the_threshold_is_named(manifest):
+    above = [score for score in manifest.normal_scores if score > manifest.threshold.value]
+
+    assert manifest.threshold.images == len(manifest.normal_scores) == 10 + 5
+    assert len(manifest.odd_images) == len(above) <= 1
+    assert all(name.startswith(("train/good/", "validation/good/")) for name in manifest.odd_images)
+
+
+def test_the_model_says_what_it_finds_of_synthetic_anomalies(manifest):
+    assert {"foreign patch", "blemish", "exchanged region"} <= set(manifest.synthetic_detection)
+    assert all(0 <= rate <= 1 for rate in manifest.synthetic_detection.values())
+
+
+def test_student_networks_saw_all_training_images_so_validation_alone_calibrates(
+    tiny_line, tiny_line_data, tiny_model, tmp_path
+):
+    line = tiny_line.model_copy(update={"lgst": tiny_line.lgst.model_copy(update={"local_student": "pdn", "steps": 2})})
+    shutil.copytree(f"{tiny_model}.stages", tmp_path / "model.stages", symlinks=True)
+
+    model = train(line, tiny_line_data, tmp_path / "model", seed=3).model
+
+    assert read_manifest(model).threshold.images == 5
 
 
 def test_the_files_are_those_of_the_parts(manifest, tiny_model):

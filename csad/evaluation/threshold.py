@@ -1,19 +1,21 @@
-"""The decision threshold, from the scores of good validation images alone (method 5).
+"""The decision threshold, from scores of good images alone, each by parts that had not seen it (ours).
 
-The j-th largest of n good scores is exceeded by a further good image with probability j / (n + 1), whatever
-the distribution. So the threshold for a false-reject rate r is the score of rank j = floor(r (n + 1)) from the
-top. With n + 1 < 1 / r no rank is high enough and the tail is extrapolated: the excesses of the k largest scores
-over the next are taken as exponential, and the unknown mean is integrated out, which leaves a heavier tail,
+The j-th largest of n good scores is exceeded by a further good image with probability j / (n + 1), whatever the
+distribution. So the threshold for a false-reject rate r is the score of rank j = floor(r (n + 1)) from the top, where
+that rank is at least 10. A smaller rank hangs on a few images; there the tail decides (`csad.evaluation.tail`): the
+excesses of the k largest scores over the next are taken as exponential, odd ones left out, and the unknown mean is
+integrated out, which leaves a heavier tail,
 
     P(excess > y) = (1 + y / sum of the k excesses) ** -k.
 
 Scores that are bounded or normally distributed fall off faster than that, so the estimate errs towards fewer
-false rejects. Fewer than 5 scores, or scores that are all alike, show no tail: there the mean excess is given a prior
+false rejects. Odd images, too far out for the tail of the others, do not move the threshold; they are named to the
+user. Fewer than 5 scores, or scores that are all alike, show no tail: there the mean excess is given a prior
 (gamma, worth 4 scores that exceed by the spread which the caller knows), and
 
     P(excess > y) = (1 + y / (4 spread + sum of the k excesses)) ** -(4 + k).
 
- All of it holds for good images like the validation images; images of another day may differ.
+All of it holds for good images like these; images of another day may differ.
 """
 
 import logging
@@ -23,13 +25,14 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from csad.errors import DatasetError
+from csad.evaluation.tail import fit_tail
 
 CONFIDENCE = 0.95
-TAIL_FRACTION = 0.25
-TAIL_MINIMUM = 5
 FEW_IMAGES = 5
+RELIABLE_RANK = 10
+"""A threshold of a smaller rank hangs on too few scores."""
 ROUNDING = 1e-5
-"""Relative distance above a validation score that keeps the same image, computed in another batch, below it."""
+"""Relative distance above a score that keeps the same image, computed in another batch, below it."""
 PRIOR_SCORES = 4
 """What the known spread is worth, in scores."""
 
@@ -42,8 +45,8 @@ class Threshold(BaseModel):
     Attributes:
         value: The threshold.
         false_reject_rate: The rate that was asked for, 0..1.
-        interval: 95 % confidence interval of the real rate, for good images like those of validation.
-        images: Validation images that it comes from.
+        interval: 95 % confidence interval of the real rate, for good images like those.
+        images: Good images that it comes from.
         note: How it was found, one sentence.
     """
 
@@ -60,7 +63,7 @@ def choose_threshold(scores: np.ndarray, false_reject_rate: float, spread: float
     """Choose the threshold for a false-reject rate.
 
     Args:
-        scores: Scores of good validation images, float (N,), N >= 1.
+        scores: Scores of good images, float (N,), N >= 1.
         false_reject_rate: Good products that may be rejected, between 0 and 1, exclusive.
         spread: By how much good scores usually exceed each other, above 0; fused scores are in deviations, so 1. Read
             only where there are few scores, or all are alike.
@@ -79,15 +82,14 @@ def choose_threshold(scores: np.ndarray, false_reject_rate: float, spread: float
     if alike:
         value = descending[0] + _expected_excess(0.0, 0, 1 / 2, false_reject_rate, spread)
         note = f"{_count(images)} with no spread in score: as far above as good scores usually lie, a guess"
-    elif rank >= 1:
+    elif rank >= RELIABLE_RANK:
         value = descending[rank - 1]
         note = f"score of rank {rank} from the top of {_count(images)}"
     else:
-        value = max(_extrapolate(descending, false_reject_rate, spread), descending[0])
-        note = (
-            f"{_count(images)} cannot show a rate of {false_reject_rate:.2%} ({math.ceil(1 / false_reject_rate)} "
-            "could): extrapolated from the upper tail of their scores"
-        )
+        value = _extrapolate(descending, false_reject_rate, spread)
+        note = f"{_count(images)}: from the upper tail of their scores"
+        if rank < 1:
+            note += f"; they cannot show a rate of {false_reject_rate:.2%} ({math.ceil(1 / false_reject_rate)} could)"
         if images < FEW_IMAGES:
             note += f"; fewer than {FEW_IMAGES}, so it is hardly more than a guess"
     if images < FEW_IMAGES or alike:
@@ -113,25 +115,29 @@ def rate_interval(count: int, total: int) -> tuple[float, float]:
 def _check(scores: np.ndarray) -> None:
     if not len(scores):
         raise DatasetError(
-            "no validation scores to choose a threshold from; expected at least 1, better 100: add images"
+            "no scores of good images to choose a threshold from; expected at least 1, better 100: add images"
         )
     if not np.isfinite(scores).all():
         bad = int((~np.isfinite(scores)).sum())
         raise DatasetError(
-            f"{bad} of {len(scores)} validation scores are not finite numbers; look for blank or broken good images"
+            f"{bad} of {len(scores)} scores of good images are not finite numbers; look for blank or broken good images"
         )
 
 
 def _extrapolate(descending: np.ndarray, false_reject_rate: float, spread: float) -> float:
-    """Solve k / (n + 1) P(excess > y) = false_reject_rate for y."""
+    """Solve fraction P(excess > y) = false_reject_rate for y."""
     images = len(descending)
-    tail = min(max(math.ceil(TAIL_FRACTION * images), TAIL_MINIMUM), images - 1)
-    base = descending[tail]
-    total = float((descending[:tail] - base).sum())
-    share = tail / (images + 1)
     if images < FEW_IMAGES:
-        return float(base + _expected_excess(total, tail, share, false_reject_rate, spread))
-    return float(base + total * (max(share / false_reject_rate, 1.0) ** (1 / tail) - 1))
+        tail = images - 1
+        base = float(descending[tail])
+        total = float((descending[:tail] - base).sum())
+        value = base + _expected_excess(total, tail, tail / (images + 1), false_reject_rate, spread)
+        return max(value, float(descending[0]))
+    tail_of = fit_tail(descending)
+    ratio = max(tail_of.fraction / false_reject_rate, 1.0)
+    value = tail_of.start + tail_of.mean_excess * tail_of.count * (ratio ** (1 / tail_of.count) - 1)
+    # Of the images themselves, odd ones aside, no more than promised.
+    return max(value, float(descending[tail_of.odd + math.floor(false_reject_rate * images)]))
 
 
 def _expected_excess(total: float, count: int, share: float, false_reject_rate: float, spread: float) -> float:
@@ -142,4 +148,4 @@ def _expected_excess(total: float, count: int, share: float, false_reject_rate: 
 
 
 def _count(images: int) -> str:
-    return "1 validation image" if images == 1 else f"{images} validation images"
+    return "1 good image" if images == 1 else f"{images} good images"

@@ -113,8 +113,7 @@ def fit_lgst(
         unseen: dict[str, Tensor] = {}
         groups = list(range(len(canvases)))
         if settings.global_student == "linear":
-            linear, scores = _fit_linear(line, teacher, canvases, groups, seed)
-            unseen["global@max"] = scores
+            linear, unseen["global@max"] = _fit_linear(line, teacher, canvases, groups, seed)
             logger.info("global student: %d principal components", len(linear.components))
         if settings.local_student == "memory":
             batches = with_copies(canvases.batches(BATCH), seed)

@@ -97,14 +97,16 @@ def out_of_fold_scores(maps: Tensor, folds: Tensor, explained_variance: float, m
 
     Args:
         maps: Pooled, float32 (N, C, h, w); copies of an image among them.
-        folds: Fold of each map, int64 (N,), at least two; an image and its copies lie in one.
+        folds: Fold of each map, int64 (N,); an image and its copies lie in one. With a single fold no map has a score.
         explained_variance: As for `fit_pooled`.
         maximum_components: As for `fit_pooled`.
 
     Returns:
-        float64 (N,); at least 0.
+        float64 (N,); at least 0, or NaN without a score.
     """
-    scores = torch.zeros(len(maps), dtype=torch.float64)
+    scores = torch.full((len(maps),), torch.nan, dtype=torch.float64)
+    if len(set(folds.tolist())) < 2:
+        return scores
     for fold in set(folds.tolist()):
         held = folds == fold
         student = fit_pooled(maps[~held], explained_variance, maximum_components)

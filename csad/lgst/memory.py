@@ -55,9 +55,14 @@ class PatchView:
         return features
 
 
-VIEWS = {"local": PatchView((1, 2), averaged=False), "detail": PatchView((0, 1), averaged=True)}
-"""Two memories: shape and arrangement of a part, and its colour and texture. Neither sees what the other does: on
-fastener_kit bent and broken parts are found by the first, discoloured and dirty ones by the second."""
+VIEWS = {
+    "local": PatchView((1, 2), averaged=False),
+    "neighbourhood": PatchView((1, 2), averaged=True),
+    "detail": PatchView((0, 1), averaged=True),
+}
+"""Three memories. `local` and `neighbourhood` see shape and arrangement, `detail` colour and texture. PatchCore's local
+averaging (arXiv:2106.08265, Eq. 2) steadies parts that never lie quite alike and blurs small defects on those that do:
+which one is right differs from line to line, so both are kept and the fusion takes what stands out in either."""
 
 
 @dataclass(frozen=True)

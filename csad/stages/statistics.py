@@ -20,25 +20,35 @@ class StatisticsSummary(Summary):
     Attributes:
         classes: Component classes.
         types: Product types.
-        validation: Good images that the threshold comes from.
+        calibration: Good images that the threshold comes from.
+        odd: Good images among them that it rejects.
         threshold: An image is rejected above it.
+        synthetic_detection: Fraction of each kind of synthetic anomaly that is found at the threshold.
         weights: Weight of each branch in the score.
     """
 
     classes: int
     types: int
-    validation: int
+    calibration: int
+    odd: int
     threshold: float
+    synthetic_detection: dict[str, float]
     weights: dict[str, float]
 
     def metrics(self) -> dict[str, float]:
         """The figures, the weights among them."""
-        return super().metrics() | {f"weight_{name}": weight for name, weight in self.weights.items()}
+        found = {f"synthetic_{kind.replace(' ', '_')}_found": rate for kind, rate in self.synthetic_detection.items()}
+        return super().metrics() | found | {f"weight_{name}": weight for name, weight in self.weights.items()}
 
     def headline(self) -> str:
         """One line for people."""
         weights = ", ".join(f"{name} {weight:.2f}" for name, weight in self.weights.items())
-        return f"threshold {self.threshold:.3g} from {plural(self.validation, 'good image')}; weights: {weights}"
+        odd = f", {self.odd} of them above it" if self.odd else ""
+        found = ", ".join(f"{kind} {rate:.0%}" for kind, rate in self.synthetic_detection.items())
+        return (
+            f"threshold {self.threshold:.3g} from {plural(self.calibration, 'good image')}{odd}; "
+            f"synthetic anomalies found: {found}; weights: {weights}"
+        )
 
 
 def run(
@@ -65,8 +75,10 @@ def run(
     return StatisticsSummary(
         classes=manifest.classes,
         types=manifest.types,
-        validation=manifest.threshold.images,
+        calibration=manifest.threshold.images,
+        odd=len(manifest.odd_images),
         threshold=manifest.threshold.value,
+        synthetic_detection=manifest.synthetic_detection,
         weights=dict(manifest.fusion.weights),
     )
 

@@ -26,7 +26,7 @@ def line_with(line, **changes):
 def test_the_default_students_need_no_training_and_load_again(tiny_line, images, backbone, tmp_path):
     model = fit_lgst(tiny_line, images, tmp_path, seed=0)
 
-    assert set(model.memories) == {"local", "detail"}
+    assert set(model.memories) == {"local", "neighbourhood", "detail"}
     assert all(len(memory.patches) == 200 for memory in model.memories.values())
     assert 1 <= len(model.linear.components) <= 4
     assert model.students is None
