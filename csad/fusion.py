@@ -68,12 +68,13 @@ def fit_tail_scale(values: NDArray[np.float64]) -> Scale:
 
     Above their 80 % quantile u, scores of good products follow P(score > s) = .2 exp(-(s - u) / b). The scale is the
     logarithm of that probability, with 0 where it is one half: z(s) = ln(.5 / P(score > s)). So a branch whose normal
-    scores reach far cannot outvote the others, as it could over the deviation of its middle scores.
+    scores reach far cannot outvote the others, as it could over the deviation of its middle scores. Odd images count:
+    what shouts at some good products is to be believed less.
     """
     if says_little(values):
         return fit_scale(values)
     tail = fit_tail(values)
-    deviation = max(tail.mean_excess, RELATIVE_FLOOR * abs(tail.start), 1e-9)
+    deviation = max(tail.mean_of_all, RELATIVE_FLOOR * abs(tail.start), 1e-9)
     return Scale(mean=tail.start - deviation * math.log(0.5 / tail.fraction), deviation=deviation)
 
 

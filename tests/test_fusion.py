@@ -1,4 +1,5 @@
 import logging
+import math
 
 import numpy as np
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 
 from csad.errors import ModelFolderError, StageError
 from csad.evaluation.threshold import choose_threshold
-from csad.fusion import Fusion, Scale, fit_fusion, fit_scale, sum_columns, weight_of
+from csad.fusion import Fusion, Scale, fit_fusion, fit_scale, fit_tail_scale, sum_columns, weight_of
 
 UNIT = Scale(mean=0, deviation=1)
 WEIGHTINGS = ("evidence", "equal")
@@ -32,6 +33,25 @@ def test_the_scale_is_that_of_the_middle_scores():
     assert scale.mean == pytest.approx(5)
     assert scale.deviation == pytest.approx(2)
     assert scale(column(9)).tolist() == [2]
+
+
+def test_a_tail_scale_is_the_logarithm_of_the_tail_probability():
+    # The 20 largest of 0..99 exceed 79 by 10.5 on average, and 20 of 101 further scores exceed 79.
+    scale = fit_tail_scale(np.arange(100.0))
+
+    assert scale(column(79)) == pytest.approx(math.log(0.5 / (20 / 101)))
+    assert scale(column(79 + 10.5)) - scale(column(79)) == pytest.approx(1)
+
+
+def test_a_branch_that_shouts_at_good_products_does_not_outvote_a_quiet_one():
+    generator = np.random.default_rng(0)
+    normal = {"words@1": generator.pareto(1.5, 200), "local@top": generator.normal(10, 1, 200)}
+    fusion = fit_fusion(normal, {}, "evidence")
+
+    defect = {"words@1": column(np.median(normal["words@1"])), "local@top": column(14)}
+    rare_but_good = {"words@1": column(np.quantile(normal["words@1"], 0.985)), "local@top": column(10)}
+
+    assert fusion.combine(fusion.branch_scores(defect)) > fusion.combine(fusion.branch_scores(rare_but_good))
 
 
 @pytest.mark.parametrize("count", [1, 2, 4, 5, 50])

@@ -27,13 +27,15 @@ class Tail:
         start: Where the tail starts.
         fraction: Of the scores above it, 0..1.
         mean_excess: Mean distance above the start, without the odd scores; at least 0.
-        count: Scores that the mean is taken from.
+        mean_of_all: The same with them.
+        count: Scores that the mean is taken from, without the odd ones.
         odd: Scores that were left out: too large for the tail of the others.
     """
 
     start: float
     fraction: float
     mean_excess: float
+    mean_of_all: float
     count: int
     odd: int
 
@@ -58,6 +60,7 @@ def fit_tail(scores: NDArray[np.float64]) -> Tail:
         start=start,
         fraction=count / (images + 1),
         mean_excess=float(kept.mean()),
+        mean_of_all=float(excesses.mean()),
         count=len(kept),
         odd=odd,
     )

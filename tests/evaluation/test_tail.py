@@ -25,6 +25,8 @@ def test_a_few_odd_images_do_not_move_the_tail_and_are_told():
     # 17 scores exceed 79 by 1..17: 9 on average.
     assert (tail.start, tail.count, tail.mean_excess) == (79, 17, 9)
     assert tail.odd == 3
+    # With them: (153 + 4921 + 5921 + 6921) / 20.
+    assert tail.mean_of_all == 895.8
 
 
 def test_more_odd_images_than_a_twentieth_are_the_tail():
