@@ -22,6 +22,7 @@ from csad.evaluation.figures import ImageRecord
 from csad.evaluation.scoring import BATCH, ImageScore, score_images
 from csad.evidence import blemish
 from csad.images import ImageFile, ImageSet, read_rgb
+from csad.images.good_names import means_good
 from csad.images.records import GOOD
 from csad.progress import track
 from csad.pseudo_labels.classical import build_classical
@@ -72,6 +73,12 @@ class Exam:
         if not good:
             raise DatasetError(
                 f"{images.root} has no good images to judge a model on; expected test/good or validation/good"
+            )
+        misnamed = sorted({file.kind for file in images.test if file.kind != GOOD and means_good(file.kind)})
+        if misnamed:
+            raise DatasetError(
+                f"{images.root} has test/{', test/'.join(misnamed)}, whose images would be judged as anomalies while "
+                f"the name means good ones: move them to test/{GOOD}, or name the anomaly otherwise"
             )
         anomalous = tuple(file for file in images.test if file.kind != GOOD)
         return cls(good, anomalous, _spread(images.train or good, DONORS))
