@@ -145,15 +145,26 @@ def _defects(
     if not levels:
         doubts.add(Doubt.EMPTY, name)
         return []
-    if 2 * np.count_nonzero(values) > values.size:
+    named = rules is not None and all(level in rules for level in levels)
+    if 2 * np.count_nonzero(values) > values.size and not (named and _leaves_the_border(values)):
         doubts.add(Doubt.OVER_HALF, name)
-    if rules is not None and all(level in rules for level in levels):
+    if rules is not None and named:
         masks = [(rules[level], values == level) for level in levels]
         return [Defect(mask, rule.pixels(int(mask.sum()))) for rule, mask in masks]
     mask = values >= _least_level(levels, name, doubts)
     if rules is not None:
         doubts.add(Doubt.UNNAMED, f"{name} holds the values {_listed(levels)}")
     return [Defect(mask, int(mask.sum()))]
+
+
+def _leaves_the_border(values: np.ndarray) -> bool:
+    """Whether most of the outermost pixels are background.
+
+    Where a part is missing, a rule's mask may mark all of the large area where it could lie; one whose defect and
+    background are swapped marks the border.
+    """
+    border = np.concatenate([values[0], values[-1], values[1:-1, 0], values[1:-1, -1]])
+    return 2 * np.count_nonzero(border) < border.size
 
 
 def _least_level(levels: list[int], name: str, doubts: MaskDoubts) -> int:

@@ -13,9 +13,7 @@ class Doubt(StrEnum):
     OVER_HALF = (
         "marks more than half of its image and counts as it is; where defect and background are swapped, draw it again"
     )
-    UNNAMED = (
-        "saturates at its full area, as defects_config.json does not name its values; add them or correct the mask"
-    )
+    UNNAMED = "saturates at its full area, as defects_config.json lacks its values; add them or correct the mask"
     LABELS = (
         "holds several values that nothing explains, and each that is not 0 counts as defect; use one value per mask, "
         "or name them in defects_config.json"
