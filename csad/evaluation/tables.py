@@ -78,7 +78,10 @@ def decision_lines(evaluation: Evaluation) -> list[tuple[str, str]]:
 def _parts(evaluation: Evaluation) -> Iterator[Table | Text]:
     yield Text(f"{evaluation.line}: image AUROC in percent")
     yield _detection(evaluation)
-    yield from _mean_line(evaluation.image_auroc)
+    if evaluation.image_auroc.by_kind:
+        yield from _mean_line(evaluation.image_auroc)
+    else:
+        yield Text("no AUROC: it takes good test images (test/good) and anomalous ones (test/<kind>)\n")
     if evaluation.spro is None:
         yield Text("no sPRO: the anomalous test images have no masks\n")
     else:
