@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from csad.canvas import Canvas
-from csad.delivery.gate_checks import MADE
+from csad.delivery.gate_checks import MADE_LOGICAL, MADE_STRUCTURAL
 from csad.errors import DatasetError
 from csad.evaluation.figures import ImageRecord
 from csad.evaluation.scoring import BATCH, ImageScore, score_images
@@ -32,8 +32,6 @@ from csad.segmentation.lsa import Component, LabelledImage, components_of, paste
 SEED = 0
 """Of the made anomalies: the same data give the same ones."""
 
-MADE_LOGICAL = f"{MADE}extra_component"
-MADE_STRUCTURAL = f"{MADE}blemish"
 MADE_FROM = 60
 """Good images at most that anomalies are made from, one of each kind per image."""
 

@@ -77,7 +77,5 @@ def test_training_warns_once_of_good_images_that_it_does_not_look_at(tmp_path, c
 
 def test_the_gate_does_not_take_good_images_for_anomalies(tmp_path):
     files = [ImageFile("0", tmp_path / f"test/{kind}/0.png", "test", kind) for kind in ("good", "ok")]
-    with pytest.raises(
-        DatasetError, match=r"test/ok, whose images would be judged as anom.*move them to test/good"
-    ):
+    with pytest.raises(DatasetError, match=r"test/ok, whose images would be judged as anom.*move them to test/good"):
         Exam.of(ImageSet(tmp_path, (), (), tuple(files), ""))
