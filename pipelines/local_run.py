@@ -114,10 +114,12 @@ def _registered(
         return None
     # These bring torch along, which would take memory from the tasks.
     from csad.delivery.packaging_known import find_packaged
-    from csad.delivery.provenance import Provenance, read_scores
+    from csad.delivery.provenance import Provenance, read_score_kinds, read_scores
     from csad.model_folder import read_manifest
 
-    provenance = Provenance.of(read_manifest(model), str(parameters["git_commit"]), read_scores(evaluation))
+    provenance = Provenance.of(
+        read_manifest(model), str(parameters["git_commit"]), read_scores(evaluation), read_score_kinds(evaluation)
+    )
     version = find_packaged(ObjectStore.connect(settings), provenance, decision)
     return version.version if version else None
 

@@ -9,10 +9,13 @@ from csad.backbone import backbone_of
 from csad.canvas import Canvas
 from csad.cli.table import table
 from csad.errors import DatasetError, WeightsError
+from csad.evaluation.ground_truth import read_saturation_rules
+from csad.evaluation.truth_reader import TruthReader
 from csad.foundation.readiness import what_is_missing
-from csad.images import ImageSet, Inspection, ground_truth_masks, inspect
+from csad.images import ImageSet, Inspection, inspect
+from csad.images.good_names import naming_hints
 from csad.images.ignored import find_ignored
-from csad.images.records import GOOD, ImageFile
+from csad.images.records import ImageFile
 from csad.line import ProductLine
 from csad.printable import printable
 from csad.pseudo_labels.classical import build_classical
@@ -144,10 +147,28 @@ def _notes(line: ProductLine, inspection: Inspection) -> Iterator[str]:
     if len({(found.width, found.height) for found in inspection.formats}) > 1:
         yield "the images differ in size; all are scaled to one canvas"
     yield from _copies(inspection)
-    anomalous = [image for image in images.test if image.kind != GOOD]
-    without = sum(not ground_truth_masks(images.root, image) for image in anomalous)
-    if without:
-        yield f"{without} of {len(anomalous)} anomalous test images have no mask: they do not count in localisation"
+    yield from naming_hints(images.root)
+    yield from _ground_truth(inspection)
+
+
+def _ground_truth(inspection: Inspection) -> Iterator[str]:
+    """What an evaluation would say of the masks."""
+    images = inspection.images
+    try:
+        truth = TruthReader(images, read_saturation_rules(images.root))
+    except DatasetError as error:
+        yield str(error)
+        return
+    for image, found in zip(_all(images), inspection.formats, strict=True):
+        if image.split == "test":
+            truth.of(image, (found.height, found.width))
+    if truth.without:
+        yield (
+            f"{truth.without} of {truth.anomalous} anomalous test images have no mask: they do not count in "
+            "localisation"
+        )
+    yield from truth.broken()
+    yield from truth.doubts()
 
 
 def _copies(inspection: Inspection) -> Iterator[str]:

@@ -94,6 +94,7 @@ def show(line: str, version: str | None, as_json: bool) -> None:
         ("settings", labels.config_digest),
         ("seed", str(labels.seed)),
         ("scores", _scores(model) or "-"),
+        *((f"{name} is over", ", ".join(kinds)) for name, kinds in labels.score_kinds.items()),
     ]
     click.echo(table(("line", model.line), rows))
     click.echo()

@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from csad.canvas import Canvas
-from csad.delivery.gate_checks import MADE
+from csad.delivery.gate_checks import MADE_LOGICAL, MADE_STRUCTURAL
 from csad.errors import DatasetError
 from csad.evaluation.figures import ImageRecord
 from csad.evaluation.scoring import BATCH, ImageScore, score_images
 from csad.evidence import blemish
 from csad.images import ImageFile, ImageSet, read_rgb
+from csad.images.good_names import means_good
 from csad.images.records import GOOD
 from csad.progress import track
 from csad.pseudo_labels.classical import build_classical
@@ -31,8 +32,6 @@ from csad.segmentation.lsa import Component, LabelledImage, components_of, paste
 SEED = 0
 """Of the made anomalies: the same data give the same ones."""
 
-MADE_LOGICAL = f"{MADE}extra_component"
-MADE_STRUCTURAL = f"{MADE}blemish"
 MADE_FROM = 60
 """Good images at most that anomalies are made from, one of each kind per image."""
 
@@ -72,6 +71,12 @@ class Exam:
         if not good:
             raise DatasetError(
                 f"{images.root} has no good images to judge a model on; expected test/good or validation/good"
+            )
+        misnamed = sorted({file.kind for file in images.test if file.kind != GOOD and means_good(file.kind)})
+        if misnamed:
+            raise DatasetError(
+                f"{images.root} has test/{', test/'.join(misnamed)}, whose images would be judged as anomalies while "
+                f"the name means good ones: move them to test/{GOOD}, or name the anomaly otherwise"
             )
         anomalous = tuple(file for file in images.test if file.kind != GOOD)
         return cls(good, anomalous, _spread(images.train or good, DONORS))

@@ -10,7 +10,7 @@ from csad.delivery.gate_decision import GATE_FILE, GATE_PAGE, GateDecision, read
 from csad.delivery.packaging import BENTO_FILE, package
 from csad.delivery.packaging_known import find_packaged
 from csad.delivery.packaging_smoke import choose_images, smoke_test_of
-from csad.delivery.provenance import Provenance, read_scores
+from csad.delivery.provenance import Provenance, read_score_kinds, read_scores
 from csad.errors import DeploymentError
 from csad.line import ProductLine
 from csad.model_folder import Manifest, read_manifest
@@ -85,7 +85,7 @@ def package_and_register(
     manifest = read_manifest(model)
     decision = _accepted(gate, line, manifest, seed)
     known = read_known(evaluation, manifest, images)
-    provenance = Provenance.of(manifest, git_commit, read_scores(evaluation))
+    provenance = Provenance.of(manifest, git_commit, read_scores(evaluation), read_score_kinds(evaluation))
     registered = find_packaged(store, provenance, decision)
     if registered is not None:
         _log.info("packaging: registered already as %s, nothing to build", registered.version)

@@ -16,6 +16,8 @@ from csad.stages.evaluation import FIGURES
 from csad.store.registry import ModelLabels
 
 UNKNOWN = "unknown"
+OTHER_FIGURES = frozenset({"mean", "false_reject_rate"})
+"""Figures on record that are no types of anomaly; a kind of such a name is told apart."""
 PACKAGES = (
     "bentoml",
     "csad",
@@ -44,6 +46,7 @@ class Provenance:
         checksum: Of the model's manifest.
         created: When it was trained, ISO 8601.
         scores: Of its evaluation: AUROC in percent by kind, "false_reject_rate" as a fraction; None where unknown.
+        score_kinds: Which kinds of anomalies the scores "logical", "structural" and "mean" are over.
         packages: Versions of what scores depend on, Python among them.
     """
 
@@ -55,10 +58,17 @@ class Provenance:
     checksum: str
     created: str
     scores: dict[str, float | None]
+    score_kinds: dict[str, tuple[str, ...]]
     packages: dict[str, str]
 
     @classmethod
-    def of(cls, manifest: Manifest, git_commit: str, scores: dict[str, float | None]) -> "Provenance":
+    def of(
+        cls,
+        manifest: Manifest,
+        git_commit: str,
+        scores: dict[str, float | None],
+        score_kinds: dict[str, tuple[str, ...]] | None = None,
+    ) -> "Provenance":
         """Describe a model folder, packaged here and now."""
         line = ProductLine.from_yaml(manifest.line)
         return cls(
@@ -70,6 +80,7 @@ class Provenance:
             checksum=manifest.checksum,
             created=manifest.created,
             scores=scores,
+            score_kinds=score_kinds or {},
             packages=_versions(),
         )
 
@@ -82,6 +93,7 @@ class Provenance:
             config_digest=self.config_digest,
             seed=self.seed,
             scores=self.scores,
+            score_kinds=self.score_kinds,
         )
 
     def bento_labels(self) -> dict[str, str]:
@@ -115,15 +127,31 @@ def read_scores(evaluation: Path) -> dict[str, float | None]:
     Raises:
         DeploymentError: It is missing or damaged.
     """
+    found = _read(evaluation)
+    area = found.image_auroc or AurocByKind()
+    figures = {"logical": area.logical, "structural": area.structural, "mean": area.mean}
+    figures |= {"false_reject_rate": found.false_reject_rate}
+    # A kind that has the very name of a figure does not stand for it.
+    kinds = {f"kind {kind}" if kind in OTHER_FIGURES else kind: value for kind, value in area.by_kind.items()}
+    return kinds | figures
+
+
+def read_score_kinds(evaluation: Path) -> dict[str, tuple[str, ...]]:
+    """Say which kinds of anomalies "logical", "structural" and "mean" are over; what was not measured is left out.
+
+    Raises:
+        DeploymentError: As `read_scores`.
+    """
+    area = _read(evaluation).image_auroc or AurocByKind()
+    return dict(area.members) | ({"mean": area.mean_of} if area.mean_of else {})
+
+
+def _read(evaluation: Path) -> _Figures:
     path = evaluation / FIGURES
     try:
-        found = _Figures.model_validate_json(path.read_text(encoding="utf-8"))
+        return _Figures.model_validate_json(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, ValidationError) as error:
         raise DeploymentError(f"{path} cannot be read as an evaluation; run the evaluation again") from error
-    area = found.image_auroc or AurocByKind()
-    scores = {"logical": area.logical, "structural": area.structural, "mean": area.mean}
-    # A kind that has the very name of a type does not stand for the whole of it.
-    return dict(area.by_kind) | scores | {"false_reject_rate": found.false_reject_rate}
 
 
 def _versions() -> dict[str, str]:

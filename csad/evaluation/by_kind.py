@@ -1,4 +1,4 @@
-"""Figures per kind of anomaly and per type: logical, structural, their mean."""
+"""Figures per kind of anomaly, per type (logical, structural), and their mean, which leaves no kind out."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import fmean
@@ -8,14 +8,27 @@ import numpy as np
 from csad.evaluation.auroc import auroc, auroc_interval
 from csad.evaluation.figures import AurocByKind, ImageRecord, SproByKind
 from csad.evaluation.spro import LIMITS, Spro
+from csad.images.good_names import NEGATIONS, words_of
 from csad.images.records import GOOD
 
 TYPES = ("logical", "structural")
 
 
 def type_of(kind: str) -> str | None:
-    """Which type a kind of anomaly belongs to, by its name: "logical", "structural" or neither."""
-    return next((name for name in TYPES if name in kind.lower()), None)
+    """Which type a kind of anomaly belongs to, by the whole words of its name.
+
+    Args:
+        kind: Such as "logical_anomalies". A "biological_stain" is no logical one, and "logical_or_structural" is of
+            neither type.
+
+    Returns:
+        "logical", "structural", or None for neither.
+    """
+    words = words_of(kind)
+    found = [name for name in TYPES if name in words]
+    if len(found) != 1 or words[words.index(found[0]) - 1 :][0] in NEGATIONS:
+        return None
+    return found[0]
 
 
 def anomalous_kinds(kinds: Iterable[str]) -> list[str]:
@@ -35,11 +48,13 @@ def auroc_by_kind(records: Sequence[ImageRecord], value: Callable[[ImageRecord],
     # Measured apart, for a kind may have the very name of a type.
     types, intervals = _areas(good, {name: _values(records, of, value) for name, of in _of_types(kinds).items()})
     by_kind, kind_intervals = _areas(good, {kind: _values(records, [kind], value) for kind in kinds})
-    averaged = types or by_kind
+    averaged = types | {kind: area for kind, area in by_kind.items() if type_of(kind) is None}
     return AurocByKind(
         logical=types.get("logical"),
         structural=types.get("structural"),
         mean=fmean(averaged.values()) if averaged else None,
+        mean_of=tuple(averaged),
+        members=_members(by_kind),
         by_kind=by_kind,
         intervals=intervals,
         kind_intervals=kind_intervals,
@@ -79,14 +94,21 @@ def spro_by_kind(spro: Spro, kinds: Sequence[str]) -> SproByKind | None:
         return None
     types = {name: percent[f"type/{name}"] for name in TYPES if f"type/{name}" in percent}
     by_kind = {kind: percent[f"kind/{kind}"] for kind in kinds if f"kind/{kind}" in percent}
-    averaged = (types or by_kind).values()
+    averaged = types | {kind: figures for kind, figures in by_kind.items() if type_of(kind) is None}
     return SproByKind(
         all=percent[everything],
         logical=types.get("logical"),
         structural=types.get("structural"),
-        mean={limit: fmean(figures[limit] for figures in averaged) for limit in LIMITS},
+        mean={limit: fmean(figures[limit] for figures in averaged.values()) for limit in LIMITS},
+        mean_of=tuple(averaged),
+        members=_members(by_kind),
         by_kind=by_kind,
     )
+
+
+def _members(kinds: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """The kinds that were measured, by type; a type without any is left out."""
+    return {name: tuple(members) for name, members in _of_types(kinds).items()}
 
 
 def _of_types(kinds: Iterable[str]) -> dict[str, list[str]]:

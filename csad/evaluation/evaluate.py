@@ -13,10 +13,11 @@ from csad.evaluation.auroc import auroc
 from csad.evaluation.by_kind import anomalous_kinds, auroc_by_kind, spro_by_kind
 from csad.evaluation.cases import CaseCollector
 from csad.evaluation.figures import AurocByKind, Evaluation, FalseRejects, ImageRecord, Rate, Timing
-from csad.evaluation.ground_truth import Defect, SaturationRule, read_defects, read_saturation_rules
+from csad.evaluation.ground_truth import read_saturation_rules
 from csad.evaluation.heat import HeatScale
 from csad.evaluation.scoring import BATCH, ImageScorer, ScoredImage, score_images
 from csad.evaluation.spro import Spro
+from csad.evaluation.truth_reader import TruthReader, naming_doubts
 from csad.images import ImageFile, ImageSet
 from csad.images.records import GOOD
 from csad.printable import printable
@@ -54,11 +55,11 @@ def evaluate(scorer: ImageScorer, images: ImageSet, batch: int = BATCH) -> Evalu
         seconds += scored.seconds
     test: list[ImageRecord] = []
     cases = CaseCollector(scorer.threshold, HeatScale.of(peaks))
-    truth = _GroundTruth(images, rules)
+    truth = TruthReader(images, rules)
     with Spro() as spro:
         for scored in score_images(scorer, images.test, "Scoring test images", batch):
             record = _record(scored)
-            defects = truth.of(scored.file, record.kind, scored.image)
+            defects = truth.of(scored.file, scored.image.shape[:2])
             if defects or record.kind == GOOD:
                 spro.add(record.kind, scored.score.map, defects)
             masks = [defect.mask for defect in defects]
@@ -69,6 +70,9 @@ def evaluate(scorer: ImageScorer, images: ImageSet, batch: int = BATCH) -> Evalu
         localisation = spro_by_kind(spro, kinds)
     good = [record for record in test if record.kind == GOOD]
     test_good = _rejected(good)
+    doubts = tuple(map(printable, (*naming_doubts(images), *truth.doubts())))
+    for sentence in (*truth.broken(), *doubts):
+        _log.warning("%s", sentence)
     return Evaluation(
         line=scorer.line.name,
         image_auroc=auroc_by_kind(test, lambda record: record.score),
@@ -84,6 +88,7 @@ def evaluate(scorer: ImageScorer, images: ImageSet, batch: int = BATCH) -> Evalu
         background_only_auroc=_background(test),
         images=_counts([*images.train, *images.validation, *images.test]),
         problems=tuple(map(printable, (*images.problems, *truth.problems()))),
+        doubts=doubts,
         settings=scorer.line.model_dump(mode="json"),
         seed=scorer.manifest.seed,
         weights=TypeAdapter(dict[str, Any]).dump_python(dict(scorer.manifest.weights), mode="json"),
@@ -93,39 +98,6 @@ def evaluate(scorer: ImageScorer, images: ImageSet, batch: int = BATCH) -> Evalu
         records=(*validation, *test),
         cases=cases.cases(),
     )
-
-
-class _GroundTruth:
-    """Reads masks while images pass and remembers what was wrong with them."""
-
-    def __init__(self, images: ImageSet, rules: dict[int, SaturationRule] | None) -> None:
-        self._root = images.root
-        self._rules = rules
-        self._broken: list[str] = []
-        self._anomalous = 0
-        self._without = 0
-
-    def of(self, file: ImageFile, kind: str, image: np.ndarray) -> list[Defect]:
-        """Read the defects of an image; none, and a problem noted, where they cannot be used."""
-        if kind == GOOD:
-            return []
-        self._anomalous += 1
-        height, width, _ = image.shape
-        try:
-            defects = read_defects(self._root, file, (height, width), self._rules)
-        except DatasetError as error:
-            _log.warning("%s; %s does not count in localisation", error, file.key)
-            self._broken.append(f"{error}; {file.key} does not count in localisation")
-            return []
-        self._without += not defects
-        return defects
-
-    def problems(self) -> list[str]:
-        """Broken masks one by one, absent ones as a count."""
-        if not self._without:
-            return self._broken
-        absent = f"{self._without} of {self._anomalous} anomalous images have no mask and do not count in localisation"
-        return [*self._broken, absent]
 
 
 def _record(scored: ScoredImage) -> ImageRecord:

@@ -18,9 +18,11 @@ class AurocByKind(Record):
     """Image AUROC against the good test images, in percent; null where a type is absent.
 
     Attributes:
-        logical: All kinds whose name contains "logical".
-        structural: All kinds whose name contains "structural".
-        mean: Of logical and structural, of one where the other is absent; without both, of all kinds.
+        logical: All kinds whose name holds the word "logical", pooled.
+        structural: All kinds whose name holds the word "structural", pooled.
+        mean: Of all that `mean_of` names, each counted once.
+        mean_of: The types that are present, and every kind that belongs to neither: no kind is left out.
+        members: The kinds that were pooled, by "logical" and "structural".
         by_kind: Every kind of anomaly by the name of its folder.
         intervals: 95 % confidence intervals of the types, by "logical" and "structural".
         kind_intervals: The same of every kind.
@@ -29,6 +31,8 @@ class AurocByKind(Record):
     logical: float | None = None
     structural: float | None = None
     mean: float | None = None
+    mean_of: tuple[str, ...] = ()
+    members: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     by_kind: dict[str, float] = Field(default_factory=dict)
     intervals: dict[str, tuple[float, float]] = Field(default_factory=dict)
     kind_intervals: dict[str, tuple[float, float]] = Field(default_factory=dict)
@@ -41,7 +45,9 @@ class SproByKind(Record):
         all: Every kind pooled.
         logical: Logical anomalies with the good images.
         structural: Structural anomalies with the good images.
-        mean: Of logical and structural, of one where the other is absent; without both, of all kinds.
+        mean: Of all that `mean_of` names, each counted once.
+        mean_of: The types that have masks, and every kind with masks that belongs to neither.
+        members: The kinds with masks that were pooled, by "logical" and "structural".
         by_kind: Every kind with masks by the name of its folder.
     """
 
@@ -49,6 +55,8 @@ class SproByKind(Record):
     logical: dict[float, float] | None = None
     structural: dict[float, float] | None = None
     mean: dict[float, float] | None = None
+    mean_of: tuple[str, ...] = ()
+    members: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     by_kind: dict[str, dict[float, float]] = Field(default_factory=dict)
 
 
@@ -144,6 +152,7 @@ class Evaluation(Record):
             the product. Null where the scorer does not offer it.
         images: Images per split and kind.
         problems: Files that were left out and masks that do not count.
+        doubts: What counts and may be wrong: masks that are hardly ones, good images under another name.
         settings: The product line's settings.
         seed: Of the training run.
         weights: Pretrained weights behind the model.
@@ -166,6 +175,7 @@ class Evaluation(Record):
     background_only_auroc: AurocByKind | None
     images: dict[str, dict[str, int]]
     problems: tuple[str, ...]
+    doubts: tuple[str, ...] = ()
     settings: dict[str, Any]
     seed: int
     weights: dict[str, Any]

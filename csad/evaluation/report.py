@@ -14,10 +14,10 @@ from csad.atomic import write_text
 from csad.errors import ImageError
 from csad.evaluation.by_kind import TYPES, type_of
 from csad.evaluation.cases import Case, Category
-from csad.evaluation.figures import AurocByKind, Evaluation
+from csad.evaluation.figures import AurocByKind, Evaluation, SproByKind
 from csad.evaluation.heat import encode_jpeg
 from csad.evaluation.plots import interval_axis, interval_plot, roc_plots, score_histograms
-from csad.evaluation.tables import branch_rows, decision_lines, fraction, other_kinds, percent
+from csad.evaluation.tables import averaged, branch_rows, decision_lines, fraction, other_kinds, percent
 from csad.images import read_rgb
 from csad.printable import printable
 
@@ -82,7 +82,7 @@ def _tiles(evaluation: Evaluation) -> Iterator[str]:
         known = f"95 % interval {interval[0]:.1f} to {interval[1]:.1f}" if interval else ""
         yield _tile(f"AUROC {_words(kind)}", percent(figure), known)
     if auroc.mean is not None and len(shown) > 1:
-        yield _tile("AUROC mean", percent(auroc.mean), "of the types that are present")
+        yield _tile("AUROC mean", percent(auroc.mean), f"of {', '.join(map(_words, auroc.mean_of))}")
     rejects = evaluation.false_rejects
     if rejects.test_good.rate is not None:
         seen = f"{rejects.test_good.rejected} of {rejects.test_good.images}; promised {fraction(rejects.promised)}"
@@ -90,14 +90,16 @@ def _tiles(evaluation: Evaluation) -> Iterator[str]:
     for kind, found in evaluation.detection_rate.items():
         yield _tile(f"{_words(kind)} found", fraction(found.rate or 0.0), f"{found.rejected} of {found.images}")
     if evaluation.spro is not None and evaluation.spro.mean is not None:
-        yield _tile("sPRO", percent(evaluation.spro.mean[0.3]), "up to a false positive rate of 0.3")
+        over = ", ".join(map(_words, evaluation.spro.mean_of))
+        yield _tile("sPRO", percent(evaluation.spro.mean[0.3]), f"up to a false positive rate of 0.3; mean of {over}")
     yield _tile(
         "per image", f"{evaluation.timing.milliseconds_per_image:.0f} ms", f"in batches of {evaluation.timing.batch}"
     )
 
 
 def _notices(evaluation: Evaluation) -> str:
-    notices = [f"Not counted: {problem}" for problem in evaluation.problems]
+    notices = [f"Worth a look: {doubt}" for doubt in evaluation.doubts]
+    notices += [f"Not counted: {problem}" for problem in evaluation.problems]
     background = evaluation.background_only_auroc
     if background is not None and background.mean is not None and background.mean > SUSPICIOUS_BACKGROUND:
         notices.insert(
@@ -127,7 +129,12 @@ def _branches(evaluation: Evaluation) -> str:
         cells = "".join(_auroc_cells(figures, column) for column in columns)
         css = ' class="full"' if name == "full" else ""
         rows.append(f"<tr{css}><td>{escape(name)}</td>{cells}<td>{percent(figures.mean)}</td></tr>")
-    return f"<table><tr><th></th>{head}<th>mean</th></tr>{''.join(rows)}</table>"
+    table = f"<table><tr><th></th>{head}<th>mean</th></tr>{''.join(rows)}</table>"
+    return table + _mean_line(evaluation.image_auroc)
+
+
+def _mean_line(figures: AurocByKind | SproByKind) -> str:
+    return f'<p class="soft">The mean is over {escape(averaged(figures))}.</p>' if figures.mean_of else ""
 
 
 def _auroc_cells(figures: AurocByKind, column: str) -> str:
@@ -162,7 +169,7 @@ def _spro(evaluation: Evaluation) -> str:
     return (
         '<p class="soft">sPRO in percent: how much of each defect is found, averaged up to a limit of the false '
         f"positive rate over pixels.</p>"
-        f'<div class="scroll"><table><tr><th>limit</th>{head}</tr>{"".join(rows)}</table></div>'
+        f'<div class="scroll"><table><tr><th>limit</th>{head}</tr>{"".join(rows)}</table></div>{_mean_line(spro)}'
     )
 
 

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from csad.evaluation.by_kind import TYPES, type_of
-from csad.evaluation.figures import AurocByKind, Evaluation, Rate
+from csad.evaluation.figures import AurocByKind, Evaluation, Rate, SproByKind
 
 WIDTH = 2000
 ABSENT = "-"
@@ -34,6 +34,12 @@ def branch_rows(evaluation: Evaluation) -> list[tuple[str, AurocByKind]]:
 def other_kinds(figures: AurocByKind) -> list[str]:
     """Kinds that are neither logical nor structural."""
     return [kind for kind in figures.by_kind if type_of(kind) is None]
+
+
+def averaged(figures: AurocByKind | SproByKind) -> str:
+    """What a mean is over, such as "logical (logical_anomalies), dents"; empty where nothing was measured."""
+    members = figures.members
+    return ", ".join(f"{name} ({', '.join(members[name])})" if name in members else name for name in figures.mean_of)
 
 
 def percent(value: float | None) -> str:
@@ -72,15 +78,27 @@ def decision_lines(evaluation: Evaluation) -> list[tuple[str, str]]:
 def _parts(evaluation: Evaluation) -> Iterator[Table | Text]:
     yield Text(f"{evaluation.line}: image AUROC in percent")
     yield _detection(evaluation)
+    if evaluation.image_auroc.by_kind:
+        yield from _mean_line(evaluation.image_auroc)
+    else:
+        yield Text("no AUROC: it takes good test images (test/good) and anomalous ones (test/<kind>)\n")
     if evaluation.spro is None:
         yield Text("no sPRO: the anomalous test images have no masks\n")
     else:
         yield Text("localisation: sPRO in percent, by limit of the false positive rate")
         yield _localisation(evaluation)
+        yield from _mean_line(evaluation.spro)
     yield Text("decision at the threshold, with 95 % confidence intervals")
     yield _table(("", ""), decision_lines(evaluation), right_from=2)
     if evaluation.problems:
         yield Text("\n".join(["problems:", *(f"  {problem}" for problem in evaluation.problems)]))
+    if evaluation.doubts:
+        yield Text("\n".join(["worth a look:", *(f"  {doubt}" for doubt in evaluation.doubts)]))
+
+
+def _mean_line(figures: AurocByKind | SproByKind) -> Iterator[Text]:
+    if figures.mean_of:
+        yield Text(f"mean of {averaged(figures)}\n")
 
 
 def _detection(evaluation: Evaluation) -> Table:

@@ -13,6 +13,7 @@ import numpy as np
 
 from csad.content import content_digest
 from csad.errors import DatasetError, ImageError
+from csad.images.good_names import hints_in_brackets, naming_hints
 from csad.images.layout import MINIMUM_TRAIN, ground_truth_masks, list_images
 from csad.images.reading import SIXTEEN_BIT_MODES, load, open_image, to_rgb
 from csad.images.records import ImageFile, ImageProblem, ImageSet
@@ -69,9 +70,10 @@ class Inspection:
         if self.bad_fraction > line.images.max_bad_fraction:
             return _too_many_problems(self, line)
         if len(images.train) < MINIMUM_TRAIN or not images.validation:
+            hints = hints_in_brackets(images.root)
             return (
                 f"{images.root} has {len(images.train)} good images to train and {len(images.validation)} to calibrate;"
-                f" expected at least {MINIMUM_TRAIN} and 1, better 200 and 100: add good images"
+                f" expected at least {MINIMUM_TRAIN} and 1, better 200 and 100: add good images{hints}"
             )
         return None
 
@@ -83,7 +85,7 @@ class Inspection:
         if not images.test:
             return (
                 f"{images.root} has no test images; expected test/good and test/<kind of anomaly> "
-                "such as test/logical_anomalies"
+                f"such as test/logical_anomalies{hints_in_brackets(images.root)}"
             )
         return None
 
@@ -96,7 +98,10 @@ def scan(root: Path, line: ProductLine) -> ImageSet:
             `line.images.max_bad_fraction`; the message names them.
     """
     inspection = inspect(root, line)
-    return _usable(inspection, inspection.obstacle_to_training(line))
+    images = _usable(inspection, inspection.obstacle_to_training(line))
+    for hint in naming_hints(root):
+        _log.warning("%s", hint)
+    return images
 
 
 def scan_for_evaluation(root: Path, line: ProductLine) -> ImageSet:

@@ -20,6 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from csad.errors import DatasetError
+from csad.images.good_names import hints_in_brackets
 from csad.images.reading import EXTENSIONS
 from csad.images.records import GOOD, ImageFile
 
@@ -144,5 +145,5 @@ def _nothing_found(root: Path) -> str:
     extensions = " ".join(sorted(extension.removeprefix(".") for extension in EXTENSIONS))
     return (
         f"no images in {root}: {found}; expected images ({extensions}) directly inside, "
-        "or in train/good, validation/good and test/<kind>"
+        f"or in train/good, validation/good and test/<kind>{hints_in_brackets(root)}"
     )

@@ -1,7 +1,7 @@
 """Stage `evaluation`: how good the scorer is on the test images (method 7)."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from csad.scorer import Scorer
 from csad.stages.files import writing
 from csad.stages.snapshot import open_snapshot
 from csad.stages.stage import Stage
-from csad.stages.summary import Summary
+from csad.stages.summary import Summary, plural
 
 FIGURES = "evaluation.json"
 TABLE = "evaluation.txt"
@@ -32,7 +32,10 @@ class EvaluationSummary(Summary):
         images: Test images.
         auroc_logical: Image AUROC in percent.
         auroc_structural: Image AUROC in percent.
-        auroc_mean: Image AUROC in percent.
+        auroc_mean: Image AUROC in percent, over what `mean_of` names.
+        mean_of: The types that are present and every kind of neither, such as "logical, dents".
+        kinds: AUROC in percent of every kind of anomaly, by the name of its folder.
+        doubts: What counts and may be wrong: masks that are hardly ones, good images under another name.
         false_reject_rate: Good test images that are rejected, as a fraction.
         threshold: An image is rejected above it.
     """
@@ -43,15 +46,24 @@ class EvaluationSummary(Summary):
     auroc_mean: float | None = None
     false_reject_rate: float | None = None
     threshold: float | None = None
+    mean_of: str = ""
+    kinds: dict[str, float] = field(default_factory=dict)
+    doubts: int = 0
+
+    def metrics(self) -> dict[str, float]:
+        """The fields that are numbers, and a figure per kind of anomaly."""
+        return super().metrics() | {f"auroc_kind_{kind}": value for kind, value in self.kinds.items()}
 
     def headline(self) -> str:
         """One line for people."""
         if not self.images:
             return NOTHING
-        named = {"logical": self.auroc_logical, "structural": self.auroc_structural, "mean": self.auroc_mean}
+        mean = f"mean of {self.mean_of}" if "," in self.mean_of else "mean"
+        named = {"logical": self.auroc_logical, "structural": self.auroc_structural, mean: self.auroc_mean}
         figures = [f"{name} {value:.1f}" for name, value in named.items() if value is not None]
         rejects = "" if self.false_reject_rate is None else f", {self.false_reject_rate:.1%} of the good rejected"
-        return f"AUROC {', '.join(figures) or 'unknown'}{rejects}"
+        doubts = f"; {plural(self.doubts, 'doubt')} in the report" if self.doubts else ""
+        return f"AUROC {', '.join(figures) or 'unknown'}{rejects}{doubts}"
 
 
 def run(line: ProductLine, images: Path, pseudo_labels: Path, model: Path, output: Path) -> EvaluationSummary:
@@ -89,6 +101,9 @@ def _summarise(evaluation: Evaluation, images: int) -> EvaluationSummary:
         auroc_mean=evaluation.image_auroc.mean,
         false_reject_rate=evaluation.false_reject_rate,
         threshold=evaluation.threshold,
+        mean_of=", ".join(evaluation.image_auroc.mean_of),
+        kinds=dict(evaluation.image_auroc.by_kind),
+        doubts=len(evaluation.doubts),
     )
 
 

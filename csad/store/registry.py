@@ -10,7 +10,7 @@
 import logging
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -41,6 +41,8 @@ class ModelLabels:
         config_digest: Of the line's settings.
         seed: Of the run.
         scores: Of its evaluation, such as {"logical": 91.2}; None, as nan becomes, where nothing was measured.
+        score_kinds: Which kinds of anomalies a score is over, such as {"mean": ["logical", "dents"]}; empty for a
+            model that was registered before they were kept.
     """
 
     line: str
@@ -49,6 +51,7 @@ class ModelLabels:
     config_digest: str
     seed: int
     scores: dict[str, float | None]
+    score_kinds: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -224,7 +227,10 @@ def _find(store: ObjectStore, line: str, version: str) -> ModelVersion | None:
 
 
 def _content(labels: ModelLabels, files: Mapping[str, FileRecord]) -> str:
-    return content_sha256({"labels": asdict(labels), "files": {name: asdict(record) for name, record in files.items()}})
+    described = asdict(labels)
+    if not labels.score_kinds:  # a version from before they were kept has the digest that it had
+        del described["score_kinds"]
+    return content_sha256({"labels": described, "files": {name: asdict(record) for name, record in files.items()}})
 
 
 def _finite(score: float | None) -> float | None:

@@ -219,3 +219,14 @@ def test_check_of_a_broken_line_names_key_and_file(data, tmp_path):
     result = run("line", "check", file, "--data", data)
     assert result.exit_code == 1
     assert f"{file}, line 2: image: unknown key; did you mean images?" in result.stderr
+
+
+def test_check_names_masks_that_are_hardly_ones_and_good_images_under_another_name(file, data):
+    name = next((data / "test/logical_anomalies").iterdir()).stem
+    folder = data / "ground_truth/logical_anomalies" / name
+    folder.mkdir(parents=True)
+    Image.new("L", (64, 96), 255).save(folder / "000.png")
+    (data / "train/ok").mkdir()
+    notes = json.loads(run("line", "check", file, "--data", data, "--json").stdout)["notes"]
+    assert sum("1 mask marks more than half of its image" in note for note in notes) == 1
+    assert sum("train/ok is not looked at" in note for note in notes) == 1

@@ -46,6 +46,15 @@ def test_the_floor_is_held_by_every_kind():
     assert found[1].reason == "structural are told from good images with an AUROC of 0.500, less than 0.7"
 
 
+def test_a_test_folder_whose_name_begins_like_a_made_kind_is_held_to_the_floor_itself():
+    found = check_floor(records(good=[1, 3], made_blemish=[2, 4], made_scratch=[0, 4]), LIMITS)
+    # 2, 4 beat 1; 1 and 3: AUROC 0.75. 0, 4 beat none; 1 and 3: 0.5.
+    assert [(check.subject, check.challenger, check.passed) for check in found] == [
+        ("made_blemish", 0.75, True),
+        ("made_scratch", 0.5, False),
+    ]
+
+
 def test_of_made_anomalies_the_kind_that_is_told_best_holds_the_floor():
     seen = check_floor(records(good=[1, 3], made_blemish=[2, 4], made_extra_component=[0, 4]), LIMITS)
     unseen = check_floor(records(good=[1, 3], made_blemish=[0, 4], made_extra_component=[0, 4]), LIMITS)

@@ -1,5 +1,5 @@
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,6 +17,7 @@ from csad.store.registry import (
     register_model,
     show_model,
 )
+from csad.store.sealed import content_sha256
 
 LABELS = ModelLabels(
     line="bottle",
@@ -47,6 +48,19 @@ def test_a_registered_model_comes_back_with_its_labels(store, model, tmp_path):
     sha256 = fetch_file(store, "bottle", made.version, "bento.tar.gz", tmp_path / "fetched")
     assert sha256 == made.files["bento.tar.gz"].sha256
     assert (tmp_path / "fetched").read_bytes() == b"a bento"
+
+
+def test_a_registered_model_says_which_kinds_its_scores_are_over(store, model):
+    made = register_model(store, model, replace(LABELS, score_kinds={"mean": ("logical", "dents")}))
+    assert show_model(store, "bottle", made.version).labels.score_kinds == {"mean": ("logical", "dents")}
+
+
+def test_a_model_registered_before_kinds_were_kept_is_still_whole(store, model):
+    made = register_model(store, model, LABELS)
+    content = {"labels": asdict(LABELS), "files": {name: asdict(file) for name, file in made.files.items()}}
+    del content["labels"]["score_kinds"]
+    assert made.content == content_sha256(content)
+    assert show_model(store, "bottle", made.version).labels.score_kinds == {}
 
 
 def test_versions_are_listed_in_the_order_of_their_registration(store, model, monkeypatch):
