@@ -183,6 +183,14 @@ def training_on_gpu(
         accelerator_count: Accelerators per task.
         node_selector: Labels of the GPU node pool.
         tolerations: Taints of the GPU node pool.
+
+    Returns:
+        model: The model folder that a scorer loads.
+        evaluation: evaluation.json and its table as text.
+        report: The evaluation for people.
+        gallery: The component classes on one page.
+        gate: gate.json: the gate's decision and every check.
+        gate_report: The same for people.
     """
     tasks = training_tasks(line_yaml, release_yaml, data_uri, seed, mask_shares)
     pool = GpuPool(accelerator, accelerator_count, node_selector, tolerations)
@@ -227,6 +235,14 @@ def training_on_cpu(
         promotion_endpoint: Pipeline server that starts the promotion of an accepted model; "" leaves that to people.
         deployer: Service account of the promotion.
         namespace: Where the model is served.
+
+    Returns:
+        model: The model folder that a scorer loads.
+        evaluation: evaluation.json and its table as text.
+        report: The evaluation for people.
+        gallery: The component classes on one page.
+        gate: gate.json: the gate's decision and every check.
+        gate_report: The same for people.
     """
     tasks = training_tasks(line_yaml, release_yaml, data_uri, seed, mask_shares)
     _place_around(tasks, store_secret)
@@ -254,6 +270,14 @@ def training_here(
         seed: Same data, line and seed give the same scores on the same device.
         mask_shares: Tasks that divide the mask proposals.
         git_commit: Of the code; a label of the registered model.
+
+    Returns:
+        model: The model folder that a scorer loads.
+        evaluation: evaluation.json and its table as text.
+        report: The evaluation for people.
+        gallery: The component classes on one page.
+        gate: gate.json: the gate's decision and every check.
+        gate_report: The same for people.
     """
     tasks = training_tasks(line_yaml, line_yaml, data_uri, seed, mask_shares)
     release_here(**tasks.release_inputs(line_yaml, git_commit, seed)).set_display_name("release")
