@@ -172,7 +172,7 @@ def training_on_gpu(
         line_yaml: What makes the scorer of the product line, as text; all that cached results depend on.
         release_yaml: The same with the gate's limits and how it is served.
         data_uri: store://LINE, store://LINE@DIGEST, or a folder that the pods mount.
-        seed: Same data, line and seed give the same scores on the same device.
+        seed: Same data, line, seed, device and threads give the same scores.
         mask_shares: Tasks that divide the mask proposals, such as ["1/3", "2/3", "3/3"].
         git_commit: Of the code; a label of the registered model.
         store_secret: Name of the Kubernetes secret with the keys to the store.
@@ -228,7 +228,7 @@ def training_on_cpu(
         line_yaml: What makes the scorer of the product line, as text; all that cached results depend on.
         release_yaml: The same with the gate's limits and how it is served.
         data_uri: store://LINE, store://LINE@DIGEST, or a folder that the pods mount.
-        seed: Same data, line and seed give the same scores on the same device.
+        seed: Same data, line, seed, device and threads give the same scores.
         mask_shares: Tasks that divide the mask proposals, such as ["1/3", "2/3", "3/3"].
         git_commit: Of the code; a label of the registered model.
         store_secret: Name of the Kubernetes secret with the keys to the store.
@@ -267,7 +267,7 @@ def training_here(
     Args:
         line_yaml: The product line, as text.
         data_uri: Folder of the images, store://LINE or store://LINE@DIGEST.
-        seed: Same data, line and seed give the same scores on the same device.
+        seed: Same data, line, seed, device and threads give the same scores.
         mask_shares: Tasks that divide the mask proposals.
         git_commit: Of the code; a label of the registered model.
 

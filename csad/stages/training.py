@@ -43,7 +43,7 @@ def train(line: ProductLine, data: Path, output: Path, seed: int, evaluate: bool
         line: Product line.
         data: LOCO layout or a flat folder of good images.
         output: The model folder; it appears, or is replaced, when the model is whole.
-        seed: Same data, line and seed give the same scores on the same device.
+        seed: Same data, line, seed, device and threads give the same scores.
         evaluate: Measure the model on the test images too.
 
     Raises:
