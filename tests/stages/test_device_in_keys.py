@@ -31,9 +31,7 @@ def test_what_is_trained_depends_on_the_kind_of_device(stage, tiny_line, monkeyp
 
 
 @pytest.mark.parametrize("stage", [segnet, lgst])
-@pytest.mark.parametrize(
-    ("module", "name"), [(torch, "get_num_threads"), (torch.backends.cpu, "get_cpu_capability")]
-)
+@pytest.mark.parametrize(("module", "name"), [(torch, "get_num_threads"), (torch.backends.cpu, "get_cpu_capability")])
 def test_what_a_cpu_trains_depends_on_its_threads_and_vector_units(stage, module, name, tiny_line, monkeypatch):
     monkeypatch.setattr(module, name, lambda: 2)
     two, same = keys_on(("cpu", "cpu"), stage, tiny_line, monkeypatch)
