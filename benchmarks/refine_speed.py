@@ -44,7 +44,12 @@ def plain_combine(masks: Masks) -> list[int]:
             kept.append(i)
         else:
             waiting.append(i)
-    return sorted(kept + [i for i in waiting if np.logical_and(union, masks[i]).sum() / masks[i].sum() < OVERLAP])
+    for i in waiting:
+        m = masks[i]
+        if np.logical_and(union, m).sum() / m.sum() < OVERLAP:
+            union = np.logical_or(union, m)
+            kept.append(i)
+    return sorted(kept)
 
 
 def ellipses(count: int, height: int, width: int, seed: int) -> Masks:

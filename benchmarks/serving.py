@@ -22,7 +22,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median, quantiles
-from urllib.request import urlopen
 
 import psutil
 
@@ -32,6 +31,7 @@ from benchmarks.hostile import UNFINISHED, hostile_requests, send
 from benchmarks.measurement import machine
 from csad.images.reading import EXTENSIONS
 from csad.progress import track
+from csad.serving.proxy import opener_for
 
 MODEL = ROOT / "demo" / "model"
 IMAGES = EXAMPLE / "data" / "test" / "good"
@@ -80,7 +80,8 @@ def serving(model: Path, folder: Path) -> Iterator[Server]:
 
 def _ready(port: int) -> bool:
     try:
-        with urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5):
+        ready = f"http://127.0.0.1:{port}/readyz"
+        with opener_for(ready).open(ready, timeout=5):
             return True
     except OSError:
         return False

@@ -11,6 +11,8 @@ from kfp import dsl
 
 ROOT = Path(__file__).parent
 FILE = "README.md"
+RETURNED = "str"
+"""Type of what a component returns beside its artifacts."""
 
 
 def names() -> list[str]:
@@ -19,19 +21,21 @@ def names() -> list[str]:
 
 
 def readme(name: str) -> str:
-    """Describe a component by its docstring, its signature and its metadata."""
+    """Describe a component by its metadata and by what Kubeflow sees of its docstring and its signature."""
     module: ModuleType = import_module(f"components.{name}")
     component: dsl.base_component.BaseComponent = getattr(module, name)
     docstring = docstring_parser.parse(component.python_func.__doc__ or "")
-    described = {parameter.arg_name: parameter.description or "" for parameter in docstring.params}
+    specification = component.component_spec
     metadata = yaml.safe_load((ROOT / name / "metadata.yaml").read_text(encoding="utf-8"))
     stage = str(metadata["stage"])
-    inputs, outputs = [], []
-    for parameter in inspect.signature(component.python_func).parameters.values():
-        row = f"| `{parameter.name}` | {_type(parameter.annotation)} | {described[parameter.name]} |"
-        (outputs if _is_output(parameter.annotation) else inputs).append(row)
-    if docstring.returns:
-        outputs.append(f"| returned | parameters | {docstring.returns.description} |")
+    types = {
+        parameter.name: _type(parameter.annotation)
+        for parameter in inspect.signature(component.python_func).parameters.values()
+    }
+    inputs, outputs = (
+        [f"| `{key}` | {types.get(key, RETURNED)} | {value.description} |" for key, value in (found or {}).items()]
+        for found in (specification.inputs, specification.outputs)
+    )
     return "\n".join(
         [
             f"# {name}",
@@ -59,10 +63,6 @@ def _table(title: str, rows: list[str]) -> list[str]:
 
 def _hardware(metadata: dict[str, object]) -> str:
     return "a GPU node (CPU where compiled with `--cpu-only`)" if metadata["gpu"] else "any node"
-
-
-def _is_output(annotation: object) -> bool:
-    return dsl.types.type_annotations.is_artifact_wrapped_in_Output(annotation)
 
 
 def _type(annotation: object) -> str:

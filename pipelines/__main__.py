@@ -74,7 +74,7 @@ def main() -> None:
     default=EXAMPLE,
     show_default=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Product line that runs without parameters train, such as a bare `kfp run submit`.",
+    help="Product line that runs without parameters train, such as a bare `kfp run submit` (`kfp run create`).",
 )
 def compile_pipelines(output: Path, cpu_only: bool, line: Path) -> None:
     """Write the training and the promotion pipeline as KFP YAML.

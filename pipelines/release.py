@@ -32,7 +32,22 @@ def release_on_cluster(
     deployer: str,
     namespace: str,
 ) -> None:
-    """Package what the gate accepted, and start its promotion where a server is given."""
+    """Package what the gate accepted, and start its promotion where a server is given.
+
+    Args:
+        accepted: "true" where the gate accepted the model.
+        line_yaml: The product line, as text, with how it is served.
+        git_commit: Of the code; a label of the registered model.
+        seed: Of the run.
+        images: Output of `ingest`.
+        model: Output of `statistics`.
+        evaluation: Output of `evaluation`.
+        gate: Output of `gate`.
+        store_secret: Name of the Kubernetes secret with the keys to the store.
+        promotion_endpoint: Pipeline server that starts the promotion; "" leaves that to people.
+        deployer: Service account of the promotion.
+        namespace: Where the model is served.
+    """
     with dsl.If(accepted == ACCEPTED, name="accepted"):
         packed = packaging(
             line_yaml=line_yaml,
@@ -67,7 +82,18 @@ def release_here(
     evaluation: dsl.Input[dsl.Artifact],
     gate: dsl.Input[dsl.Artifact],
 ) -> None:
-    """Package what the gate accepted."""
+    """Package what the gate accepted.
+
+    Args:
+        accepted: "true" where the gate accepted the model.
+        line_yaml: The product line, as text, with how it is served.
+        git_commit: Of the code; a label of the registered model.
+        seed: Of the run.
+        images: Output of `ingest`.
+        model: Output of `statistics`.
+        evaluation: Output of `evaluation`.
+        gate: Output of `gate`.
+    """
     with dsl.If(accepted == ACCEPTED, name="accepted"):
         packaging(
             line_yaml=line_yaml,

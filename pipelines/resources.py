@@ -70,9 +70,11 @@ class GpuPool:
 
 
 def place_on_cpu(task: dsl.PipelineTask, resources: Resources) -> dsl.PipelineTask:
-    """Ask for cores and memory, a time limit and retries."""
+    """Ask for cores and memory, a time limit and retries; each reserved core has one thread."""
     task.set_cpu_request(resources.cpu_request).set_cpu_limit(resources.cpu_limit)
     task.set_memory_request(resources.memory_request).set_memory_limit(resources.memory_limit)
+    # Else as many as the node has cores: a training would differ from node to node, and threads wait for their quota.
+    task.set_env_variable("OMP_NUM_THREADS", resources.cpu_request)
     task.set_retry(num_retries=RETRIES, backoff_duration=BACKOFF, backoff_factor=2.0)
     kubernetes.set_timeout(task, seconds=resources.hours * 3600)
     kubernetes.empty_dir_mount(

@@ -172,7 +172,7 @@ def training_on_gpu(
         line_yaml: What makes the scorer of the product line, as text; all that cached results depend on.
         release_yaml: The same with the gate's limits and how it is served.
         data_uri: store://LINE, store://LINE@DIGEST, or a folder that the pods mount.
-        seed: Same data, line and seed give the same scores on the same device.
+        seed: Same data, line, seed, device and threads give the same scores.
         mask_shares: Tasks that divide the mask proposals, such as ["1/3", "2/3", "3/3"].
         git_commit: Of the code; a label of the registered model.
         store_secret: Name of the Kubernetes secret with the keys to the store.
@@ -183,6 +183,14 @@ def training_on_gpu(
         accelerator_count: Accelerators per task.
         node_selector: Labels of the GPU node pool.
         tolerations: Taints of the GPU node pool.
+
+    Returns:
+        model: The model folder that a scorer loads.
+        evaluation: evaluation.json and its table as text.
+        report: The evaluation for people.
+        gallery: The component classes on one page.
+        gate: gate.json: the gate's decision and every check.
+        gate_report: The same for people.
     """
     tasks = training_tasks(line_yaml, release_yaml, data_uri, seed, mask_shares)
     pool = GpuPool(accelerator, accelerator_count, node_selector, tolerations)
@@ -220,13 +228,21 @@ def training_on_cpu(
         line_yaml: What makes the scorer of the product line, as text; all that cached results depend on.
         release_yaml: The same with the gate's limits and how it is served.
         data_uri: store://LINE, store://LINE@DIGEST, or a folder that the pods mount.
-        seed: Same data, line and seed give the same scores on the same device.
+        seed: Same data, line, seed, device and threads give the same scores.
         mask_shares: Tasks that divide the mask proposals, such as ["1/3", "2/3", "3/3"].
         git_commit: Of the code; a label of the registered model.
         store_secret: Name of the Kubernetes secret with the keys to the store.
         promotion_endpoint: Pipeline server that starts the promotion of an accepted model; "" leaves that to people.
         deployer: Service account of the promotion.
         namespace: Where the model is served.
+
+    Returns:
+        model: The model folder that a scorer loads.
+        evaluation: evaluation.json and its table as text.
+        report: The evaluation for people.
+        gallery: The component classes on one page.
+        gate: gate.json: the gate's decision and every check.
+        gate_report: The same for people.
     """
     tasks = training_tasks(line_yaml, release_yaml, data_uri, seed, mask_shares)
     _place_around(tasks, store_secret)
@@ -251,9 +267,17 @@ def training_here(
     Args:
         line_yaml: The product line, as text.
         data_uri: Folder of the images, store://LINE or store://LINE@DIGEST.
-        seed: Same data, line and seed give the same scores on the same device.
+        seed: Same data, line, seed, device and threads give the same scores.
         mask_shares: Tasks that divide the mask proposals.
         git_commit: Of the code; a label of the registered model.
+
+    Returns:
+        model: The model folder that a scorer loads.
+        evaluation: evaluation.json and its table as text.
+        report: The evaluation for people.
+        gallery: The component classes on one page.
+        gate: gate.json: the gate's decision and every check.
+        gate_report: The same for people.
     """
     tasks = training_tasks(line_yaml, line_yaml, data_uri, seed, mask_shares)
     release_here(**tasks.release_inputs(line_yaml, git_commit, seed)).set_display_name("release")

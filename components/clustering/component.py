@@ -24,6 +24,8 @@ def clustering(
         snapshot: Digest of the training images, so that a cached result is never one of other images.
         images: Output of `ingest`.
         masks: Outputs of `masks`, one per share.
+
+    Returns:
         pseudo_labels: Label maps, the classes and pictures of them.
         gallery: The classes on one page.
         metrics: Components, classes, labelled images.

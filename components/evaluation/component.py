@@ -26,6 +26,8 @@ def evaluation(
         images: Output of `ingest`.
         pseudo_labels: Output of `clustering`.
         model: Output of `statistics`.
+
+    Returns:
         evaluation: evaluation.json and its table as text.
         report: Scores, curves, worst mistakes and settings on one page.
         metrics: AUROC per kind of anomaly, false-reject rate, threshold.

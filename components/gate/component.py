@@ -24,12 +24,13 @@ def gate(
         images: Output of `ingest`.
         model: Output of `statistics`: the challenger.
         evaluation: Output of `evaluation`, of the same model on the same images.
+
+    Returns:
         gate: gate.json: the decision, and every check with its numbers and its reason.
         report: The same for people.
         metrics: The numbers of the checks.
-
-    Returns:
-        accepted: "true" or "false". reason: In a sentence.
+        accepted: "true" or "false".
+        reason: Why, in a sentence.
     """
     from csad.delivery.gate_task import run_gate
 

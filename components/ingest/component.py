@@ -16,11 +16,12 @@ def ingest(
     Args:
         line_yaml: The product line, as text.
         data_uri: store://LINE (what was pushed last), store://LINE@DIGEST, or a folder: LOCO layout or good images.
-        images: The usable images in LOCO layout, with their digests.
-        metrics: Images per split, files left out, megabytes.
 
     Returns:
-        Digest of the whole data set; digest of the images that train and calibrate.
+        images: The usable images in LOCO layout, with their digests.
+        metrics: Images per split, files left out, megabytes.
+        digest: Digest of the whole data set.
+        training_digest: Digest of the images that train and calibrate.
     """
     from csad.stages import ingest
     from csad.stages.task import run_task

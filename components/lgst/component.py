@@ -21,6 +21,8 @@ def lgst(
         seed: Seed of the run.
         snapshot: Digest of the training images, so that a cached result is never one of other images.
         images: Output of `ingest`.
+
+    Returns:
         lgst: The students.
         metrics: What was fitted.
     """

@@ -23,6 +23,8 @@ def masks(
         share: Which part of the images this task does, such as 2/3: the second of three.
         images: Output of `ingest`.
         tags: Output of `tagging`.
+
+    Returns:
         masks: One JSON of run-length masks per image.
         metrics: How many images and masks each rule touched.
     """

@@ -20,7 +20,7 @@ def promote(
         store_secret: Name of the Kubernetes secret with the keys to the store.
 
     Returns:
-        Id of the run that was started.
+        Output: Id of the run that was started.
     """
     from csad.line import ProductLine
     from csad.stages.task import failing_clearly

@@ -23,6 +23,8 @@ def segnet(
         snapshot: Digest of the training images, so that a cached result is never one of other images.
         images: Output of `ingest`.
         pseudo_labels: Output of `clustering`.
+
+    Returns:
         segnet: The trained network.
         metrics: Steps and last losses.
     """

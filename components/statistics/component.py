@@ -27,6 +27,8 @@ def statistics(
         pseudo_labels: Output of `clustering`.
         segnet: Output of `segnet`.
         lgst: Output of `lgst`.
+
+    Returns:
         model: The model folder that a scorer loads.
         metrics: Threshold and the weights of the branches.
     """

@@ -19,6 +19,8 @@ def tagging(
         line_yaml: The product line, as text.
         snapshot: Digest of the training images, so that a cached result is never one of other images.
         images: Output of `ingest`.
+
+    Returns:
         tags: tags.json: the words, who named them, what was dropped and why.
         metrics: Words found and dropped.
     """

@@ -38,11 +38,12 @@ def evaluate(model: Path, data: Path, as_json: bool, report: Path | None, device
         from csad.freed_memory import keep_freed_memory
         from csad.images import scan_for_evaluation
         from csad.scorer import Scorer
-        from csad.stages.gallery import find_gallery
+        from csad.stages.gallery import find_doubts, find_gallery
 
         keep_freed_memory()
         scorer = Scorer.load(model, str(chosen_device(device)))
         evaluation = measure(scorer, scan_for_evaluation(data, scorer.line))
         if report is not None:
-            write_report(evaluation, report, gallery=find_gallery(model))
+            gallery = find_gallery(model)
+            write_report(evaluation, report, gallery, find_doubts(gallery))
     click.echo(json.dumps(evaluation.to_json(), indent=2) if as_json else evaluation.to_text())

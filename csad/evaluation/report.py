@@ -1,7 +1,7 @@
 """The evaluation as one HTML page that needs nothing else: no network, no script, no other file."""
 
 import base64
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -34,21 +34,22 @@ EXPLANATIONS = {
 }
 
 
-def write_report(evaluation: Evaluation, path: Path, gallery: Path | None = None) -> None:
+def write_report(evaluation: Evaluation, path: Path, gallery: Path | None = None, doubts: Sequence[str] = ()) -> None:
     """Write the page, whole or not at all.
 
     Args:
         evaluation: What `evaluate` returned; one read back from JSON has no pictures.
         path: HTML file to write.
         gallery: Folder with a picture (PNG or JPEG) per cluster of components, shown in the order of their names.
+        doubts: What is doubtful about these clusters, a sentence each.
 
     Raises:
         OSError: The folder is read-only or full.
     """
-    write_text(path, render(evaluation, gallery))
+    write_text(path, render(evaluation, gallery, doubts))
 
 
-def render(evaluation: Evaluation, gallery: Path | None = None) -> str:
+def render(evaluation: Evaluation, gallery: Path | None = None, doubts: Sequence[str] = ()) -> str:
     """Return the page as text; see `write_report`."""
     template = Template(files("csad.evaluation").joinpath("report.html").read_text(encoding="utf-8"))
     counts = evaluation.images["test"]
@@ -59,7 +60,7 @@ def render(evaluation: Evaluation, gallery: Path | None = None) -> str:
         subtitle=f"{total} test images, {sum(evaluation.images['validation'].values())} for validation; "
         f"seed {evaluation.seed}; data {escape(evaluation.data[:12])}",
         tiles="".join(_tiles(evaluation)),
-        notices=_notices(evaluation),
+        notices=_notices(evaluation, doubts),
         histograms=score_histograms(evaluation),
         branches=_branches(evaluation),
         roc=_plots(roc_plots(evaluation)),
@@ -97,8 +98,9 @@ def _tiles(evaluation: Evaluation) -> Iterator[str]:
     )
 
 
-def _notices(evaluation: Evaluation) -> str:
-    notices = [f"Worth a look: {doubt}" for doubt in evaluation.doubts]
+def _notices(evaluation: Evaluation, doubts: Sequence[str]) -> str:
+    notices = [f"Doubtful pseudo-labels: {doubt}." for doubt in doubts]
+    notices += [f"Worth a look: {doubt}" for doubt in evaluation.doubts]
     notices += [f"Not counted: {problem}" for problem in evaluation.problems]
     background = evaluation.background_only_auroc
     if background is not None and background.mean is not None and background.mean > SUSPICIOUS_BACKGROUND:

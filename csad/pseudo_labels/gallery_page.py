@@ -10,7 +10,7 @@ from csad.pseudo_labels.record import GALLERY, PseudoLabels
 FILE = "gallery.html"
 STYLE = (
     "body{font:16px system-ui;margin:2rem;max-width:80rem}img{max-width:100%;margin:.5rem 0}"
-    "td,th{padding:.2rem 1rem .2rem 0;text-align:left}"
+    "td,th{padding:.2rem 1rem .2rem 0;text-align:left}.doubt{border-left:4px solid #c5871c;padding-left:1rem}"
 )
 
 
@@ -28,6 +28,7 @@ def write_gallery_page(folder: Path, name: str) -> None:
         f"<td>{trial.dropped_share:.0%}</td><td>{trial.variation:.2f}</td></tr>"
         for trial in record.trials
     )
+    doubts = "".join(f'<p class="doubt">Doubtful: {escape(doubt)}.</p>' for doubt in record.doubts)
     sweep = (
         "<h2>Other bandwidths</h2><table><tr><th>quantile</th><th>bandwidth</th><th>classes</th>"
         f"<th>components left out</th><th>variance of a class's number per image, over its mean</th></tr>{rows}</table>"
@@ -37,7 +38,7 @@ def write_gallery_page(folder: Path, name: str) -> None:
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(name)}: components</title>'
         f"<style>{STYLE}</style><h1>{escape(name)}</h1>"
         f"<p>{record.classes} classes from {record.components} components "
-        f"(bandwidth {record.bandwidth:.4g}). {escape(record.note)}.</p>"
+        f"(bandwidth {record.bandwidth:.4g}). {escape(record.note)}.</p>{doubts}"
         f"{''.join(map(_picture, pictures))}{sweep if rows else ''}</html>\n",
     )
 

@@ -19,6 +19,7 @@ from csad.images import ImageFile, ImageSet, read_rgb
 from csad.line import ProductLine
 from csad.progress import track
 from csad.pseudo_labels.cluster import Clustering, bandwidth_sweep, cluster_components
+from csad.pseudo_labels.doubts import doubts_about
 from csad.pseudo_labels.features import component_features, join_features, mean_colours
 from csad.pseudo_labels.gallery import (
     Tile,
@@ -95,6 +96,9 @@ def generate(
         return record
     histograms = _draw_label_maps(line, files, masks, output, components, clustering)
     kept = filter_label_maps(histograms, line.pseudo_labels)
+    doubts = doubts_about(clustering, histograms)
+    for doubt in doubts:
+        _log.warning("pseudo-labels are doubtful: %s", doubt)
     _draw_galleries(line, files, masks, output, components, clustering, seed)
     _draw_sheet(line, files, output, kept)
     trials = bandwidth_sweep(components.features, components.image, len(files), line.pseudo_labels, seed)
@@ -112,6 +116,7 @@ def generate(
         types=_types(files, kept, histograms),
         type_count=kept.type_count,
         note=kept.reason,
+        doubts=doubts,
         trials=tuple(BandwidthTrial(**asdict(trial)) for trial in trials),
     )
     record.write(output)
@@ -254,4 +259,5 @@ def _without_classes(files: Sequence[ImageFile], components: int, note: str) -> 
         types={file.stem: 0 for file in files},
         type_count=1,
         note=note,
+        doubts=(f"there are no component classes, so the histogram of components is left out: {note}",),
     )

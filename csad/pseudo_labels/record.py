@@ -55,6 +55,7 @@ class PseudoLabels(BaseModel):
         types: Product type of every training image by its stem.
         type_count: Product types.
         note: What the label filter found, or why there are no classes; one sentence.
+        doubts: Why the classes may tell no parts apart, or that there are none; a sentence each.
         trials: Other bandwidths, for people.
     """
 
@@ -73,6 +74,7 @@ class PseudoLabels(BaseModel):
     types: dict[str, int]
     type_count: int
     note: str
+    doubts: tuple[str, ...] = ()
     trials: tuple[BandwidthTrial, ...] = ()
 
     def write(self, folder: Path) -> None:

@@ -78,7 +78,8 @@ def filter_by_combine(masks: NDArray[np.bool_] | PackedMasks, threshold: float =
 
     The masks are visited from small to large (equal areas in their order) with the union U of those kept so far. A
     mask m is kept when it is the first or when |U and m| / min(|U|, |m|) < threshold, and joins U; otherwise it waits.
-    At the end a waiting mask is kept too when |U and m| / |m| < threshold: enough of it is new.
+    At the end the waiting masks get a second chance in the same order: one is kept when |U and m| / |m| < threshold,
+    since enough of it is new, and joins U, too.
 
     Args:
         masks: Proposals of one image, bool (N, H, W) or packed.
@@ -102,7 +103,10 @@ def filter_by_combine(masks: NDArray[np.bool_] | PackedMasks, threshold: float =
             kept.append(index)
         else:
             waiting.append(index)
-    kept += [index for index in waiting if _count(union & packed.words[index]) / areas[index] < threshold]
+    for index in waiting:
+        if _count(union & packed.words[index]) / areas[index] < threshold:
+            union |= packed.words[index]
+            kept.append(index)
     return sorted(kept)
 
 

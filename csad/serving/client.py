@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from csad.errors import ServingError
+from csad.serving.proxy import opener_for, route
 from csad.serving.token import check_token
 
 IMAGE_PROBLEMS = frozenset({400, 413, 415, 422})
@@ -40,7 +41,7 @@ class ServiceFailed(ServerAway):
 
 @dataclass(frozen=True)
 class ScoringClient:
-    """Asks one service.
+    """Asks one service: on this machine straight, elsewhere through the proxy that the environment names.
 
     Attributes:
         url: Where the service is, such as http://scorer:3000.
@@ -83,29 +84,29 @@ class ScoringClient:
             headers["Authorization"] = f"Bearer {self.token}"
         request = urllib.request.Request(self.url.rstrip("/") + "/score", data=content, headers=headers, method="POST")
         try:
-            with urllib.request.urlopen(request, timeout=self.timeout) as answer:
-                return _decision(answer.read(), self.url)
+            with opener_for(self.url).open(request, timeout=self.timeout) as answer:
+                return _decision(answer.read(), route(self.url))
         except urllib.error.HTTPError as error:
             with error:
                 raise self._explain(error, name) from None
         except (ConnectionResetError, TimeoutError, http.client.IncompleteRead) as error:
             # Bare, not a URLError: the connection was made and the image was sent.
-            raise ServiceFailed(f"{self.url} took the image and does not answer: {error}") from None
+            raise ServiceFailed(f"{route(self.url)} took the image and does not answer: {error}") from None
         except (OSError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", None) or error
-            raise ServerAway(f"{self.url} does not answer: {reason or type(error).__name__}") from None
+            raise ServerAway(f"{route(self.url)} does not answer: {reason or type(error).__name__}") from None
 
     def _explain(self, error: urllib.error.HTTPError, name: str) -> ServingError:
-        message = _message(error)
+        message, where = _message(error), route(self.url)
         if error.code in (401, 403):
-            return ServingError(f"{self.url} refuses the token ({message}); set CSAD_TOKEN to the service's")
+            return ServingError(f"{where} refuses the token ({message}); set CSAD_TOKEN to the service's")
         if error.code in WRONG_ADDRESS:
-            return ServingError(f"{self.url} is not a scoring service (HTTP {error.code}: {message}); check --url")
+            return ServingError(f"{where} is not a scoring service (HTTP {error.code}: {message}); check --url")
         if error.code in IMAGE_PROBLEMS:
             return ImageRefused(f"{name}: {message}")
         after = error.headers.get("Retry-After", "")
         kind = ServiceFailed if error.code >= 500 else ServerAway
-        return kind(f"{self.url} answers {error.code}: {message}", float(after) if after.isdecimal() else None)
+        return kind(f"{where} answers {error.code}: {message}", float(after) if after.isdecimal() else None)
 
 
 def _is_address(url: str) -> bool:

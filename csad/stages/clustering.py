@@ -27,6 +27,7 @@ class ClusteringSummary(Summary):
         unlabelled: Images that the label filter left out.
         types: Product types.
         note: What the label filter found, or why there are no classes.
+        doubts: Why the classes may tell no parts apart; a sentence each.
     """
 
     classes: int
@@ -37,14 +38,17 @@ class ClusteringSummary(Summary):
     unlabelled: int
     types: int
     note: str
+    doubts: tuple[str, ...] = ()
 
     def headline(self) -> str:
         """One line for people."""
         if not self.classes:
             return f"no classes: {self.note}"
+        classes = "1 class" if self.classes == 1 else f"{self.classes} classes"
+        doubts = "".join(f"; DOUBTFUL: {doubt}" for doubt in self.doubts)
         return (
-            f"{plural(self.components, 'component')} in {self.classes} classes, {self.dropped_share:.0%} in none; "
-            f"{self.note}"
+            f"{plural(self.components, 'component')} in {classes}, {self.dropped_share:.0%} in none; "
+            f"{self.note}{doubts}"
         )
 
 
@@ -77,6 +81,7 @@ def run(line: ProductLine, images: Path, masks: Path, output: Path, seed: int) -
         unlabelled=len(record.types) - len(record.kept),
         types=record.type_count,
         note=record.note,
+        doubts=record.doubts,
     )
 
 

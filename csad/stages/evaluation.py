@@ -1,6 +1,7 @@
 """Stage `evaluation`: how good the scorer is on the test images (method 7)."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
@@ -11,7 +12,7 @@ from csad.evaluation.evaluate import evaluate
 from csad.evaluation.figures import Evaluation
 from csad.evaluation.report import write_report
 from csad.line import ProductLine
-from csad.pseudo_labels.record import GALLERY
+from csad.pseudo_labels.record import GALLERY, PseudoLabels
 from csad.scorer import Scorer
 from csad.stages.files import writing
 from csad.stages.snapshot import open_snapshot
@@ -80,16 +81,17 @@ def run(line: ProductLine, images: Path, pseudo_labels: Path, model: Path, outpu
         CsadError: An input or the device is missing, an input is damaged, or the output cannot be written.
     """
     dataset = open_snapshot(images)
+    doubts = PseudoLabels.read(pseudo_labels).doubts
     scorer = Scorer.load(model, str(stage_device("evaluation")))
     if not dataset.test:
         with writing(output):
-            _write_nothing(line, output)
+            _write_nothing(line, output, doubts)
         return EvaluationSummary(images=0)
     evaluation = evaluate(scorer, dataset)
     with writing(output):
         atomic.write_text(output / FIGURES, json.dumps(evaluation.to_json(), indent=2) + "\n")
         atomic.write_text(output / TABLE, evaluation.to_text() + "\n")
-        write_report(evaluation, output / REPORT, gallery=pseudo_labels / GALLERY)
+        write_report(evaluation, output / REPORT, pseudo_labels / GALLERY, doubts)
     return _summarise(evaluation, len(dataset.test))
 
 
@@ -107,12 +109,13 @@ def _summarise(evaluation: Evaluation, images: int) -> EvaluationSummary:
     )
 
 
-def _write_nothing(line: ProductLine, output: Path) -> None:
+def _write_nothing(line: ProductLine, output: Path, doubts: Sequence[str]) -> None:
     figures = {"line": line.name, "image_auroc": None, "note": NOTHING}
     atomic.write_text(output / FIGURES, json.dumps(figures, indent=2) + "\n")
     atomic.write_text(output / TABLE, NOTHING + "\n")
     head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(line.name)}</title>'
-    atomic.write_text(output / REPORT, f"{head}<p>{escape(NOTHING)}</p></html>\n")
+    doubtful = "".join(f"<p>Doubtful pseudo-labels: {escape(doubt)}.</p>" for doubt in doubts)
+    atomic.write_text(output / REPORT, f"{head}<p>{escape(NOTHING)}</p>{doubtful}</html>\n")
 
 
 STAGE = Stage(name="evaluation", run=run, summary=EvaluationSummary, reads_tests=True)

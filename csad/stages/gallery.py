@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from csad.errors import StageError
 from csad.model_files import MANIFEST
-from csad.pseudo_labels.record import GALLERY
+from csad.pseudo_labels.record import GALLERY, PseudoLabels
 from csad.stages.stage import StageRecord
 from csad.stages.stage_folders import folder_name
 
@@ -29,6 +30,20 @@ def find_gallery(model: Path) -> Path | None:
             if gallery.is_dir():
                 return gallery
     return None
+
+
+def find_doubts(gallery: Path | None) -> tuple[str, ...]:
+    """Say what is doubtful about the classes of a gallery; nothing where their record is gone.
+
+    Args:
+        gallery: What `find_gallery` returned.
+    """
+    if gallery is None:
+        return ()
+    try:
+        return PseudoLabels.read(gallery.parent).doubts
+    except StageError:
+        return ()
 
 
 def _is_same(fitted: Path, model: Path) -> bool:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from csad.checkpoint import CHECKPOINT, discard
-from csad.compute_device import device_kind, stage_device
+from csad.compute_device import stage_device, training_device
 from csad.lgst.fit import fit_lgst
 from csad.line import ProductLine
 from csad.stages.backbone_weights import backbone_weights
@@ -74,6 +74,6 @@ STAGE = Stage(
     sections=("images", "backbone", "lgst"),
     seeded=True,
     resumable=True,
-    device=device_kind,
+    device=training_device,
     weights=backbone_weights,
 )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from csad.checkpoint import CHECKPOINT, discard
-from csad.compute_device import device_kind, stage_device
+from csad.compute_device import stage_device, training_device
 from csad.line import ProductLine
 from csad.segmentation.fit import fit_segmentation
 from csad.stages.backbone_weights import backbone_weights
@@ -73,6 +73,6 @@ STAGE = Stage(
     sections=("images", "backbone", "segmentation"),
     seeded=True,
     resumable=True,
-    device=device_kind,
+    device=training_device,
     weights=backbone_weights,
 )

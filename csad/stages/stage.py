@@ -46,8 +46,8 @@ class Stage(Generic[S]):
         summary: What `run` returns.
         sections: Of the product line, those that the result depends on; empty means all of it.
         seeded: The result depends on the seed.
-        device: Kind of device that `run` computes on, where results differ in more than rounding: in a training each
-            step starts from the last one's result.
+        device: What of the device the result depends on, where results differ in more than rounding: in a training
+            each step starts from the last one's result.
         resumable: An interrupted `run` goes on from what it left in `output`.
         reads_tests: The result depends on the test images too.
         reads_raw: The inputs are a user's own files: only their bytes count.

@@ -43,7 +43,7 @@ def train(line: ProductLine, data: Path, output: Path, seed: int, evaluate: bool
         line: Product line.
         data: LOCO layout or a flat folder of good images.
         output: The model folder; it appears, or is replaced, when the model is whole.
-        seed: Same data, line and seed give the same scores on the same device.
+        seed: Same data, line, seed, device and threads give the same scores.
         evaluate: Measure the model on the test images too.
 
     Raises:
@@ -56,7 +56,11 @@ def train(line: ProductLine, data: Path, output: Path, seed: int, evaluate: bool
         images = runner.run(ingest.STAGE, data=data).folder
         tags = runner.run(tagging.STAGE, images=images).folder
         proposed = runner.run(masks.STAGE, images=images, tags=tags).folder
-        labels = runner.run(clustering.STAGE, images=images, masks=proposed).folder
+        clustered = runner.run(clustering.STAGE, images=images, masks=proposed)
+        if clustered.reused:
+            for doubt in clustered.summary.doubts:
+                _log.warning("pseudo-labels are doubtful: %s", doubt)
+        labels = clustered.folder
         network = runner.run(segnet.STAGE, images=images, pseudo_labels=labels).folder
         students = runner.run(lgst.STAGE, images=images).folder
         fitted = runner.run(statistics.STAGE, images=images, pseudo_labels=labels, segnet=network, lgst=students)

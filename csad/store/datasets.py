@@ -55,12 +55,14 @@ class _Damage:
 
 
 def list_lines(store: ObjectStore) -> list[str]:
-    """Return the lines that have data in the store, sorted.
+    """Return the lines that have data in the store, sorted; not those whose data were all removed.
 
     Raises:
         StoreError: The store does not answer.
     """
-    return sorted(store.list_folders(f"{ROOT}/"))
+    lines = sorted(store.list_folders(f"{ROOT}/"))
+    held = in_parallel(lambda line: store.holds(f"{ROOT}/{line}/"), lines)
+    return [line for line, has_data in zip(lines, held, strict=True) if has_data]
 
 
 def list_datasets(store: ObjectStore, line: str) -> list[DatasetVersion]:

@@ -213,7 +213,9 @@ class ObjectStore:
         yield from self._listed(prefix, recursive=True)
 
     def list_folders(self, prefix: str) -> Iterator[str]:
-        """Yield the names directly below a prefix that ends in "/", of those that have something below them.
+        """Yield the names directly below a prefix that ends in "/", of those that have or had something below them.
+
+        SeaweedFS keeps the folder of an object that was removed; `holds` tells the two apart, at a request each.
 
         Raises:
             StoreError: The store does not answer.
@@ -221,6 +223,19 @@ class ObjectStore:
         for listed in self._listed(prefix, recursive=False):
             if listed.key.endswith("/"):
                 yield listed.key.removeprefix(prefix).removesuffix("/")
+
+    def holds(self, prefix: str) -> bool:
+        """Whether there is an object whose key begins with a prefix; one page of a listing at most.
+
+        Raises:
+            StoreError: The store does not answer.
+        """
+
+        def look() -> bool:
+            found = self._client.list_objects(self.settings.bucket, prefix=self._full(prefix), recursive=True)
+            return any(not entry.is_dir for entry in found)
+
+        return self._do(look, f"list {prefix}")
 
     def delete(self, keys: Iterable[str]) -> None:
         """Remove objects; those that are not there are ignored.

@@ -38,3 +38,10 @@ def test_a_component_is_thin(name):
     body = source.split('"""')[-1]
     statements = [line for line in body.splitlines() if line.strip()]
     assert 3 <= len(statements) <= 10
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_kubeflow_sees_what_every_input_and_output_means(name):
+    component = getattr(import_module(f"components.{name}"), name).component_spec
+    ports = {**component.inputs, **component.outputs}
+    assert [port for port, found in ports.items() if not found.description] == []

@@ -118,6 +118,13 @@ def test_a_gallery_of_huge_pictures_does_not_blow_the_page_up(evaluation, tmp_pa
     assert re.search(r"The first \d+ of 12\.", html)
 
 
+def test_doubtful_pseudo_labels_are_named_above_the_figures(evaluation):
+    text = Page(render(evaluation, doubts=("all 146 components are of one <class>",))).text
+    assert "Doubtful pseudo-labels: all 146 components are of one <class>." in text
+    assert text.index("Doubtful pseudo-labels") < text.index("Detection by branch")
+    assert "Doubtful" not in Page(render(evaluation)).text
+
+
 def test_an_evaluation_read_from_json_has_a_report_without_pictures(evaluation):
     html = render(Evaluation.model_validate(evaluation.to_json()))
     assert Page(html).links == []

@@ -33,6 +33,22 @@ def test_the_yaml_is_ascii_small_and_holds_no_secret_value(name):
     assert not re.search(rb"AKIA[A-Z0-9]{16}|BEGIN [A-Z ]*PRIVATE KEY|(?i:secret_key|password|token): *\S", data)
 
 
+@pytest.mark.parametrize("name", ["training", "promotion"])
+def test_kubeflow_shows_what_every_input_and_output_means(name):
+    """But for what the compiler itself hands into and out of its conditions and loops."""
+    specification = Compiled((COMMITTED / f"{name}.yaml").read_text()).specification
+    owners = {"the pipeline": specification["root"], **specification["components"]}
+    silent = [
+        f"{owner}: {port}"
+        for owner, component in owners.items()
+        for side in ("inputDefinitions", "outputDefinitions")
+        for ports in component.get(side, {}).values()
+        for port, found in ports.items()
+        if not found.get("description") and not port.startswith("pipelinechannel--")
+    ]
+    assert silent == []
+
+
 def test_nothing_is_installed_at_run_time(gpu, deploying):
     for pipeline in (gpu, deploying):
         for task in pipeline.executors:

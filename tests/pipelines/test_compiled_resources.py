@@ -23,6 +23,15 @@ def test_a_task_that_holds_a_gpu_does_not_compute_beside_it(gpu, cpu):
     assert told_to_use_cuda(cpu) == set()
 
 
+@pytest.mark.parametrize(("task", "threads"), [("segnet", "4"), ("lgst", "4"), ("statistics", "2")])
+def test_a_task_has_a_thread_for_each_core_that_is_reserved_for_it(cpu, gpu, task, threads):
+    """A training depends on them: with the node's number of cores it would differ from node to node."""
+    for pipeline in (cpu, gpu):
+        container = pipeline.container(task)
+        assert {"name": "OMP_NUM_THREADS", "value": threads} in container["env"]
+        assert container["resources"]["cpuRequest"] == float(threads)
+
+
 @pytest.mark.parametrize("task", STAGES)
 def test_every_stage_asks_for_a_gpu_node(gpu, task):
     prefix = "pipelinechannel--" if task == "masks" else ""

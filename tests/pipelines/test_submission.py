@@ -72,7 +72,8 @@ def test_without_a_promotion_pipeline_the_step_says_how_to_upload_it(kfp):
         start_promotion(kfp.endpoint, "bottles", {}, "csad-deployer")
 
 
-def test_kfp_run_submit_works_as_it_is_typed(kfp, tmp_path):
+@pytest.mark.parametrize("verb", ["submit", "create"])
+def test_kfp_run_submit_works_as_it_is_typed_and_under_its_new_name(kfp, tmp_path, verb):
     """After `. ./kfp.env` nothing has to be given: the compiled pipeline has the example line as its defaults."""
     home = tmp_path / "checkout"
     (home / "pipelines/compiled").mkdir(parents=True)
@@ -80,11 +81,12 @@ def test_kfp_run_submit_works_as_it_is_typed(kfp, tmp_path):
     shutil.copyfile(TRAINING_FILE, home / "pipelines/compiled/training.yaml")
     tools = Path(sys.executable).parent
     environment = {**os.environ, "KFP_ENDPOINT": kfp.endpoint, "PATH": f"{tools}:{os.environ['PATH']}"}
-    typed = [". ./kfp.env && kfp run submit"]
+    typed = [f". ./kfp.env && kfp run {verb}"]
     done = subprocess.run(
         ["/bin/sh", "-c", *typed], cwd=home, env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    assert ("deprecated" in done.stdout + done.stderr) == (verb == "submit")
     (run,) = kfp.runs.values()
     assert run["pipeline_spec"]["pipeline_spec"]["pipelineInfo"]["name"] == "csad-training"
     assert kfp.experiments[run["experiment_id"]]["display_name"] == "csad"

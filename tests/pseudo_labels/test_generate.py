@@ -88,6 +88,33 @@ def test_the_gallery_page_needs_no_other_file(labelled):
     assert "http" not in page
 
 
+def test_a_bandwidth_that_makes_one_class_of_all_parts_is_doubted_in_log_record_and_gallery(
+    images, tiny_line, tmp_path, caplog
+):
+    for image in images.train:
+        save_masks(tmp_path / "masks" / f"{image.stem}.json", parts_of(image))
+    settings = tiny_line.pseudo_labels.model_copy(update={"bandwidth": 100.0})
+    line = tiny_line.model_copy(update={"pseudo_labels": settings})
+
+    with caplog.at_level("WARNING"):
+        record = generate(line, images, tmp_path / "masks", tmp_path / "labels", seed=0)
+
+    assert (record.classes, record.sizes) == (1, (30,))
+    (doubt,) = record.doubts
+    assert doubt.startswith("all 30 components that were kept are of one class")
+    assert f"pseudo-labels are doubtful: {doubt}" in caplog.messages
+    assert PseudoLabels.read(tmp_path / "labels").doubts == (doubt,)
+    write_gallery_page(tmp_path / "labels", "one")
+    assert "Doubtful: all 30 components" in (tmp_path / "labels/gallery.html").read_text()
+
+
+def test_three_kinds_of_parts_are_in_no_doubt(labelled):
+    output, record = labelled
+    assert record.doubts == ()
+    write_gallery_page(output, "three")
+    assert "Doubtful" not in (output / "gallery.html").read_text()
+
+
 def test_images_without_components_have_no_classes_and_say_why(images, tiny_line, tmp_path):
     for image in images.train:
         save_masks(tmp_path / "masks" / f"{image.stem}.json", [])
@@ -96,6 +123,7 @@ def test_images_without_components_have_no_classes_and_say_why(images, tiny_line
 
     assert (record.classes, record.kept) == (0, ())
     assert "no component was found in 10 images" in record.note
+    assert "no component classes" in record.doubts[0]
     assert PseudoLabels.read(tmp_path / "labels") == record
     write_gallery_page(tmp_path / "labels", "empty")
 

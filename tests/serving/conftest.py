@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 import requests
 
+from csad.serving.proxy import opener_for
+
 START_SECONDS = 240
 
 
@@ -72,7 +74,7 @@ def _wait_until_ready(server: Server) -> None:
     while time.monotonic() < until:
         assert server.process.poll() is None, server.log.read_text()
         try:
-            with urllib.request.urlopen(server.url + "/readyz", timeout=5):
+            with opener_for(server.url).open(server.url + "/readyz", timeout=5):
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.1)

@@ -30,6 +30,28 @@ def test_what_is_trained_depends_on_the_kind_of_device(stage, tiny_line, monkeyp
     assert gpu == other_gpu
 
 
+@pytest.mark.parametrize("stage", [segnet, lgst])
+@pytest.mark.parametrize(("module", "name"), [(torch, "get_num_threads"), (torch.backends.cpu, "get_cpu_capability")])
+def test_what_a_cpu_trains_depends_on_its_threads_and_vector_units(stage, module, name, tiny_line, monkeypatch):
+    monkeypatch.setattr(module, name, lambda: 2)
+    two, same = keys_on(("cpu", "cpu"), stage, tiny_line, monkeypatch)
+    gpu = keys_on(("cuda",), stage, tiny_line, monkeypatch)
+    monkeypatch.setattr(module, name, lambda: 4)
+
+    assert two == same
+    assert keys_on(("cpu",), stage, tiny_line, monkeypatch) != [two]
+    assert keys_on(("cuda",), stage, tiny_line, monkeypatch) == gpu
+
+
+@pytest.mark.parametrize("stage", [ingest, clustering, statistics, evaluation])
+def test_what_is_only_computed_does_not_depend_on_threads(stage, tiny_line, monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    two = keys_on(("cpu",), stage, tiny_line, monkeypatch)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
+
+    assert keys_on(("cpu",), stage, tiny_line, monkeypatch) == two
+
+
 @pytest.mark.parametrize("stage", [ingest, clustering, statistics, evaluation])
 def test_what_is_only_computed_does_not(stage, tiny_line, monkeypatch):
     cpu, gpu = keys_on(("cpu", "cuda"), stage, tiny_line, monkeypatch)

@@ -34,6 +34,14 @@ def test_a_pushed_data_set_has_the_digest_of_ingest_and_comes_back_whole(store, 
     assert verify_dataset(store, "bottle", version.digest) == []
 
 
+def test_a_line_whose_data_were_removed_is_not_listed(store):
+    store.put_bytes("datasets/bottle/latest.json", b"{}")
+    store.put_bytes("datasets/gone/snapshots/1/manifest.json", b"{}")
+    assert list_lines(store) == ["bottle", "gone"]
+    store.delete(["datasets/gone/snapshots/1/manifest.json"])
+    assert list_lines(store) == ["bottle"]
+
+
 def test_a_flat_folder_with_odd_names_comes_back_with_the_same_digest(store, tmp_path):
     for name in ("Gehäuse 1", unicodedata.normalize("NFD", "Öse"), "a#b%20?&+c", "日本"):
         Image.new("RGB", (8, 8), (len(name), 0, 0)).save(tmp_path / f"{name}.png")

@@ -110,6 +110,14 @@ def test_listings_go_beyond_one_page(store):
     assert list(store.list_folders("all/0001/")) == []
 
 
+def test_a_folder_holds_nothing_once_its_objects_are_removed(store):
+    store.put_bytes("lines/left/deep/file", b"")
+    store.put_bytes("lines/gone/deep/file", b"")
+    assert store.holds("lines/gone/")
+    store.delete(["lines/gone/deep/file"])
+    assert [store.holds(f"lines/{name}/") for name in ("left", "gone", "never")] == [True, False, False]
+
+
 def test_deleting_ignores_what_is_gone(store):
     store.put_bytes("a", b"")
     store.put_bytes("b", b"")
