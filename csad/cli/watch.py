@@ -89,6 +89,13 @@ def watch(
     out = out or folder / "csad-results.jsonl"
     with Ledger(out) as ledger:
         _log.info("watching %s for %s; %d images are done in %s", folder, url, len(ledger), out)
+        if ledger.vague:
+            _log.info(
+                "%d images in %s were recorded by an older csad, by size and time alone; those that are still there "
+                "are scored again",
+                ledger.vague,
+                out,
+            )
         pace = Pace(interval, settle, patience, give_up=give_up)
         watcher = FolderWatcher(folder, client, ledger, pace, report)
         for number in (signal.SIGINT, signal.SIGTERM):
