@@ -61,7 +61,7 @@ def watch(
     An image is sent when its size has settled and it decodes to the end, so never half-written. Each is scored
     once: the results file remembers them over restarts, and while the service is away they wait. One at which the
     service fails five times lets the others pass and is tried again every five minutes. A file that is overwritten
-    is scored again. The service's token is read from CSAD_TOKEN.
+    with another image is scored again. The service's token is read from CSAD_TOKEN.
 
     \b
     Examples:
