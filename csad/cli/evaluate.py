@@ -38,11 +38,14 @@ def evaluate(model: Path, data: Path, as_json: bool, report: Path | None, device
         from csad.freed_memory import keep_freed_memory
         from csad.images import scan_for_evaluation
         from csad.scorer import Scorer
+        from csad.stages.checked_copy import require_unchanged
         from csad.stages.gallery import find_doubts, find_gallery
 
         keep_freed_memory()
         scorer = Scorer.load(model, str(chosen_device(device)))
-        evaluation = measure(scorer, scan_for_evaluation(data, scorer.line))
+        images = scan_for_evaluation(data, scorer.line)
+        evaluation = measure(scorer, images)
+        require_unchanged(images.contents)
         if report is not None:
             gallery = find_gallery(model)
             write_report(evaluation, report, gallery, find_doubts(gallery))

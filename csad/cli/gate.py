@@ -47,12 +47,14 @@ def gate(
         from csad.images.layout import list_images
         from csad.line import ProductLine
         from csad.scorer import Scorer
+        from csad.stages.checked_copy import require_unchanged
 
         scorer = Scorer.load(model)
         line = ProductLine.from_file(line_file) if line_file else scorer.line
         has_tests = any(image.split == "test" for image in list_images(data, line.images.validation_fraction))
         images = scan_for_evaluation(data, line) if has_tests else scan(data, line)
         decision = judge(line, Contender(scorer), load_champion(champion), images)
+        require_unchanged(images.contents)
         if report is not None:
             atomic.write_text(report, render(decision))
     click.echo(json.dumps(decision.to_json(), indent=2) if as_json else _for_people(decision))

@@ -5,12 +5,15 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from csad.atomic import replacing
 from csad.evaluation.heat import HeatScale, draw_heat
 
+ORIGIN = "csad_origin"
 
-def write_heat(path: Path, image: np.ndarray, heat: np.ndarray, scale: HeatScale) -> None:
+
+def write_heat(path: Path, image: np.ndarray, heat: np.ndarray, scale: HeatScale, origin: str = "") -> None:
     """Write an anomaly map over its image as a PNG, whole or not at all.
 
     Args:
@@ -18,12 +21,15 @@ def write_heat(path: Path, image: np.ndarray, heat: np.ndarray, scale: HeatScale
         image: uint8 (H, W, 3).
         heat: Anomaly map, float32 (H, W), >= 0.
         scale: What the colours stand for.
+        origin: Which image and which model the picture shows, for `is_drawn`; empty where that is not known.
 
     Raises:
         OSError: The folder is read-only or full.
     """
-    encoded = io.BytesIO()
-    Image.fromarray(draw_heat(image, heat, scale)).save(encoded, format="PNG")
+    encoded, about = io.BytesIO(), PngInfo()
+    if origin:
+        about.add_text(ORIGIN, origin)
+    Image.fromarray(draw_heat(image, heat, scale)).save(encoded, format="PNG", pnginfo=about)
     with replacing(path) as temporary:
         temporary.write_bytes(encoded.getvalue())
 
@@ -34,9 +40,20 @@ def map_of(file: Path, root: Path, maps: Path) -> Path:
     return maps / f"{name}.png"
 
 
-def is_drawn(file: Path, picture: Path) -> bool:
-    """Whether there is a picture of an image that is not older than the image."""
+def origin_of(model: str, sha256: str) -> str:
+    """What a picture shows.
+
+    Args:
+        model: Checksum of the model's manifest.
+        sha256: Digest of the image's file.
+    """
+    return f"{model} {sha256}"
+
+
+def is_drawn(picture: Path, origin: str) -> bool:
+    """Whether there is a whole picture of this image by this model; one that does not say is of another."""
     try:
-        return picture.stat().st_mtime_ns >= file.stat().st_mtime_ns
-    except OSError:
+        with Image.open(picture, formats=["PNG"]) as opened:
+            return opened.info.get(ORIGIN) == origin
+    except (OSError, SyntaxError, ValueError):
         return False

@@ -71,7 +71,7 @@ def preview(file: Path, data: Path, output: Path, images: int, as_json: bool) ->
         from csad.stages.snapshot import open_snapshot
 
         output.parent.mkdir(parents=True, exist_ok=True)
-        # Beside the output: the images are linked there rather than copied.
+        # Beside the output: copies cost no space there where the file system can share blocks.
         with tempfile.TemporaryDirectory(prefix=".preview-", dir=output.parent) as folder:
             working = Path(folder)
             ingest.run(line, data, working / "images")

@@ -4,39 +4,63 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
 from csad.atomic import replacing
 from csad.errors import DatasetError
+from csad.file_stamp import FileStamp, sha256_of
 
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class FileState:
-    """One state of one file; the same name with other content is another.
+    """What a row says about its file.
 
     Attributes:
-        file: As it is named in the results.
         bytes: Its size; None where it cannot be looked at, such as a link to nowhere.
         modified: Its time of modification, nanoseconds; None likewise.
+        changed: Time of the last change of anything about it, nanoseconds; None where that was too short a time ago to
+            tell a later change from it.
+        inode: Its number in the file system; None likewise.
+        sha256: Digest of the bytes that were scored; None where it changed meanwhile.
     """
 
-    file: str
-    bytes: int | None
-    modified: int | None
+    bytes: int | None = None
+    modified: int | None = None
+    changed: int | None = None
+    inode: int | None = None
+    sha256: str | None = None
 
     @classmethod
-    def of(cls, path: Path) -> Self:
-        """Look at a file."""
-        try:
-            status = path.stat()
-        except OSError:
-            return cls(in_unicode(str(path)), None, None)
-        return cls(in_unicode(str(path)), status.st_size, status.st_mtime_ns)
+    def of(cls, stamp: FileStamp | None, sha256: str | None) -> Self:
+        """Describe a file by its stamp, taken just now, before it is read."""
+        if stamp is None:
+            return cls()
+        if stamp.is_settled(time.time_ns()):
+            return cls(stamp.size, stamp.modified, stamp.changed, stamp.inode, sha256)
+        return cls(stamp.size, stamp.modified, sha256=sha256)
+
+    @classmethod
+    def of_row(cls, row: Row) -> Self:
+        """Read what `asdict` wrote; results of an older csad know size and time of modification alone."""
+        return cls(*(row.get(field.name) for field in fields(cls)))
+
+    def is_still(self, path: Path, stamp: FileStamp) -> bool:
+        """Whether a file holds the bytes that were scored; it is read where the stamp does not tell.
+
+        Raises:
+            OSError: It cannot be read.
+        """
+        if self.sha256 is None or stamp.size != self.bytes:
+            return False
+        if self.inode is not None and stamp == FileStamp(self.bytes, self.inode, self.modified or 0, self.changed or 0):
+            return True
+        return sha256_of(path) == self.sha256
 
 
 def in_unicode(name: str) -> str:
@@ -49,7 +73,7 @@ class ResultsFile:
 
     The journal lies beside the file, `<name>.journal`: JSON lines, the model and the folder first. Where a run was
     interrupted, the next one takes its rows over; a finished file is taken over, too, so that only new and changed
-    images are scored.
+    images are scored. Whether one changed is decided by its stamp, and where that is another, by its bytes.
 
     Args:
         path: The Parquet file.
@@ -66,7 +90,7 @@ class ResultsFile:
         self._model = model
         self._images = in_unicode(str(images))
         self._journal = path.with_name(path.name + ".journal")
-        self._rows: dict[FileState, Row] = {}
+        self._rows: dict[str, Row] = {}
         self._take_over()
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(self._journal) as temporary:
@@ -80,30 +104,42 @@ class ResultsFile:
     def __exit__(self, *exc: object) -> None:
         self._stream.close()
 
-    def known(self, state: FileState) -> Row | None:
-        """The row of a file in this state, where there is one."""
-        return self._rows.get(state)
+    def known(self, path: Path) -> Row | None:
+        """The row of a file, where it holds what was scored."""
+        name, stamp = in_unicode(str(path)), FileStamp.find(path)
+        row = self._rows.get(name)
+        if row is None or stamp is None:
+            return None
+        state = FileState.of_row(row)
+        now = FileState.of(stamp, state.sha256)
+        try:
+            if not state.is_still(path, stamp):
+                return None
+        except OSError:
+            return None  # scoring says why it cannot be read
+        return {**row, **asdict(now)}
 
-    def add(self, rows: Mapping[FileState, Row]) -> None:
+    def is_vague(self, path: Path) -> bool:
+        """Whether a file has a row that does not say what the file held: of an older csad, or changed meanwhile."""
+        row = self._rows.get(in_unicode(str(path)))
+        return row is not None and row.get("sha256") is None
+
+    def add(self, rows: Iterable[Row]) -> None:
         """Keep rows, on disk before this returns."""
-        for state, row in rows.items():
-            row = {**row, "file": state.file, "bytes": state.bytes, "modified": state.modified}
-            self._rows[state] = row
-            self._stream.write(_line(row))
+        self._stream.writelines(map(_line, rows))
         self._stream.flush()
         os.fsync(self._stream.fileno())
 
-    def finish(self, states: list[FileState], description: Mapping[str, str]) -> None:
-        """Write the Parquet file with the rows of these files, in their order, and remove the journal.
+    def finish(self, rows: Sequence[Row], description: Mapping[str, str]) -> None:
+        """Write the Parquet file and remove the journal.
 
         Args:
-            states: Files to list; rows of files that are gone are left out.
+            rows: One per file, in this order; those of files that are gone are left out.
             description: Stored with the columns, such as the line's name.
         """
         import pyarrow as pa
         from pyarrow import parquet
 
-        rows = [self._rows[state] for state in states]
         branches = sorted({name for row in rows for name in row.get("branches") or {}})
         schema = pa.schema(
             [
@@ -116,6 +152,9 @@ class ResultsFile:
                 *((f"branch_{name}", pa.float64()) for name in branches),
                 ("bytes", pa.int64()),
                 ("modified", pa.int64()),  # nanoseconds since 1970: not every reader has timestamps that fine
+                ("changed", pa.int64()),
+                ("inode", pa.uint64()),
+                ("sha256", pa.string()),
             ],
             metadata={"csad_model": self._model, "csad_images": self._images, **description},
         )
@@ -149,7 +188,7 @@ class ResultsFile:
     def _keep(self, rows: list[Row]) -> None:
         for row in rows:
             if row.get("error") is None:  # an unreadable image may be readable today
-                self._rows[FileState(row["file"], row["bytes"], row["modified"])] = row
+                self._rows[row["file"]] = row
 
 
 def _line(record: Row) -> str:

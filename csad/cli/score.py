@@ -5,7 +5,7 @@ import json
 import logging
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from csad.scorer import Score, Scorer
 
 BATCH = 8
+NO_ORIGINS: Mapping[Path, str] = {}
 
 _log = logging.getLogger(__name__)
 
@@ -84,7 +85,7 @@ class Result:
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Parquet file to write instead of a table; an interrupted run goes on where it was, a finished file is "
-    "brought up to date. Results of another model or another folder are not replaced.",
+    "brought up to date: images whose bytes are those scored before are kept. Results of another model or another folder are not replaced.",
 )
 @device_option
 def score(model: Path, images: Path, as_json: bool, maps: Path | None, out: Path | None, device: str | None) -> None:
@@ -153,36 +154,42 @@ def _score_into(
     out: Path, scorer: "Scorer", files: Sequence[Path], root: Path, maps: Path | None, failures: list[str]
 ) -> list[Result]:
     """Score what the results file does not know yet, or what lacks its map, keeping each batch at once."""
-    from csad.cli.heat import is_drawn, map_of
-    from csad.cli.results import FileState, ResultsFile, in_unicode
+    from csad.cli.heat import is_drawn, map_of, origin_of
+    from csad.cli.results import ResultsFile, in_unicode
+    from csad.cli.scored_files import read_all, state_after
     from csad.progress import track
 
     manifest = scorer.manifest
-    states = {file: FileState.of(file) for file in files}
     with ResultsFile(out, manifest.checksum, root.absolute()) as kept:
-        missing = [
-            file
-            for file in files
-            if kept.known(states[file]) is None or (maps is not None and not is_drawn(file, map_of(file, root, maps)))
-        ]
+        found = zip(files, map(kept.known, files), strict=True)
+        rows = {file: row for file, row in found if row is not None}
+        if vague := sum(kept.is_vague(file) for file in files):
+            _log.info("%d results in %s do not say what their files held; these images are scored again", vague, out)
+        if maps is not None:
+            origins = {file: origin_of(manifest.checksum, row["sha256"]) for file, row in rows.items()}
+            rows = {file: row for file, row in rows.items() if is_drawn(map_of(file, root, maps), origins[file])}
+        missing = [file for file in files if file not in rows]
         if len(missing) < len(files):
             _log.info("%d of %d images are scored already in %s", len(files) - len(missing), len(files), out)
+        moved = 0
         for start in track(range(0, len(missing), BATCH), "Scoring"):
             batch, refused = missing[start : start + BATCH], len(failures)
-            scored = {result.file: result for result in _score_some(scorer, batch, root, maps, failures)}
+            seen = read_all(batch)
+            origins = {file: origin_of(manifest.checksum, was.state.sha256 or "") for file, was in seen.items()}
+            scored = {result.file: result for result in _score_some(scorer, batch, root, maps, failures, origins)}
             reasons = iter(failures[refused:])
-            kept.add(
-                {
-                    states[file]: scored[file].to_json()
-                    if file in scored
-                    else {"error": in_unicode(next(reasons).strip())}
-                    for file in batch
-                }
-            )
+            states = {file: state_after(file, seen.get(file)) for file in batch}
+            moved += sum(states[file].sha256 is None for file in scored)
+            for file in batch:
+                row = scored[file].to_json() if file in scored else {"error": in_unicode(next(reasons).strip())}
+                rows[file] = {**row, "file": in_unicode(str(file)), **asdict(states[file])}
+            kept.add(rows[file] for file in batch)
+        if moved:
+            _log.warning("%d images were written to while they were scored; run it again to score them whole", moved)
         description = {"csad_line": scorer.line.name, "csad_snapshot": manifest.snapshot}
-        rows = [kept.known(states[file]) or {} for file in files]
-        kept.finish(list(states.values()), description)
-    return [Result.from_row(file, row) for file, row in zip(files, rows, strict=True) if row.get("error") is None]
+        ordered = [rows[file] for file in files]
+        kept.finish(ordered, description)
+    return [Result.from_row(file, row) for file, row in zip(files, ordered, strict=True) if row.get("error") is None]
 
 
 def _score_all(
@@ -197,7 +204,12 @@ def _score_all(
 
 
 def _score_some(
-    scorer: "Scorer", files: Sequence[Path], root: Path, maps: Path | None, failures: list[str]
+    scorer: "Scorer",
+    files: Sequence[Path],
+    root: Path,
+    maps: Path | None,
+    failures: list[str],
+    origins: Mapping[Path, str] = NO_ORIGINS,
 ) -> Iterator[Result]:
     """Score one batch, large images in smaller ones; an unreadable file adds one line to `failures`."""
     from csad.cli.heat import map_of, write_heat
@@ -208,7 +220,8 @@ def _score_some(
         scores: list[Score] = scorer.score_batch([image for _, image in batch])
         for (file, image), found in zip(batch, scores, strict=True):
             if maps is not None:
-                write_heat(map_of(file, root, maps), image, found.map, HeatScale.of_model(scorer.normal_tail))
+                scale = HeatScale.of_model(scorer.normal_tail)
+                write_heat(map_of(file, root, maps), image, found.map, scale, origins.get(file, ""))
             yield Result(file, found.value, found.threshold, found.anomalous, found.branches, found.findings)
 
 

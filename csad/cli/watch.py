@@ -61,7 +61,7 @@ def watch(
     An image is sent when its size has settled and it decodes to the end, so never half-written. Each is scored
     once: the results file remembers them over restarts, and while the service is away they wait. One at which the
     service fails five times lets the others pass and is tried again every five minutes. A file that is overwritten
-    is scored again. The service's token is read from CSAD_TOKEN.
+    with another image is scored again. The service's token is read from CSAD_TOKEN.
 
     \b
     Examples:
@@ -89,6 +89,13 @@ def watch(
     out = out or folder / "csad-results.jsonl"
     with Ledger(out) as ledger:
         _log.info("watching %s for %s; %d images are done in %s", folder, url, len(ledger), out)
+        if ledger.vague:
+            _log.info(
+                "%d images in %s were recorded by an older csad, by size and time alone; those that are still there "
+                "are scored again",
+                ledger.vague,
+                out,
+            )
         pace = Pace(interval, settle, patience, give_up=give_up)
         watcher = FolderWatcher(folder, client, ledger, pace, report)
         for number in (signal.SIGINT, signal.SIGTERM):

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from csad.errors import WeightsError
+from csad.file_stamp import FileStamp
 
 SHOWN = 5
 """Keys that a message names before it only counts."""
@@ -52,8 +53,13 @@ def load_strictly(
     Raises:
         WeightsError: The file is missing, damaged, not the one that the digest names, or of another network.
     """
+    before = FileStamp.find(path)
     digest = verify_digest(path, sha256)
     state = _renamed(read_state(path), prefix_map or {}, path)
+    if FileStamp.find(path) != before:
+        raise WeightsError(
+            f"weights file {path} changed while it was read; run the same command again when it is whole"
+        )
     own = module.state_dict()
     state = {name: tensor for name, tensor in state.items() if name in own or name not in unused}
     state = {name: tensor for name, tensor in state.items() if not _ends_in(name, computed)}

@@ -4,7 +4,7 @@ import hashlib
 import logging
 import os
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ import numpy as np
 
 from csad.content import content_digest
 from csad.errors import DatasetError, ImageError
+from csad.file_stamp import FileStamp, SeenFile
 from csad.images.good_names import hints_in_brackets, naming_hints
 from csad.images.layout import MINIMUM_TRAIN, ground_truth_masks, list_images
 from csad.images.reading import SIXTEEN_BIT_MODES, load, open_image, to_rgb
@@ -35,15 +36,20 @@ class FileFormat:
         width: Pixels, upright.
         height: Pixels, upright.
         mode: Pillow's mode: "RGB", "L", "I;16", ...
-        sha256: Of the file.
+        seen: The file as it was read.
         brightest: Largest RGB value, 0..255.
     """
 
     width: int
     height: int
     mode: str
-    sha256: str
+    seen: SeenFile
     brightest: int
+
+    @property
+    def sha256(self) -> str:
+        """Digest of the file's bytes."""
+        return self.seen.sha256
 
 
 @dataclass(frozen=True)
@@ -131,14 +137,17 @@ def inspect(root: Path, line: ProductLine) -> Inspection:
             problems.append(result)
         else:
             formats[image] = result
+    annotations = {path: SeenFile.of(path) for path in _annotations(root, formats)}
+    contents = {image.path: found.seen for image, found in formats.items()}
     images = ImageSet(
         root=root,
         train=_of_split("train", formats),
         validation=_of_split("validation", formats),
         test=_of_split("test", formats),
-        digest=_digest(root, formats, _annotations(root, formats)),
+        digest=_digest(root, {**contents, **annotations}),
         problems=tuple(problems),
-        training_digest=_digest(root, {image: formats[image] for image in formats if image.split != "test"}, []),
+        training_digest=_digest(root, {image.path: contents[image.path] for image in formats if image.split != "test"}),
+        contents={**contents, **annotations},
     )
     _warn_of_dark_sixteen_bits(formats)
     return Inspection(images, tuple(formats.values()))
@@ -153,17 +162,20 @@ def _check(image: ImageFile, root: Path, max_pixels: int) -> FileFormat | ImageP
         if not image.path.is_file():
             raise ImageError(f"{name}: not a regular file")
         with image.path.open("rb") as stream:
+            stamp = FileStamp.of_open(stream)
             opened = open_image(stream, name, max_pixels)
             mode = opened.mode
             pixels = to_rgb(load(opened, name), name)
             stream.seek(0)
             sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+            if FileStamp.of_open(stream) != stamp:
+                raise ImageError(f"{name}: changed while it was read; run again when nothing writes to it any more")
     except ImageError as error:
         return ImageProblem(image.path, str(error).removeprefix(f"{name}: "))
     except OSError as error:
         return ImageProblem(image.path, f"cannot be read: {error.strerror or error}")
     height, width, _ = pixels.shape
-    return FileFormat(width, height, mode, sha256, int(np.max(pixels, initial=0)))
+    return FileFormat(width, height, mode, SeenFile(stamp=stamp, sha256=sha256), int(np.max(pixels, initial=0)))
 
 
 def _of_split(split: str, images: Iterable[ImageFile]) -> tuple[ImageFile, ...]:
@@ -176,12 +188,9 @@ def _annotations(root: Path, images: Iterable[ImageFile]) -> list[Path]:
     return [*masks, *([config] if config.is_file() else [])]
 
 
-def _digest(root: Path, formats: dict[ImageFile, FileFormat], annotations: Sequence[Path]) -> str:
+def _digest(root: Path, contents: Mapping[Path, SeenFile]) -> str:
     """Hash the sorted pairs of relative name and content."""
-    contents = {_relative(image.path, root): found.sha256 for image, found in formats.items()}
-    for path in annotations:
-        contents[_relative(path, root)] = hashlib.sha256(path.read_bytes()).hexdigest()
-    return content_digest(contents)
+    return content_digest({_relative(path, root): seen.sha256 for path, seen in contents.items()})
 
 
 def _relative(path: Path, root: Path) -> str:

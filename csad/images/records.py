@@ -1,8 +1,10 @@
 """What the rest of csad knows about a data set."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from csad.file_stamp import SeenFile
 from csad.printable import printable
 
 GOOD = "good"
@@ -54,6 +56,8 @@ class ImageSet:
         digest: SHA-256 over names and contents of all usable images, masks and the defects' configuration.
         problems: Files that were left out.
         training_digest: The same over train and validation alone: what training depends on.
+        contents: Every image, mask and configuration that `digest` covers, as it was when it was read; empty where
+            nobody else writes to the files.
     """
 
     root: Path
@@ -63,3 +67,4 @@ class ImageSet:
     digest: str
     problems: tuple[ImageProblem, ...] = ()
     training_digest: str = ""
+    contents: Mapping[Path, SeenFile] = field(default_factory=dict, hash=False, repr=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import math
 import os
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from csad.errors import ImageError, ServingError
+from csad.file_stamp import FileStamp
 from csad.images import decode_rgb
 from csad.images.reading import EXTENSIONS
 from csad.serving.client import ImageRefused, ScoringClient, ServerAway, ServiceFailed
@@ -159,15 +161,14 @@ class FolderWatcher:
                 path = Path(folder, name)
                 if name.startswith(".") or path.suffix.lower() not in EXTENSIONS:
                     continue
-                try:
-                    status = path.stat()
-                except OSError:
+                stamp = FileStamp.find(path)
+                if stamp is None:
                     continue  # moved away between the listing and now
-                seen = Seen(path.relative_to(self._folder).as_posix(), status.st_size, status.st_mtime_ns)
+                seen = Seen(path.relative_to(self._folder).as_posix(), stamp)
                 if seen not in self._ledger:
                     found.append((path, seen))
         self._tell_unlisted(unlisted)
-        yield from sorted(found, key=lambda item: (item[1].modified, item[1].file))
+        yield from sorted(found, key=lambda item: (item[1].stamp.modified, item[1].file))
 
     def _tell_unlisted(self, unlisted: dict[str, str]) -> None:
         """Say once which folders cannot be listed, and once that all can again."""
@@ -182,22 +183,25 @@ class FolderWatcher:
         seen = resting.seen
         try:
             content = path.read_bytes()
-            unchanged = _state(path) == (seen.bytes, seen.modified) and len(content) == seen.bytes
+            unchanged = FileStamp.of(path) == seen.stamp and len(content) == seen.stamp.size
         except OSError as error:
             self._trouble = f"{path} cannot be read yet: {error.strerror or error}"
             _log.warning("%s", self._trouble)
             return False
         if not unchanged:
             return False
+        sha256 = hashlib.sha256(content).hexdigest()
+        if self._ledger.holds_still(seen, sha256):
+            return True
         try:
             decode_rgb(content, seen.file)
         except ImageError as error:
             if time.monotonic() - resting.since < self._pace.patience:
                 return False
-            self._record(seen, {"error": str(error)})
+            self._record(seen, sha256, {"error": str(error)})
             return True
         try:
-            self._record(seen, self._ask(content, resting))
+            self._record(seen, sha256, self._ask(content, resting))
         except _NotNow:
             return False
         return True
@@ -247,9 +251,9 @@ class FolderWatcher:
         pace = self._pace
         self._deadline = time.monotonic() + pace.settle + pace.patience + pace.give_up
 
-    def _record(self, seen: Seen, result: dict[str, Any]) -> None:
+    def _record(self, seen: Seen, sha256: str, result: dict[str, Any]) -> None:
         result = {"scored": datetime.now(UTC).isoformat(timespec="milliseconds"), **result}
-        self._ledger.add(seen, result)
+        self._ledger.add(seen, sha256, result)
         if self._deadline != math.inf:
             self._extend_deadline()
         self._report(seen.file, result)
@@ -257,8 +261,3 @@ class FolderWatcher:
 
 class _NotNow(Exception):  # noqa: N818 - not an error
     """A file is left for a later look, or for the next start."""
-
-
-def _state(path: Path) -> tuple[int, int]:
-    status = path.stat()
-    return status.st_size, status.st_mtime_ns

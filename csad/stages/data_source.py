@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from csad.errors import DatasetError
-from csad.stages.files import link_or_copy, writing
+from csad.stages.files import copy_file, writing
 from csad.stages.stage import RECORD
 from csad.stages.stage_folders import FETCHED, folder_name
 
@@ -91,5 +91,5 @@ def gathered(folders: Sequence[str]) -> Iterator[Path]:
             for folder in map(Path, folders):
                 for file in folder.rglob("*"):
                     if file.is_file() and file.name != RECORD:
-                        link_or_copy(file, Path(together) / file.relative_to(folder))
+                        copy_file(file, Path(together) / file.relative_to(folder))
         yield Path(together)

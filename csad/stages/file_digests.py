@@ -2,25 +2,11 @@
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from csad import atomic
+from csad.file_stamp import FileStamp, SeenFile
 from csad.stages.files import file_digest, writing
-
-
-class SeenFile(BaseModel):
-    """A file as it was when it was read.
-
-    Attributes:
-        stamp: Size in bytes, inode, times of the last change of content and of anything, in nanoseconds.
-        sha256: Digest of its bytes.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    stamp: tuple[int, int, int, int]
-    sha256: str
-
 
 _SEEN = TypeAdapter(dict[str, SeenFile])
 
@@ -41,7 +27,7 @@ class FileDigests:
         Raises:
             StageError: The memory cannot be written.
         """
-        place, stamp = str(file.resolve()), _stamp(file)
+        place, stamp = str(file.resolve()), FileStamp.of(file)
         known = self._read().get(place)
         if known and known.stamp == stamp:
             return known.sha256
@@ -56,8 +42,3 @@ class FileDigests:
             return _SEEN.validate_json(self._memory.read_bytes())
         except (OSError, ValidationError):
             return {}
-
-
-def _stamp(file: Path) -> tuple[int, int, int, int]:
-    status = file.stat()
-    return status.st_size, status.st_ino, status.st_mtime_ns, status.st_ctime_ns

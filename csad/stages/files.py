@@ -13,6 +13,8 @@ from pathlib import Path
 from safetensors import SafetensorError
 
 from csad.errors import OS_REMEDIES, StageError
+from csad.file_copy import copy_bytes
+from csad.file_stamp import sha256_of
 
 REFUSALS = OS_REMEDIES.keys() - {errno.ENOENT, errno.EISDIR}
 """What a disk may answer to a program that is right."""
@@ -50,23 +52,10 @@ def _refused(path: object, code: int) -> StageError:
     )
 
 
-def link_or_copy(source: Path, target: Path) -> None:
-    """Give a file a second name, or copy it where the file system cannot."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.unlink(missing_ok=True)
-    try:
-        os.link(source.resolve(), target)
-    except OSError as error:
-        if error.errno not in (errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.ENOTSUP):
-            raise
-        shutil.copyfile(source, target)
-
-
 def copy_file(source: Path, target: Path) -> None:
     """Copy a file's bytes into a folder that need not exist; an older file, or link, is replaced and not written to."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.unlink(missing_ok=True)
-    shutil.copyfile(source, target)
+    copy_bytes(source, target)
 
 
 def content_digest(folder: Path) -> str:
@@ -80,8 +69,7 @@ def content_digest(folder: Path) -> str:
 
 def file_digest(file: Path) -> str:
     """SHA-256 of a file's bytes."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return sha256_of(file)
 
 
 def replace_folder(source: Path, target: Path, leave_out: Collection[str] = ()) -> None:

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from csad.images import ground_truth_masks, scan
+from csad.images import ImageSet, ground_truth_masks, scan
 from csad.line import ProductLine
-from csad.stages.files import link_or_copy, writing
+from csad.stages.checked_copy import copy_checked, require_all
+from csad.stages.files import writing
 from csad.stages.snapshot import Snapshot, all_images
 from csad.stages.stage import Stage
 from csad.stages.summary import Summary, plural
@@ -47,27 +48,23 @@ class IngestSummary(Summary):
 def run(line: ProductLine, data: Path, output: Path) -> IngestSummary:
     """Write the usable images in LOCO layout, their original bytes unchanged.
 
+    The copies share nothing with the user's files and are compared with what the check read: the digests in
+    `snapshot.json` are those of the files beside it, whatever is written to `data` meanwhile.
+
     Args:
         line: Product line; `line.images` says what is accepted.
         data: LOCO layout or a flat folder of good images.
         output: Folder for train, validation, test, ground_truth, defects_config.json and snapshot.json.
 
     Raises:
-        DatasetError: The data cannot train a line; the message names the files.
+        DatasetError: The data cannot train a line, or changed meanwhile; the message names the files.
         StageError: The output cannot be written.
     """
     images = scan(data, line)
     snapshot = Snapshot.of(images)
     with writing(output):
-        for image in all_images(images):
-            suffix = image.path.suffix.lower()
-            link_or_copy(image.path, output / image.split / image.kind / f"{image.stem}{suffix}")
-        for image in images.test:
-            for number, mask in enumerate(ground_truth_masks(images.root, image)):
-                name = mask.name if mask.parent.name == image.path.stem else f"{number:03d}.png"
-                link_or_copy(mask, output / "ground_truth" / image.kind / image.stem / name)
-        if (data / CONFIG).is_file():
-            link_or_copy(data / CONFIG, output / CONFIG)
+        for source, target in _places(images).items():
+            copy_checked(source, output / target, images.contents)
         snapshot.write(output)
     return IngestSummary(
         train=len(images.train),
@@ -78,6 +75,22 @@ def run(line: ProductLine, data: Path, output: Path) -> IngestSummary:
         digest=images.digest,
         training_digest=images.training_digest,
     )
+
+
+def _places(images: ImageSet) -> dict[Path, str]:
+    """Where each file goes, relative to the output."""
+    places = {
+        image.path: f"{image.split}/{image.kind}/{image.stem}{image.path.suffix.lower()}"
+        for image in all_images(images)
+    }
+    for image in images.test:
+        for number, mask in enumerate(ground_truth_masks(images.root, image)):
+            name = mask.name if mask.parent.name == image.path.stem else f"{number:03d}.png"
+            places[mask] = f"ground_truth/{image.kind}/{image.stem}/{name}"
+    if (images.root / CONFIG).is_file():
+        places[images.root / CONFIG] = CONFIG
+    require_all(places, images.contents)
+    return places
 
 
 STAGE = Stage(name="ingest", run=run, summary=IngestSummary, sections=("images",), reads_raw=True)

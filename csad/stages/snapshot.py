@@ -50,7 +50,7 @@ class Snapshot(BaseModel):
             digest=images.digest,
             training_digest=images.training_digest,
             counts=dict(Counter(f"{image.split}/{image.kind}" for image in files)),
-            bytes=sum(image.path.stat().st_size for image in files),
+            bytes=sum(images.contents[image.path].stamp.size for image in files),
             problems=tuple(_relative(problem, images.root) for problem in images.problems),
         )
 

@@ -11,11 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from csad import atomic
 from csad.errors import StageError
+from csad.file_stamp import FileStamp, SeenFile
 from csad.line import ProductLine
 from csad.stages.code import code_version, package_versions
-from csad.stages.files import content_digest, file_digest
+from csad.stages.files import content_digest, file_digest, visible_files
 from csad.stages.snapshot import Snapshot
-from csad.stages.stage_files import StageFile, describe_files, find_damage
+from csad.stages.stage_files import describe_files, find_damage
 from csad.stages.summary import Summary
 
 S = TypeVar("S", bound=Summary)
@@ -98,6 +99,20 @@ class Stage(Generic[S]):
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
+    def raw_state(self, inputs: Mapping[str, Path], kept: Path) -> dict[Path, FileStamp]:
+        """The stamps of a user's files that the stage reads, hidden ones excepted; empty where it reads other stages.
+
+        Args:
+            inputs: Folders that the stage reads, by name.
+            kept: Where stages are kept, which may lie within: files below are no user's.
+        """
+        if not self.reads_raw:
+            return {}
+        files = [file for folder in inputs.values() for file in visible_files(folder)]
+        own = kept.absolute()
+        stamps = {file: FileStamp.find(file) for file in files if not file.absolute().is_relative_to(own)}
+        return {file: stamp for file, stamp in stamps.items() if stamp}
+
     def execute(
         self,
         line: ProductLine,
@@ -152,7 +167,7 @@ class StageRecord(BaseModel):
     seconds: float
     summary: dict[str, Any]
     inputs: dict[str, str] = Field(default_factory=dict)
-    files: dict[str, StageFile] = Field(default_factory=dict)
+    files: dict[str, SeenFile] = Field(default_factory=dict)
 
     @classmethod
     def find(cls, folder: Path) -> "StageRecord | None":

@@ -4,12 +4,13 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from csad.file_stamp import FileStamp
 from csad.line import ProductLine
 from csad.stages.file_digests import FileDigests
 from csad.stages.files import writing
@@ -75,6 +76,7 @@ class StageRunner:
         Raises:
             CsadError: Whatever the stage raises; StageError where its folder cannot be written.
         """
+        state = stage.raw_state(inputs, self.root)
         key = stage.key(self.line, self.seed, inputs, options, self._digests.of)
         folder = self.root / folder_name(stage.name, key)
         record = StageRecord.find(folder)
@@ -86,10 +88,16 @@ class StageRunner:
                 return StageResult(folder, record.summary_as(stage), reused=True)
             _log.warning("%s: %s in %s since it was finished; it runs again", stage.name, damage, folder)
         with writing(folder):
-            return self._run(stage, key, folder, inputs, options)
+            return self._run(stage, key, folder, inputs, options, state)
 
     def _run(
-        self, stage: Stage[S], key: str, folder: Path, inputs: dict[str, Path], options: Options
+        self,
+        stage: Stage[S],
+        key: str,
+        folder: Path,
+        inputs: dict[str, Path],
+        options: Options,
+        state: Mapping[Path, FileStamp],
     ) -> StageResult[S]:
         partial = folder.with_name(folder.name + PARTIAL)
         if partial.exists() and stage.resumable:
@@ -99,6 +107,9 @@ class StageRunner:
         started = time.monotonic()
         summary = stage.execute(self.line, self.seed, partial, inputs, options)
         seconds = time.monotonic() - started
+        if stage.raw_state(inputs, self.root) != state:
+            _log.warning("%s: its input was written to meanwhile; the next run takes it in again", stage.name)
+            key = ""  # what was taken in is not what the key was made of
         StageRecord.of(stage, key, seconds, summary).with_origin(partial, inputs).write(partial)
         shutil.rmtree(folder, ignore_errors=True)
         _mark_used(partial)

@@ -4,12 +4,12 @@ import hashlib
 import logging
 import threading
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from csad.errors import DatasetError
+from csad.errors import DatasetError, StoreError
 from csad.printable import printable
 from csad.progress import track
 from csad.store.failures import Conflict, Damaged, NotFound
@@ -81,13 +81,19 @@ def push_checked(store: ObjectStore, images: "ImageSet", line: str) -> DatasetVe
         OSError: A file cannot be read.
     """
     check_line(line)
-    return _push(store, images.root, (*images.train, *images.validation, *images.test), line)
+    listed = (*images.train, *images.validation, *images.test)
+    return _push(store, images.root, listed, line, {path: seen.sha256 for path, seen in images.contents.items()})
 
 
-def _push(store: ObjectStore, root: Path, images: "Sequence[ImageFile]", line: str) -> DatasetVersion:
+def _push(
+    store: ObjectStore, root: Path, images: "Sequence[ImageFile]", line: str, checked: Mapping[Path, str] | None = None
+) -> DatasetVersion:
+    """Store files; with `checked`, their digests when they were checked, only those files as they were then."""
     paths = _with_annotations(root, images)
+    if checked is not None and (other := checked.keys() ^ set(paths)):
+        raise _changed(min(other))
     _require_text(path.relative_to(root) for path in paths)
-    contents = _Contents(store, root, line)
+    contents = _Contents(store, root, line, checked or {})
     pushed = track(in_parallel(contents.store, paths), "Storing images", total=len(paths))
     listed = FileList(tuple(sorted(pushed, key=lambda file: file.name)))
     version = DatasetVersion(
@@ -138,8 +144,8 @@ class _Contents:
         moved: Objects that had to be stored.
     """
 
-    def __init__(self, store: ObjectStore, root: Path, line: str) -> None:
-        self._store, self._root, self._line = store, root, line
+    def __init__(self, store: ObjectStore, root: Path, line: str, checked: Mapping[Path, str]) -> None:
+        self._store, self._root, self._line, self._checked = store, root, line, checked
         start = object_key(line, "")
         self._known = {listed.key.removeprefix(start): listed.size for listed in store.list_sizes(start)}
         self._lock = threading.Lock()
@@ -154,16 +160,21 @@ class _Contents:
         """
         size = path.stat().st_size
         if size > PART:
-            sha256 = file_sha256(path)
+            sha256 = self._as_checked(path, file_sha256(path))
             if self._is_new(sha256, size):
                 self._store.put_file(object_key(self._line, sha256), path, sha256)
         else:
             data = path.read_bytes()
-            size, sha256 = len(data), hashlib.sha256(data).hexdigest()
+            size, sha256 = len(data), self._as_checked(path, hashlib.sha256(data).hexdigest())
             if self._is_new(sha256, size):
                 self._store.put_bytes(object_key(self._line, sha256), data)
         name = unicodedata.normalize("NFC", path.relative_to(self._root).as_posix())
         return StoredFile(name, sha256, size)
+
+    def _as_checked(self, path: Path, sha256: str) -> str:
+        if self._checked.get(path, sha256) != sha256:
+            raise _changed(path)
+        return sha256
 
     def _is_new(self, sha256: str, size: int) -> bool:
         with self._lock:
@@ -172,6 +183,13 @@ class _Contents:
             self._known[sha256] = size
             self.moved += 1
             return True
+
+
+def _changed(path: Path) -> StoreError:
+    return StoreError(
+        f"{printable(path)} changed after it was checked; no version was stored, run again when nothing writes to the "
+        "data any more"
+    )
 
 
 def _publish(store: ObjectStore, version: DatasetVersion, listed: FileList) -> DatasetVersion:

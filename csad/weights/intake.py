@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 from csad import atomic
 from csad.errors import WeightsError
+from csad.file_copy import copy_bytes
+from csad.file_stamp import FileStamp
 from csad.foundation.checkpoints import file_digest, read_state, verify_digest
 from csad.weights.catalogue import PublishedWeights
 from csad.weights.digests import FILE, Digests, read_digests, record, require_same
@@ -29,6 +30,7 @@ def take_in(entry: PublishedWeights, source: Path, folder: Path) -> Digests:
         OSError: The folder is full or read-only.
     """
     assert entry.file is not None
+    before = FileStamp.find(source)
     published = verify_digest(source, entry.sha256)
     known = read_digests(folder).get(entry.name)
     require_same(entry.name, Digests(published=published, stored="", bytes=0), known, str(folder / FILE))
@@ -37,7 +39,9 @@ def take_in(entry: PublishedWeights, source: Path, folder: Path) -> Digests:
         if entry.file.endswith(SAFETENSORS):
             _convert(source, temporary)
         else:
-            shutil.copyfile(source, temporary)
+            copy_bytes(source, temporary)
+        if FileStamp.find(source) != before:
+            raise WeightsError(f"{source} changed while it was read; run the same command again when it is whole")
     found = Digests(published=published, stored=file_digest(target), bytes=target.stat().st_size)
     record(folder, entry.name, found)
     return found
@@ -63,9 +67,10 @@ def take_over(entry: PublishedWeights, path: Path, source: Path, folder: Path) -
     if known is None or path != source / entry.file:
         return None
     verify_digest(path, known.stored)
-    record(folder, entry.name, known)
     with atomic.replacing(folder / entry.file) as temporary:
-        shutil.copyfile(path, temporary)
+        copy_bytes(path, temporary)
+        verify_digest(temporary, known.stored)
+        record(folder, entry.name, known)
     return known
 
 
@@ -106,7 +111,7 @@ def _convert(source: Path, target: Path) -> None:
 
     state = read_state(source)
     if source.suffix == SAFETENSORS:
-        shutil.copyfile(source, target)
+        copy_bytes(source, target)
         return
     # Tensors that share memory are refused by the format: each gets its own.
     save_file({name: tensor.detach().clone().contiguous() for name, tensor in state.items()}, target)

@@ -1,6 +1,8 @@
+import hashlib
 import json
 import os
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,6 +11,7 @@ import pytest
 from PIL import Image
 from pyarrow import parquet
 
+from csad import file_stamp
 from tests.cli.stub_scorer import ODD_NAMES, run_score
 
 
@@ -93,6 +96,83 @@ def test_a_finished_file_is_brought_up_to_date(kept, images, scorer):
     assert json.loads(result.stdout)[2]["branches"] == {"full": 200.0, "global": 1.5}
 
 
+def unpack(images, values):
+    """Put images of one size and one time into the folder, as an archive without dates does."""
+    for name, value in values.items():
+        Image.new("RGB", (8, 4), (value, 0, 0)).save(images / "new.bmp")
+        os.utime(images / "new.bmp", ns=(1, 1))
+        (images / "new.bmp").replace(images / name)
+
+
+def test_an_image_replaced_by_another_of_its_size_and_time_is_scored_again_and_the_others_are_kept(
+    kept, scorer, tmp_path
+):
+    images = tmp_path / "in"
+    images.mkdir()
+    unpack(images, {"0.bmp": 10, "1.bmp": 20, "2.bmp": 30})
+    run_score(images, "--out", kept)
+    unpack(images, {"0.bmp": 10, "1.bmp": 200, "2.bmp": 30})
+    scorer.batches.clear()
+
+    result = run_score(images, "--out", kept)
+
+    assert "2 of 3 images are scored already" in result.stderr
+    assert "1 of 3 anomalous" in result.stderr
+    assert scorer.batches == [1]
+    assert [row["score"] for row in rows(kept)] == [10.0, 200.0, 30.0]
+
+
+def test_an_unchanged_file_is_not_read_again(kept, images, scorer, monkeypatch):
+    run_score(images, "--out", kept)
+    monkeypatch.setattr(file_stamp, "SETTLED", 0)
+    run_score(images, "--out", kept)
+    read = []
+    monkeypatch.setattr(sys.modules["csad.cli.results"], "sha256_of", lambda path: read.append(path) or "")
+
+    assert "3 of 3 images are scored already" in run_score(images, "--out", kept).stderr
+    assert read == []
+
+
+def test_a_file_written_just_before_is_told_by_its_bytes_for_its_time_may_not_show_a_second_change(kept, images):
+    before = time.time_ns()
+    run_score(images, "--out", kept)
+
+    if time.time_ns() - before < file_stamp.SETTLED:
+        assert [(row["changed"], row["inode"]) for row in rows(kept)] == [(None, None)] * 3
+    assert [row["sha256"] for row in rows(kept)] == [
+        hashlib.sha256((images / name).read_bytes()).hexdigest() for name in ("a.png", "größe 2.png", "sub/c.png")
+    ]
+
+
+def test_results_by_size_and_time_alone_are_scored_again_and_counted(kept, images, scorer):
+    run_score(images, "--out", kept)
+    table = parquet.read_table(kept)
+    parquet.write_table(table.drop_columns(["changed", "inode", "sha256"]), kept)
+    scorer.batches.clear()
+
+    result = run_score(images, "--out", kept)
+
+    assert f"3 results in {kept} do not say what their files held; these images are scored again" in result.stderr
+    assert scorer.batches == [3]
+    assert "do not say" not in run_score(images, "--out", kept).stderr
+
+
+def test_an_image_that_changes_while_it_is_scored_is_counted_and_scored_again(kept, images, scorer, monkeypatch):
+    score_batch = scorer.score_batch
+
+    def changing(batch):
+        Image.new("RGB", (8, 4), (90, 0, 0)).save(images / "a.png")
+        return score_batch(batch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(scorer, "score_batch", changing)
+        assert "1 images were written to while they were scored" in run_score(images, "--out", kept).stderr
+    assert [row["score"] for row in rows(kept)] == [40.0, 200.0, 60.0]
+    run_score(images, "--out", kept)
+
+    assert [row["score"] for row in rows(kept)] == [90.0, 200.0, 60.0]
+
+
 def test_results_of_another_model_are_not_replaced(kept, images, scorer):
     run_score(images, "--out", kept)
     before = kept.read_bytes()
@@ -170,7 +250,9 @@ def test_an_image_that_vanishes_meanwhile_is_named_and_the_rest_is_scored(kept, 
     assert [row["score"] for row in rows(kept)] == [None, 200.0, 60.0]
 
 
-def test_maps_that_are_missing_or_older_than_their_image_are_drawn_for_known_images_too(kept, images, scorer, tmp_path):
+def test_maps_that_are_missing_or_of_another_image_or_model_are_drawn_for_known_images_too(
+    kept, images, scorer, tmp_path
+):
     run_score(images, "--out", kept)
     scorer.batches.clear()
     maps = tmp_path / "maps"
@@ -180,10 +262,20 @@ def test_maps_that_are_missing_or_older_than_their_image_are_drawn_for_known_ima
     assert (maps / "sub" / "c.png.png").is_file()
     run_score(images, "--out", kept, "--maps", maps)
     assert scorer.batches == [3]
-    os.utime(maps / "a.png.png", ns=(0, 0))
-    run_score(images, "--out", kept, "--maps", maps)
+    Image.new("RGB", (8, 4), (41, 0, 0)).save(images / "a.png")
+    run_score(images, "--out", kept)
     assert scorer.batches == [3, 1]
-    assert len(rows(kept)) == 3
+    run_score(images, "--out", kept, "--maps", maps)
+    assert scorer.batches == [3, 1, 1]
+    scorer.manifest.checksum = "other"
+    other = kept.with_name("other.parquet")
+    run_score(images, "--out", other)
+    run_score(images, "--out", other, "--maps", maps)
+    assert scorer.batches == [3, 1, 1, 3, 3]
+    (maps / "a.png.png").write_bytes(b"cut short")
+    run_score(images, "--out", other, "--maps", maps)
+    assert scorer.batches == [3, 1, 1, 3, 3, 1]
+    assert len(rows(other)) == 3
 
 
 def test_a_file_of_another_kind_is_not_overwritten(kept, images):

@@ -10,8 +10,10 @@ import threading
 import time
 
 import pytest
+from PIL import Image
 
 from csad.errors import ServingError
+from csad.file_stamp import FileStamp
 from csad.serving.client import ScoringClient
 from csad.serving.ledger import Ledger, Seen
 from csad.serving.watcher import FolderWatcher, Pace
@@ -164,21 +166,74 @@ def test_a_file_that_is_no_ledger_is_left_alone(out):
 
 
 def test_the_ledger_remembers(out):
-    seen = Seen("a.png", 7, 1)
+    seen = Seen("a.png", FileStamp(7, 3, 1, 2))
     with Ledger(out) as ledger:
         assert seen not in ledger
-        ledger.add(seen, {"score": 1.0})
+        ledger.add(seen, "aa", {"score": 1.0})
     with Ledger(out) as ledger:
         assert seen in ledger
-        assert Seen("a.png", 7, 2) not in ledger
+        assert len(ledger) == 1
+    assert results(out) == [
+        {"file": "a.png", "bytes": 7, "modified": 1, "changed": 2, "inode": 3, "sha256": "aa", "score": 1.0}
+    ]
+
+
+@pytest.mark.parametrize("stamp", [(8, 3, 1, 2), (7, 4, 1, 2), (7, 3, 2, 2), (7, 3, 1, 3)])
+def test_a_file_of_which_anything_changed_is_no_longer_known_unless_its_bytes_are(out, stamp):
+    other = Seen("a.png", FileStamp(*stamp))
+    with Ledger(out) as ledger:
+        ledger.add(Seen("a.png", FileStamp(7, 3, 1, 2)), "aa", {"score": 1.0})
+        assert other not in ledger
+        assert not ledger.holds_still(other, "bb")
+        assert other not in ledger
+        assert ledger.holds_still(other, "aa")
+        assert other in ledger
+
+
+def test_an_image_that_was_refused_is_tried_again_when_it_is_touched(out):
+    with Ledger(out) as ledger:
+        ledger.add(Seen("a.png", FileStamp(7, 3, 1, 2)), "aa", {"error": "too large"})
+        assert not ledger.holds_still(Seen("a.png", FileStamp(7, 3, 1, 9)), "aa")
+
+
+def test_a_line_by_size_and_time_alone_counts_for_nothing_until_the_file_is_scored_again(out):
+    out.write_text('{"file": "a.png", "bytes": 7, "modified": 1, "score": 1.0}\n')
+    seen = Seen("a.png", FileStamp(7, 3, 1, 2))
+    with Ledger(out) as ledger:
+        assert seen not in ledger
+        assert (len(ledger), ledger.vague) == (0, 1)
+        ledger.add(seen, "aa", {"score": 2.0})
+        assert (len(ledger), ledger.vague) == (1, 0)
+    with Ledger(out) as ledger:
+        assert (len(ledger), ledger.vague) == (1, 0)
+    assert [line["score"] for line in results(out)] == [1.0, 2.0]
+
+
+def test_a_file_replaced_by_another_of_its_size_and_time_is_scored_again_and_one_put_back_is_not(
+    server, folder, out, tmp_path
+):
+    for day, values in (("monday", (10, 20)), ("tuesday", (10, 30))):
+        (tmp_path / day).mkdir()
+        for name, value in zip(("a.bmp", "b.bmp"), values, strict=True):
+            Image.new("RGB", (40, 30), (value, 0, 0)).save(tmp_path / day / name)
+            os.utime(tmp_path / day / name, ns=(1, 1))
+
+    for day in ("monday", "tuesday"):
+        for name in ("a.bmp", "b.bmp"):
+            shutil.copy2(tmp_path / day / name, folder / name)
+        watch_once(server.url, folder, out)
+
+    found = results(out)
+    assert [line["file"] for line in found] == ["a.bmp", "b.bmp", "b.bmp"]
+    assert len({(line["bytes"], line["modified"]) for line in found}) == 1
 
 
 @pytest.mark.parametrize("name", ["größe.png", "line\u2028separator.png", os.fsdecode(b"gr\xf6\xdfe.png")])
 def test_the_ledger_remembers_names_of_any_characters(out, name):
     with Ledger(out) as ledger:
-        ledger.add(Seen(name, 7, 1), {"error": f"{name}: not an image"})
+        ledger.add(Seen(name, FileStamp(7, 3, 1, 2)), "aa", {"error": f"{name}: not an image"})
     with Ledger(out) as ledger:
-        assert Seen(name, 7, 1) in ledger
+        assert Seen(name, FileStamp(7, 3, 1, 2)) in ledger
     assert results(out)[0]["file"] == name
 
 

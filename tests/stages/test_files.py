@@ -1,12 +1,12 @@
-import os
 import shutil
 
 import pytest
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
+from csad import file_copy
 from csad.errors import StageError
-from csad.stages.files import content_digest, copy_file, link_or_copy, replace_folder, writing
+from csad.stages.files import content_digest, copy_file, replace_folder, writing
 
 
 @pytest.fixture
@@ -15,22 +15,6 @@ def folder(tmp_path):
     (tmp_path / "folder/a.txt").write_text("a")
     (tmp_path / "folder/deep/b.txt").write_text("b")
     return tmp_path / "folder"
-
-
-def test_a_link_costs_no_space(tmp_path, folder):
-    link_or_copy(folder / "a.txt", tmp_path / "new/a.txt")
-    assert (tmp_path / "new/a.txt").samefile(folder / "a.txt")
-
-
-def test_a_file_system_without_links_gets_a_copy(tmp_path, folder, monkeypatch):
-    def refuse(source, target):
-        raise OSError(18, "Invalid cross-device link")
-
-    monkeypatch.setattr(os, "link", refuse)
-    link_or_copy(folder / "a.txt", tmp_path / "a.txt")
-
-    assert (tmp_path / "a.txt").read_text() == "a"
-    assert not (tmp_path / "a.txt").samefile(folder / "a.txt")
 
 
 def test_the_digest_sees_names_and_contents_but_not_hidden_files(folder):
@@ -75,7 +59,7 @@ def test_a_change_of_the_published_files_leaves_the_source_whole(tmp_path, folde
 
 
 def test_a_copy_replaces_a_link_and_does_not_write_through_it(tmp_path, folder):
-    link_or_copy(folder / "a.txt", tmp_path / "linked.txt")
+    (tmp_path / "linked.txt").hardlink_to(folder / "a.txt")
     copy_file(folder / "deep/b.txt", tmp_path / "linked.txt")
 
     assert (tmp_path / "linked.txt").read_text() == "b"
@@ -89,6 +73,7 @@ def test_a_failed_replacement_leaves_the_old_folder(tmp_path, folder, monkeypatc
     def full(source, target):
         raise OSError(28, "No space left on device", str(target))
 
+    monkeypatch.setattr(file_copy, "reflink", lambda source, target: False)
     monkeypatch.setattr(shutil, "copyfile", full)
     with pytest.raises(OSError, match="No space left"):
         replace_folder(folder, tmp_path / "target")

@@ -6,8 +6,10 @@ import pytest
 from PIL import Image
 
 from csad.errors import DatasetError, StageError
+from csad.images import scan
 from csad.stages import ingest
 from csad.stages.snapshot import Snapshot, open_snapshot
+from csad.stages.stage_runner import StageRunner
 
 
 def stems(images):
@@ -112,3 +114,89 @@ def test_the_training_digest_ignores_the_test_images(tiny_line, tiny_line_data, 
 def test_a_folder_that_was_not_ingested_is_refused(tiny_line_data):
     with pytest.raises(StageError, match="ingest"):
         open_snapshot(tiny_line_data)
+
+
+EDITED = ("train/good/003.png", "ground_truth/logical_anomalies/001/000.png", "defects_config.json")
+
+
+@pytest.mark.parametrize("name", EDITED)
+def test_who_edits_a_file_of_his_after_it_was_taken_in_changes_nothing_that_was_taken_in(
+    tiny_line, tiny_line_data, tmp_path, name
+):
+    data = shutil.copytree(tiny_line_data, tmp_path / "data")
+    (data / "defects_config.json").write_text("[]")
+    ingest.run(tiny_line, data, tmp_path / "images")
+    before = (tmp_path / "images" / name).read_bytes()
+
+    with (data / name).open("r+b") as stream:  # as cp does: the same inode
+        stream.write(b"poison")
+
+    assert (tmp_path / "images" / name).read_bytes() == before
+    assert not (tmp_path / "images" / name).samefile(data / name)
+
+
+@pytest.mark.parametrize("name", EDITED)
+@pytest.mark.parametrize("edit", [lambda path: path.write_bytes(b"[1]"), lambda path: path.unlink()])
+def test_a_file_that_changes_between_check_and_copy_stops_it_by_name(
+    tiny_line, tiny_line_data, tmp_path, monkeypatch, name, edit
+):
+    data = shutil.copytree(tiny_line_data, tmp_path / "data")
+    (data / "defects_config.json").write_text("[]")
+
+    def scan_then_edit(*given):
+        found = scan(*given)
+        edit(data / name)
+        return found
+
+    monkeypatch.setattr(ingest, "scan", scan_then_edit)
+    with pytest.raises(DatasetError, match=f"{name} changed after it was checked; run the same command again"):
+        ingest.run(tiny_line, data, tmp_path / "images")
+    assert Snapshot.find(tmp_path / "images") is None
+
+
+def test_a_mask_that_comes_between_check_and_copy_stops_it_too(tiny_line, tiny_line_data, tmp_path, monkeypatch):
+    data = shutil.copytree(tiny_line_data, tmp_path / "data")
+    masks = data / "ground_truth/logical_anomalies/001"
+
+    def scan_then_add(*given):
+        found = scan(*given)
+        shutil.copy(masks / "000.png", masks / "001.png")
+        return found
+
+    monkeypatch.setattr(ingest, "scan", scan_then_add)
+    with pytest.raises(DatasetError, match=r"001/001\.png changed after it was checked"):
+        ingest.run(tiny_line, data, tmp_path / "images")
+
+
+def test_data_edited_between_the_first_look_and_the_check_is_not_kept_under_the_look_s_key(
+    tiny_line, tiny_line_data, tmp_path, monkeypatch, caplog
+):
+    data = shutil.copytree(tiny_line_data, tmp_path / "data")
+    runner = StageRunner(tmp_path / "stages", tiny_line, seed=0)
+    edited = data / "train/good/003.png"
+    original = edited.read_bytes()
+
+    def edit_then_scan(*given):
+        shutil.copyfile(data / "train/good/004.png", edited)
+        return scan(*given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ingest, "scan", edit_then_scan)
+        poisoned = runner.run(ingest.STAGE, data=data)
+    edited.write_bytes(original)
+    clean = runner.run(ingest.STAGE, data=data)
+
+    assert "ingest: its input was written to meanwhile; the next run takes it in again" in caplog.messages
+    assert not clean.reused
+    assert clean.summary.digest != poisoned.summary.digest
+    assert (clean.folder / "train/good/003.png").read_bytes() == original
+    assert runner.run(ingest.STAGE, data=data).reused
+
+
+def test_results_that_are_written_into_the_data_folder_are_no_change_of_the_data(
+    tiny_line, tiny_line_data, tmp_path, caplog
+):
+    data = shutil.copytree(tiny_line_data, tmp_path / "data")
+    StageRunner(data / "model.stages", tiny_line, seed=0).run(ingest.STAGE, data=data)
+
+    assert not [message for message in caplog.messages if "written to meanwhile" in message]

@@ -1,5 +1,6 @@
 import logging
 import os
+import shutil
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -296,3 +297,15 @@ def test_a_record_names_the_stages_that_it_came_from(runner, source):
 
 def test_durations_read_naturally():
     assert [duration(4.24), duration(75.4), duration(725)] == ["4.2 s", "75 s", "12 min 05 s"]
+
+
+def test_a_finished_file_replaced_by_another_of_its_size_and_time_runs_the_stage_again(runner, source, tmp_path):
+    done = runner.run(COPY, source=source)
+    (tmp_path / "swapped").write_text("xyz7")
+    shutil.copystat(done.folder / "text", tmp_path / "swapped")
+    (tmp_path / "swapped").replace(done.folder / "text")
+
+    again = runner.run(COPY, source=source)
+
+    assert not again.reused
+    assert (again.folder / "text").read_text() == "abc7"

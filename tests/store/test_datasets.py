@@ -97,6 +97,14 @@ def test_unusable_images_stay_behind_after_a_check(store, data, tmp_path):
     assert not (tmp_path / "copy" / "train" / "good" / "broken.png").exists()
 
 
+def test_an_image_that_changed_after_the_check_is_not_pushed(store, data):
+    images = inspect(data, ProductLine.from_yaml("name: bottle")).images
+    Image.new("RGB", (8, 8), (1, 2, 3)).save(images.train[0].path)
+    with pytest.raises(StoreError, match=r"changed after it was checked; no version was stored"):
+        push_checked(store, images, "bottle")
+    assert list_datasets(store, "bottle") == []
+
+
 def test_a_folder_without_images_is_not_pushed(store, tmp_path):
     with pytest.raises(DatasetError, match="no images"):
         push_dataset(store, tmp_path, "bottle")
