@@ -135,9 +135,10 @@ def _extrapolate(descending: np.ndarray, false_reject_rate: float, spread: float
         return max(value, float(descending[0]))
     tail_of = fit_tail(descending)
     ratio = max(tail_of.fraction / false_reject_rate, 1.0)
-    value = tail_of.start + tail_of.mean_excess * tail_of.count * (ratio ** (1 / tail_of.count) - 1)
+    excess = tail_of.mean_excess * tail_of.count * float(ratio ** (1 / tail_of.count) - 1)
     # Of the images themselves, odd ones aside, no more than promised.
-    return max(value, float(descending[tail_of.odd + math.floor(false_reject_rate * images)]))
+    allowed = min(tail_of.odd + math.floor(false_reject_rate * images), images - 1)
+    return max(tail_of.start + excess, float(descending[allowed]))
 
 
 def _expected_excess(total: float, count: int, share: float, false_reject_rate: float, spread: float) -> float:
