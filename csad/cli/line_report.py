@@ -13,6 +13,7 @@ from csad.foundation.readiness import what_is_missing
 from csad.images import ImageSet, Inspection, ground_truth_masks, inspect
 from csad.images.ignored import find_ignored
 from csad.images.records import GOOD, ImageFile
+from csad.images.walking import say_ignored
 from csad.line import ProductLine
 from csad.printable import printable
 from csad.pseudo_labels.classical import build_classical
@@ -130,7 +131,7 @@ def _obstacle_of_weights(line: ProductLine) -> str | None:
 
 def _notes(line: ProductLine, inspection: Inspection) -> Iterator[str]:
     images = inspection.images
-    ignored = str(find_ignored(images.root))
+    ignored = say_ignored(find_ignored(images.root))
     if ignored:
         yield ignored
     if len(images.train) < FEW_TRAIN:
