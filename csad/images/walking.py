@@ -81,9 +81,10 @@ def files_below(folder: Path) -> int:
 
 
 def say_ignored(ignored: Counter[str]) -> str:
-    """Such as "43 files ignored: .gif 3, subfolder train/bad/ 40", most frequent first; empty where there are none."""
+    """Such as "43 files ignored: .gif 3, subfolder train/bad/ 40", endings first; empty where there are none."""
     total = ignored.total()
-    parts = ", ".join(f"{reason} {count}" for reason, count in ignored.most_common() if count)
+    ordered = sorted(ignored.most_common(), key=lambda item: not item[0].startswith((".", NO_EXTENSION)))
+    parts = ", ".join(f"{reason} {count}" for reason, count in ordered if count)
     return f"{total} file{'' if total == 1 else 's'} ignored: {parts}" if total else ""
 
 

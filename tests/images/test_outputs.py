@@ -43,5 +43,5 @@ def test_a_file_that_is_never_read_as_an_image_may_lie_anywhere(photos, tmp_path
 
 
 def test_a_folder_that_is_replaced_as_a_whole_must_not_hold_the_images(photos, tmp_path):
-    with pytest.raises(DatasetError, match="is replaced as a whole, and .*photos lies in it"):
+    with pytest.raises(DatasetError, match=r"is replaced as a whole, and .*photos lies in it"):
         require_apart(photos, tmp_path, "--output")

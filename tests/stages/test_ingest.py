@@ -112,3 +112,34 @@ def test_the_training_digest_ignores_the_test_images(tiny_line, tiny_line_data, 
 def test_a_folder_that_was_not_ingested_is_refused(tiny_line_data):
     with pytest.raises(StageError, match="ingest"):
         open_snapshot(tiny_line_data)
+
+
+def test_day_folders_and_linked_folders_are_taken_in_and_the_rest_is_counted(
+    tiny_line, tiny_line_data, tmp_path, caplog
+):
+    days = tmp_path / "days"
+    shutil.copytree(tiny_line_data / "train/good", days / "day1")
+    shutil.copytree(tiny_line_data / "validation/good", tmp_path / "camera")
+    (days / "cam").symlink_to("../camera")
+    (days / "day1" / "x.gif").touch()
+
+    summary = ingest.run(tiny_line, days, tmp_path / "images")
+
+    assert summary.train + summary.validation == 15
+    names = {image.stem for image in open_snapshot(tmp_path / "images").train}
+    assert {name.rpartition("__")[0] for name in names} == {"day1", "cam"}
+    assert f"{days}: 1 file ignored: .gif 1" in caplog.text
+
+
+def test_masks_of_test_images_in_subfolders_keep_their_images(tiny_line, tiny_line_data, tmp_path):
+    data = tmp_path / "data"
+    shutil.copytree(tiny_line_data, data)
+    for place in ("test/logical_anomalies", "ground_truth/logical_anomalies"):
+        (data / place).rename(data / "moved")
+        (data / place).mkdir()
+        (data / "moved").rename(data / place / "day1")
+
+    ingest.run(tiny_line, data, tmp_path / "images")
+
+    assert (tmp_path / "images/test/logical_anomalies/day1__001.png").is_file()
+    assert (tmp_path / "images/ground_truth/logical_anomalies/day1__001/000.png").is_file()
