@@ -166,12 +166,3 @@ def test_maps_of_a_folder_inside_the_maps_are_refused_where_they_would_fall_amon
 
     assert result.exit_code == 1
     assert "whose images are read" in result.stderr
-
-
-@pytest.mark.usefixtures("scorer")
-def test_results_among_the_images_are_no_image_and_are_not_counted(images, caplog):
-    run_score(images, "--out", images / "results.parquet")
-    again = run_score(images, "--out", images / "results.parquet")
-
-    assert "1 of 3 anomalous" in again.stderr
-    assert "ignored" not in caplog.text

@@ -1,6 +1,7 @@
 import pytest
 
 from csad.errors import DatasetError
+from csad.model_files import MANIFEST
 from csad.stages.training import train
 
 
@@ -24,7 +25,7 @@ def test_the_stages_of_a_model_do_not_lie_among_the_images_either(tiny_line, tmp
 
 def test_a_model_does_not_take_the_place_of_a_folder_that_holds_its_images(tiny_line, tmp_path):
     (tmp_path / "model/photos").mkdir(parents=True)
-    (tmp_path / "model/manifest.json").touch()
+    (tmp_path / "model" / MANIFEST).touch()
 
     with pytest.raises(DatasetError, match="is replaced as a whole"):
         train(tiny_line, tmp_path / "model/photos", tmp_path / "model", 0)
