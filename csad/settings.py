@@ -17,6 +17,8 @@ TagGroup = Literal[
     "action", "property", "colour", "material", "background", "picture", "abstract", "collective", "container"
 ]
 MAX_PIXELS = 100_000_000
+MAXIMUM_DEPTH = 12
+"""Levels of folders of images, or of a stage's files, that are looked into."""
 
 
 class Settings(BaseModel):

@@ -16,8 +16,9 @@ from kfp import local
 
 from csad.delivery.gate_decision import GateDecision, read_decision
 from csad.errors import StageError
+from csad.images.outputs import require_outside
 from csad.line import ProductLine
-from csad.stages.data_source import STORED
+from csad.stages.data_source import STORED, locate
 from csad.stages.files import copy_file, replace_folder, writing
 from csad.stages.model_place import require_model_or_nothing
 from csad.stages.share import Share
@@ -76,6 +77,8 @@ def run_here(line: ProductLine, data: str, seed: int, output: Path, shards: int 
         StoreError: The store does not start or does not answer.
     """
     require_model_or_nothing(output / "model")
+    if not data.startswith(STORED):
+        require_outside(locate(data), output, "--output")
     runner = StageRunner(output / "stages", line, seed)
     started = time.time()
     with writing(output), runner.working(), local_store(output / "store") as settings:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from csad.images import ImageSet
+from csad.images.ignored import tell_ignored
 from csad.images.layout import list_images
 from csad.line import ProductLine
 from csad.store.datasets import push_checked
@@ -50,6 +51,7 @@ def push_images(settings: StoreSettings, line: ProductLine, data: Path) -> str:
         StoreError: The store does not answer.
     """
     listed = list_images(data, line.images.validation_fraction)
+    tell_ignored(data)
     images = ImageSet(
         root=data,
         train=tuple(image for image in listed if image.split == "train"),

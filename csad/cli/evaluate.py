@@ -37,10 +37,12 @@ def evaluate(model: Path, data: Path, as_json: bool, report: Path | None, device
         from csad.evaluation.report import write_report
         from csad.freed_memory import keep_freed_memory
         from csad.images import scan_for_evaluation
+        from csad.images.outputs import require_no_image_in
         from csad.scorer import Scorer
         from csad.stages.checked_copy import require_unchanged
         from csad.stages.gallery import find_doubts, find_gallery
 
+        require_no_image_in(data, report, "--report")
         keep_freed_memory()
         scorer = Scorer.load(model, str(chosen_device(device)))
         images = scan_for_evaluation(data, scorer.line)

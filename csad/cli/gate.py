@@ -45,10 +45,12 @@ def gate(
         from csad.delivery.gate_page import render
         from csad.images import scan, scan_for_evaluation
         from csad.images.layout import list_images
+        from csad.images.outputs import require_no_image_in
         from csad.line import ProductLine
         from csad.scorer import Scorer
         from csad.stages.checked_copy import require_unchanged
 
+        require_no_image_in(data, report, "--report")
         scorer = Scorer.load(model)
         line = ProductLine.from_file(line_file) if line_file else scorer.line
         has_tests = any(image.split == "test" for image in list_images(data, line.images.validation_fraction))

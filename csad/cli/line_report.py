@@ -16,6 +16,7 @@ from csad.images import ImageSet, Inspection, inspect
 from csad.images.good_names import naming_hints
 from csad.images.ignored import find_ignored
 from csad.images.records import ImageFile
+from csad.images.walking import say_ignored
 from csad.line import ProductLine
 from csad.printable import printable
 from csad.pseudo_labels.classical import build_classical
@@ -133,7 +134,7 @@ def _obstacle_of_weights(line: ProductLine) -> str | None:
 
 def _notes(line: ProductLine, inspection: Inspection) -> Iterator[str]:
     images = inspection.images
-    ignored = str(find_ignored(images.root))
+    ignored = say_ignored(find_ignored(images.root))
     if ignored:
         yield ignored
     if len(images.train) < FEW_TRAIN:

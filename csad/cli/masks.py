@@ -65,11 +65,13 @@ def preview(file: Path, data: Path, output: Path, images: int, as_json: bool) ->
 
     line = ProductLine.from_file(file)
     with contextlib.redirect_stdout(sys.stderr):
+        from csad.images.outputs import require_no_image_in
         from csad.pseudo_labels.mode_preview import preview_modes
         from csad.pseudo_labels.mode_preview_page import describe_mode, write_preview
         from csad.stages import ingest, tagging
         from csad.stages.snapshot import open_snapshot
 
+        require_no_image_in(data, output, "--output")
         output.parent.mkdir(parents=True, exist_ok=True)
         # Beside the output: copies cost no space there where the file system can share blocks.
         with tempfile.TemporaryDirectory(prefix=".preview-", dir=output.parent) as folder:

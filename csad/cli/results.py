@@ -68,6 +68,11 @@ def in_unicode(name: str) -> str:
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
+def journal_of(path: Path) -> Path:
+    """Where the rows of a results file are kept until it is whole."""
+    return path.with_name(path.name + ".journal")
+
+
 class ResultsFile:
     """Rows that are kept as they come and become one Parquet file at the end.
 
@@ -89,7 +94,7 @@ class ResultsFile:
         self._path = path
         self._model = model
         self._images = in_unicode(str(images))
-        self._journal = path.with_name(path.name + ".journal")
+        self._journal = journal_of(path)
         self._rows: dict[str, Row] = {}
         self._take_over()
         path.parent.mkdir(parents=True, exist_ok=True)

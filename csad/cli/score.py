@@ -13,6 +13,7 @@ import click
 
 from csad.cli.device import device_option
 from csad.errors import DatasetError, ImageError
+from csad.printable import printable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -103,11 +104,16 @@ def score(model: Path, images: Path, as_json: bool, maps: Path | None, out: Path
     """
     failures: list[str] = []
     with contextlib.redirect_stdout(sys.stderr):
+        from csad.cli.results import journal_of
         from csad.compute_device import chosen_device
         from csad.freed_memory import keep_freed_memory
+        from csad.images.outputs import require_no_image_in
         from csad.scorer import Scorer
 
-        files = _images_at(images)
+        require_no_image_in(images, out, "--out")
+        if maps is not None:
+            _require_maps_apart(images, maps)
+        files = _images_at(images, [] if out is None else [out, journal_of(out)])
         keep_freed_memory()
         scorer = Scorer.load(model, str(chosen_device(device)))
         if out is None:
@@ -128,27 +134,42 @@ def score(model: Path, images: Path, as_json: bool, maps: Path | None, out: Path
         raise ImageError(f"{len(failures)} of {len(files)} images could not be scored:\n" + "\n".join(failures))
 
 
-def _images_at(path: Path) -> list[Path]:
-    """List the image itself, or all images below a folder, hidden ones excepted.
+def _require_maps_apart(images: Path, maps: Path) -> None:
+    """Refuse pictures that a later run would score.
 
     Raises:
-        DatasetError: No images.
+        DatasetError: `maps` lies among the images, or the pictures of images in subfolders would.
     """
-    from csad.images.reading import EXTENSIONS
+    from csad.cli.heat import map_of
+    from csad.images.outputs import require_outside
+
+    require_outside(images, maps, "--maps")
+    root = images.resolve()
+    if images.is_dir() and root.is_relative_to(maps.resolve()):
+        inside = root.relative_to(maps.resolve())
+        if (root / inside).is_dir():
+            require_outside(images, map_of(images / inside / "any", images, maps), "--maps")
+
+
+def _images_at(path: Path, own: Sequence[Path]) -> list[Path]:
+    """List the image itself, or all images below a folder; say what else is there.
+
+    Raises:
+        DatasetError: No images, or a folder that cannot be listed.
+    """
+    from csad.images.layout import is_ground_truth
+    from csad.images.walking import IMAGE_ENDINGS, say_ignored, walk
 
     if not path.is_dir():
         return [path]
-    found = sorted(
-        file
-        for file in path.rglob("*")
-        if file.suffix.lower() in EXTENSIONS
-        and not file.is_dir()
-        and not any(part.startswith(".") for part in file.relative_to(path).parts)
-    )
-    if not found:
-        extensions = " ".join(sorted(extension.removeprefix(".") for extension in EXTENSIONS))
-        raise DatasetError(f"no images in {path} or its subfolders; expected files with one of: {extensions}")
-    return found
+    found = walk(path, leave_out=is_ground_truth, own=own)
+    ignored = say_ignored(found.ignored)
+    if not found.images:
+        rest = f" ({ignored})" if ignored else ""
+        raise DatasetError(f"no images in {path} or its subfolders{rest}; expected files with one of: {IMAGE_ENDINGS}")
+    if ignored:
+        _log.warning("%s: %s", printable(path), ignored)
+    return list(found.images)
 
 
 def _score_into(

@@ -70,6 +70,7 @@ def watch(
       csad watch incoming/ --url http://127.0.0.1:3000 --once
     """
     from csad.errors import ImageError
+    from csad.images.outputs import require_no_image_in
     from csad.serving.client import ScoringClient
     from csad.serving.ledger import Ledger
     from csad.serving.watcher import FolderWatcher, Pace
@@ -87,6 +88,7 @@ def watch(
             _log.info("%s: %s, %.3f of %.3f%s", file, decision, result["score"], result["threshold"], findings)
 
     out = out or folder / "csad-results.jsonl"
+    require_no_image_in(folder, out, "--out")
     with Ledger(out) as ledger:
         _log.info("watching %s for %s; %d images are done in %s", folder, url, len(ledger), out)
         if ledger.vague:
@@ -97,7 +99,7 @@ def watch(
                 out,
             )
         pace = Pace(interval, settle, patience, give_up=give_up)
-        watcher = FolderWatcher(folder, client, ledger, pace, report)
+        watcher = FolderWatcher(folder, client, ledger, pace, report, own=(out,))
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: watcher.stop())
         if once:

@@ -15,6 +15,7 @@ from csad.content import content_digest
 from csad.errors import DatasetError, ImageError
 from csad.file_stamp import FileStamp, SeenFile
 from csad.images.good_names import hints_in_brackets, naming_hints
+from csad.images.ignored import tell_ignored
 from csad.images.layout import MINIMUM_TRAIN, ground_truth_masks, list_images
 from csad.images.reading import SIXTEEN_BIT_MODES, load, open_image, to_rgb
 from csad.images.records import ImageFile, ImageProblem, ImageSet
@@ -202,6 +203,7 @@ def _usable(inspection: Inspection, obstacle: str | None) -> ImageSet:
         raise DatasetError(obstacle)
     for problem in inspection.images.problems:
         _log.warning("skipped %s", problem)
+    tell_ignored(inspection.images.root)
     return inspection.images
 
 

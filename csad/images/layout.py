@@ -8,12 +8,17 @@ LOCO layout, or a flat folder of good images:
     data/ground_truth/<kind>/<stem>/*.png
     data/defects_config.json
 
+Images in subfolders (days, cameras) of any of these folders belong to it, and their stem names the subfolder:
+`day1/003.png` is `day1__003`. `csad.images.walking` has the rule for files; among good images, folders that are not
+good by their name are left out.
+
 Without validation images a fraction of the good ones is held out. Each stem decides for itself by its
 hash, so a new image joins one side and leaves all others where they are.
 """
 
 import hashlib
 import logging
+import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,12 +26,35 @@ from pathlib import Path
 
 from csad.errors import DatasetError
 from csad.images.good_names import hints_in_brackets
-from csad.images.reading import EXTENSIONS
 from csad.images.records import GOOD, ImageFile
+from csad.images.walking import IMAGE_ENDINGS, say_ignored, walk
 
 MINIMUM_TRAIN = 2
 LEAST_VALIDATION = 5
 """Fewer show no scale of scores; so many are held out where twice as many are left to train."""
+
+SPLITS = ("train", "validation", "test")
+GROUND_TRUTH = "ground_truth"
+NOT_GOOD = frozenset(
+    {
+        "bad",
+        "broken",
+        "defect",
+        "defective",
+        "defects",
+        "anomalies",
+        "anomalous",
+        "anomaly",
+        "fault",
+        "faults",
+        "faulty",
+    }
+    | {"mask", "masks", "ng", "nio", "nok", "not", "reject", "rejected", "rejects", "scrap"}
+)
+"""A folder with one of these words in its name holds no good images."""
+
+BETWEEN_FOLDERS = "__"
+"""Stands for "/" in the stem of an image in a subfolder: a stem is a file's name in all later stages."""
 
 _log = logging.getLogger(__name__)
 
@@ -42,12 +70,9 @@ def list_images(root: Path, validation_fraction: float) -> tuple[ImageFile, ...]
         raise DatasetError(f"the data folder {root} {found}; expected a folder with images or with train/good")
     train = _good(root, "train")
     validation = _good(root, "validation")
-    test = _test(root)
-    flat = _folder(root, "train", GOOD)
-    if flat and (train or validation or test):
-        _log.warning("ignored %d images directly in %s: it has the folders train, validation or test", len(flat), root)
-    elif flat:
-        train = flat
+    test = list_test_images(root)
+    if not (train or validation or test):
+        train = _folder(root, "train", GOOD, root)
     if not (train or validation or test):
         raise DatasetError(_nothing_found(root))
     if train and not validation:
@@ -56,32 +81,40 @@ def list_images(root: Path, validation_fraction: float) -> tuple[ImageFile, ...]
 
 
 def is_flat(root: Path) -> bool:
-    """Whether no image of a data set lies in train, validation or test, so that those directly in its folder are meant.
+    """Whether no image of a data set lies in train, validation or test, so that all below its folder are meant.
 
     Raises:
         DatasetError: Two files share a stem.
     """
-    return not (_good(root, "train") or _good(root, "validation") or _test(root))
+    return not (_good(root, "train") or _good(root, "validation") or list_test_images(root))
 
 
 def ground_truth_masks(root: Path, image: ImageFile) -> list[Path]:
     """Return the mask files of one test image, one per defect, sorted by name.
 
-    Both ground_truth/<kind>/<stem>/000.png (MVTec LOCO) and ground_truth/<kind>/<stem>_mask.png (MVTec AD) are found.
+    Both ground_truth/<kind>/<stem>/000.png (MVTec LOCO) and ground_truth/<kind>/<stem>_mask.png (MVTec AD) are found;
+    those of an image in a subfolder lie in a subfolder of the same name.
     """
-    folder = root / "ground_truth" / image.kind
+    kind = root / image.split / image.kind
+    below = image.path.parent.relative_to(kind) if image.path.is_relative_to(kind) else Path()
+    folder = root / GROUND_TRUTH / image.kind / below
     single = folder / f"{image.path.stem}_mask.png"
     masks = [path for path in _entries(folder / image.path.stem) if path.suffix.lower() == ".png"]
     return masks or ([single] if single.is_file() else [])
 
 
 def _good(root: Path, split: str) -> list[ImageFile]:
-    return [image for folder in good_folders(root, split) for image in _folder(folder, split, GOOD)]
+    return [image for folder in good_folders(root, split) for image in _folder(folder, split, GOOD, root)]
 
 
-def _test(root: Path) -> list[ImageFile]:
+def list_test_images(root: Path) -> list[ImageFile]:
+    """The images that evaluate, sorted by kind and stem.
+
+    Raises:
+        DatasetError: Two files share a stem.
+    """
     kinds = [path for path in _entries(root / "test") if path.is_dir() and path.name.lower() != GOOD]
-    anomalous = [image for kind in kinds for image in _folder(kind, "test", kind.name)]
+    anomalous = [image for kind in kinds for image in _folder(kind, "test", kind.name, root)]
     return sorted([*_good(root, "test"), *anomalous], key=lambda image: (image.kind, image.stem))
 
 
@@ -100,15 +133,29 @@ def good_folders(root: Path, split: str) -> list[Path]:
     return found
 
 
-def _folder(folder: Path, split: str, kind: str) -> list[ImageFile]:
+def holds_no_good_images(folder: Path) -> bool:
+    """Whether a folder among good images says by its name that it holds others, or is a part of another data set."""
+    name = folder.name.lower()
+    return name in (*SPLITS, GROUND_TRUTH) or not NOT_GOOD.isdisjoint(re.split(r"[^a-z]+", name))
+
+
+def is_ground_truth(folder: Path) -> bool:
+    """Whether a folder holds the masks of a data set, which are pictures and no images."""
+    return folder.name == GROUND_TRUTH and any((folder.parent / split).is_dir() for split in SPLITS)
+
+
+def _folder(folder: Path, split: str, kind: str, root: Path) -> list[ImageFile]:
+    found = walk(folder, root, holds_no_good_images) if kind == GOOD else walk(folder, root)
     files: dict[str, ImageFile] = {}
-    for path in _entries(folder):
-        if path.suffix.lower() not in EXTENSIONS or path.is_dir():
-            continue
-        stem = unicodedata.normalize("NFC", path.stem)
+    for path in found.images:
+        inside = path.relative_to(folder)
+        stem = unicodedata.normalize("NFC", BETWEEN_FOLDERS.join((*inside.parent.parts, inside.stem)))
         if stem in files:
+            other = files[stem].path.relative_to(folder)
+            same = other.parent == inside.parent
             raise DatasetError(
-                f"{files[stem].path.name} and {path.name} in {folder} have the same name but for the extension; "
+                f"{other} and {inside} in {folder} "
+                f"{'have the same name but for the extension' if same else f'would both be called {stem}'}; "
                 "results are filed by that name, rename or remove one"
             )
         files[stem] = ImageFile(stem, path, split, kind)
@@ -142,8 +189,8 @@ def _hash(stem: str) -> float:
 def _nothing_found(root: Path) -> str:
     names = [f"{path.name}/" if path.is_dir() else path.name for path in _entries(root)]
     found = f"it holds {', '.join(names[:8])}{', ...' if len(names) > 8 else ''}" if names else "it is empty"
-    extensions = " ".join(sorted(extension.removeprefix(".") for extension in EXTENSIONS))
+    ignored = say_ignored(walk(root, leave_out=holds_no_good_images).ignored)
     return (
-        f"no images in {root}: {found}; expected images ({extensions}) directly inside, "
+        f"no images in {root}: {found}{f' ({ignored})' if ignored else ''}; expected images ({IMAGE_ENDINGS}) inside, "
         f"or in train/good, validation/good and test/<kind>{hints_in_brackets(root)}"
     )

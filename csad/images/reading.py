@@ -25,7 +25,12 @@ from csad.settings import MAX_PIXELS
 from csad.strips import strips
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
-EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
+HEADLESS_BMP = "DIB"
+"""A BMP without its file header, as some programs write `.dib`."""
+
+EXTENSIONS = frozenset({".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".tif", ".tiff", ".webp"})
+"""All endings under which Pillow knows these formats."""
+
 SIXTEEN_BIT_MODES = frozenset({"I", "I;16", "I;16B", "I;16L", "I;16N"})
 
 
@@ -83,7 +88,7 @@ def open_image(source: bytes | BinaryIO, name: str, max_pixels: int) -> Image.Im
         raise EmptyImage(f"{name}: empty file (0 bytes)")
     stream.seek(0)
     try:
-        image = Image.open(stream, formats=FORMATS)
+        image = Image.open(stream, formats=(*FORMATS, HEADLESS_BMP))
     except Image.DecompressionBombError:
         raise TooManyPixels(
             f"{name}: too many pixels; at most {max_pixels:,} (images.max_pixels) are allowed"

@@ -15,7 +15,8 @@ class ImageFile:
     """One image of a data set.
 
     Attributes:
-        stem: File name without extension, unique within its folder.
+        stem: File name without extension, after the names of the subfolders that it lies in: "day1__003".
+            Unique within its split and kind.
         path: Where the file lies.
         split: "train", "validation" or "test".
         kind: "good", or the type of anomaly: "logical_anomalies", "structural_anomalies", ...

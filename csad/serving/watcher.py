@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import logging
 import math
-import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +17,9 @@ from typing import Any
 from csad.errors import ImageError, ServingError
 from csad.file_stamp import FileStamp
 from csad.images import decode_rgb
-from csad.images.reading import EXTENSIONS
+from csad.images.layout import is_ground_truth
+from csad.images.walking import say_ignored, walk
+from csad.printable import printable
 from csad.serving.client import ImageRefused, ScoringClient, ServerAway, ServiceFailed
 from csad.serving.ledger import Ledger, Seen
 
@@ -68,11 +70,12 @@ class FolderWatcher:
     """Scores what appears in a folder.
 
     Args:
-        folder: Watched with its subfolders; hidden files are left alone.
+        folder: Watched with its subfolders, linked ones too; hidden files are left alone.
         client: The service.
         ledger: What is done.
         pace: How long to wait.
         report: Told of every recorded image.
+        own: Files that are written into the folder and are not somebody else's.
     """
 
     def __init__(
@@ -82,6 +85,7 @@ class FolderWatcher:
         ledger: Ledger,
         pace: Pace,
         report: Callable[[str, dict[str, Any]], None],
+        own: Collection[Path] = (),
     ) -> None:
         self._folder = folder
         self._client = client
@@ -94,6 +98,8 @@ class FolderWatcher:
         self._deadline = math.inf
         self._trouble = ""
         self._unlisted: dict[str, str] = {}
+        self._own = tuple(own)
+        self._ignored: set[str] = set()
 
     def stop(self) -> None:
         """End after the image that is being scored."""
@@ -151,22 +157,19 @@ class FolderWatcher:
         unlisted: dict[str, str] = {}
 
         def missed(error: OSError) -> None:
-            # A folder inside that is gone was moved away; the watched one should be there.
-            if error.filename == str(self._folder) or not isinstance(error, FileNotFoundError):
-                unlisted[str(error.filename)] = error.strerror or str(error)
+            unlisted[str(error.filename)] = error.strerror or str(error)
 
-        for folder, folders, files in os.walk(self._folder, onerror=missed):
-            folders[:] = [name for name in folders if not name.startswith(".")]
-            for name in files:
-                path = Path(folder, name)
-                if name.startswith(".") or path.suffix.lower() not in EXTENSIONS:
-                    continue
-                stamp = FileStamp.find(path)
-                if stamp is None:
-                    continue  # moved away between the listing and now
-                seen = Seen(path.relative_to(self._folder).as_posix(), stamp)
-                if seen not in self._ledger:
-                    found.append((path, seen))
+        listed = walk(self._folder, leave_out=is_ground_truth, own=self._own, unlisted=missed)
+        for path in listed.images:
+            stamp = FileStamp.find(path)
+            if stamp is None:
+                # Or it was moved away between the listing and now.
+                listed.ignored["link to nothing"] += path.is_symlink()
+                continue
+            seen = Seen(path.relative_to(self._folder).as_posix(), stamp)
+            if seen not in self._ledger:
+                found.append((path, seen))
+        self._tell_ignored(+listed.ignored)
         self._tell_unlisted(unlisted)
         yield from sorted(found, key=lambda item: (item[1].stamp.modified, item[1].file))
 
@@ -177,6 +180,12 @@ class FolderWatcher:
         if self._unlisted and not unlisted:
             _log.info("everything in %s can be listed again", self._folder)
         self._unlisted = unlisted
+
+    def _tell_ignored(self, ignored: Counter[str]) -> None:
+        """Say what is left out, and again when there is a reason that was not named yet."""
+        if ignored.keys() - self._ignored:
+            self._ignored |= ignored.keys()
+            _log.warning("%s: %s", printable(self._folder), say_ignored(ignored))
 
     def _score(self, path: Path, resting: _Resting) -> bool:
         """Score one file at rest; False when it is to be looked at again."""

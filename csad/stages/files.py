@@ -15,12 +15,10 @@ from safetensors import SafetensorError
 from csad.errors import OS_REMEDIES, StageError
 from csad.file_copy import copy_bytes
 from csad.file_stamp import sha256_of
+from csad.settings import MAXIMUM_DEPTH
 
 REFUSALS = OS_REMEDIES.keys() - {errno.ENOENT, errno.EISDIR}
 """What a disk may answer to a program that is right."""
-
-MAXIMUM_DEPTH = 6
-"""Folders below this level are not looked into: a link may lead back to its own parent."""
 
 
 @contextmanager
@@ -112,8 +110,13 @@ def visible_files(folder: Path) -> list[Path]:
     found = []
     for here, folders, names in os.walk(folder, followlinks=True):
         below = Path(here)
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        folders[:] = [name for name in folders if not name.startswith(".") and not _leads_back(below / name)]
         if len(below.relative_to(folder).parts) >= MAXIMUM_DEPTH:
             folders.clear()
         found += [below / name for name in names if not name.startswith(".")]
     return sorted(file for file in found if file.is_file())
+
+
+def _leads_back(folder: Path) -> bool:
+    """Whether a folder is a link to one that it lies in."""
+    return folder.is_symlink() and folder.parent.resolve().is_relative_to(folder.resolve())

@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from csad.images.outputs import require_apart
 from csad.line import ProductLine
 from csad.pseudo_labels import gallery_page
 from csad.stages import clustering, evaluation, ingest, lgst, masks, segnet, statistics, tagging
@@ -50,6 +51,8 @@ def train(line: ProductLine, data: Path, output: Path, seed: int, evaluate: bool
         CsadError: A stage failed; what was finished before is kept.
     """
     require_model_or_nothing(output)
+    for folder in (output, stages_of(output)):
+        require_apart(data, folder, "--output")
     started = time.time()
     runner = StageRunner(stages_of(output), line, seed)
     with runner.working():

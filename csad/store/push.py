@@ -58,11 +58,14 @@ def push_dataset(store: ObjectStore, folder: Path, line: str) -> DatasetVersion:
         StoreError: The store refuses or does not answer, or a file changed under way.
         OSError: A file cannot be read.
     """
+    from csad.images.ignored import tell_ignored
     from csad.images.layout import list_images
     from csad.settings import ImageSettings
 
     check_line(line)
-    return _push(store, folder, list_images(folder, ImageSettings().validation_fraction), line)
+    images = list_images(folder, ImageSettings().validation_fraction)
+    tell_ignored(folder)
+    return _push(store, folder, images, line)
 
 
 def push_checked(store: ObjectStore, images: "ImageSet", line: str) -> DatasetVersion:

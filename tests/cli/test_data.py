@@ -170,3 +170,12 @@ def test_listing_and_pulling_need_no_training_packages(csad, data, tmp_path):
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
     assert digest_of(tmp_path / "copy") == digest_of(data)
+
+
+def test_pushing_stores_day_folders_and_says_what_it_leaves(csad, data, caplog):
+    (data / "day1").mkdir()
+    Image.new("RGB", (32, 32), (9, 0, 0)).save(data / "day1" / "0.png")
+    (data / "day1" / "notes.txt").touch()
+    answer = json.loads(csad("data", "push", data, "--line", "bottles", "--json").stdout)
+    assert (answer["images"], answer["digest"]) == (5, digest_of(data))
+    assert f"{data}: 1 file ignored: .txt 1" in caplog.text

@@ -77,3 +77,23 @@ def test_quiet_hides_progress_but_not_warnings(tmp_path):
     arguments = ["line", "check", str(tmp_path / "a.yaml"), "--data", str(tmp_path)]
     assert "Checking images" in CliRunner().invoke(main, arguments).stderr
     assert "Checking images" not in CliRunner().invoke(main, ["--quiet", *arguments]).stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        (("evaluate", "model", "--data", "data"), "--report"),
+        (("gate", "model", "--data", "data"), "--report"),
+        (("masks", "preview", "kit.yaml", "--data", "data"), "--output"),
+    ],
+)
+def test_a_picture_is_not_written_among_the_images_that_are_read(tmp_path, monkeypatch, command, option):
+    monkeypatch.chdir(tmp_path)
+    for folder in ("model", "data"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "kit.yaml").write_text("name: kit\n")
+
+    result = CliRunner().invoke(main, [*command, option, "data/picture.png"])
+
+    assert result.exit_code == 1
+    assert f"{option} data/picture.png lies in data, whose images are read" in result.stderr

@@ -117,3 +117,52 @@ def test_names_of_any_characters_are_shown_and_listed(oddly_named):
     assert run_score(oddly_named).exit_code == 0
     names = {Path(score["file"]).name for score in json.loads(run_score(oddly_named, "--json").stdout)}
     assert names == set(ODD_NAMES)
+
+
+@pytest.mark.usefixtures("scorer")
+def test_linked_folders_and_other_endings_are_scored_and_the_rest_is_counted(images, tmp_path, caplog):
+    (tmp_path / "camera").mkdir()
+    Image.new("RGB", (8, 4)).save(tmp_path / "camera" / "d.jfif", format="JPEG")
+    (images / "cam").symlink_to("../camera")
+    (images / "notes.txt").touch()
+
+    found = json.loads(run_score(images, "--json").stdout)
+
+    names = [Path(score["file"]).relative_to(images).as_posix() for score in found]
+    assert names == ["a.png", "cam/d.jfif", "größe 2.png", "sub/c.png"]
+    assert f"{images}: 1 file ignored: .txt 1" in caplog.text
+
+
+@pytest.mark.usefixtures("scorer")
+def test_the_masks_of_a_data_set_are_no_images_to_score(images):
+    for folder in ("test/good", "ground_truth/bad"):
+        (images / folder).mkdir(parents=True)
+        Image.new("L", (8, 4)).save(images / folder / "m.png")
+
+    assert len(json.loads(run_score(images, "--json").stdout)) == 4
+
+
+@pytest.mark.parametrize("options", [("--maps", "maps"), ("--maps", "."), ("--out", "results.png")])
+def test_outputs_that_would_be_scored_the_next_time_are_refused_before_anything_is_done(images, scorer, options):
+    before = sorted(images.rglob("*"))
+
+    result = run_score(images, options[0], images / options[1])
+
+    assert result.exit_code == 1
+    assert f"{options[0]} {images / options[1]} lies in {images}, whose images are read" in result.stderr
+    assert scorer.batches == []
+    assert sorted(images.rglob("*")) == before
+
+
+@pytest.mark.usefixtures("scorer")
+def test_maps_of_a_folder_inside_the_maps_are_refused_where_they_would_fall_among_its_images(images):
+    maps = images.parent
+    assert run_score(images, "--maps", maps).exit_code == 0
+    inner = images / "images"
+    inner.mkdir()
+    Image.new("RGB", (8, 4)).save(inner / "e.png")
+
+    result = run_score(images, "--maps", maps)
+
+    assert result.exit_code == 1
+    assert "whose images are read" in result.stderr

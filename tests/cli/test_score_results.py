@@ -316,3 +316,12 @@ def test_an_interrupted_run_goes_on_whatever_the_names(kept, oddly_named, scorer
 
     assert "3 of 4 images are scored already" in run_score(oddly_named, "--out", kept).stderr
     assert scorer.batches == [3, 1]
+
+
+def test_results_among_the_images_are_no_image_and_are_not_counted(kept, images, caplog):
+    assert kept
+    run_score(images, "--out", images / "results.parquet")
+    again = run_score(images, "--out", images / "results.parquet")
+
+    assert "1 of 3 anomalous" in again.stderr
+    assert "ignored" not in caplog.text

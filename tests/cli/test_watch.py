@@ -95,3 +95,23 @@ def test_a_name_that_is_not_utf_8_is_told_and_written_down(tmp_path):
     assert result.exit_code == 1
     assert "1 images could not be scored" in result.stderr
     assert json.loads((tmp_path / "csad-results.jsonl").read_text())["file"] == name
+
+
+def test_results_that_would_be_taken_for_an_image_are_refused(tmp_path):
+    result = watch(tmp_path, "--url", "http://127.0.0.1:1", "--once", "--out", tmp_path / "results.png")
+
+    assert result.exit_code == 1
+    assert "--out" in result.stderr
+    assert "whose images are read" in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_lies_in_a_watched_folder_and_is_no_image_is_counted_without_the_watchers_own_file(tmp_path, caplog):
+    (tmp_path / "notes.txt").touch()
+    (tmp_path / "back").symlink_to(".")
+    (tmp_path / "gone.png").symlink_to("nowhere.png")
+
+    assert watch(tmp_path, "--url", "http://127.0.0.1:1", "--once").exit_code == 0
+
+    said = "3 files ignored: .txt 1, link back/ back to a folder above 1, link to nothing 1"
+    assert f"{tmp_path}: {said}" in caplog.text

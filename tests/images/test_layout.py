@@ -110,13 +110,15 @@ def test_a_missing_folder_and_a_file_are_refused(tmp_path):
 
 
 def test_an_empty_folder_says_what_is_expected(tmp_path):
-    with pytest.raises(DatasetError, match=r"it is empty; expected images \(bmp jpeg .*train/good"):
+    with pytest.raises(DatasetError, match=r"it is empty; expected images \(apng bmp dib jfif jpe jpeg .*train/good"):
         list_images(tmp_path, 0.2)
 
 
 def test_a_folder_without_images_says_what_it_holds(tmp_path):
-    touch(tmp_path, "ok/a.png", "photo.raw")
-    with pytest.raises(DatasetError, match=r"it holds ok/, photo\.raw; expected"):
+    touch(tmp_path, "bad/a.png", "photo.raw")
+    with pytest.raises(
+        DatasetError, match=r"it holds bad/, photo\.raw \(2 files ignored: \.raw 1, subfolder bad/ 1\); expected"
+    ):
         list_images(tmp_path, 0.2)
 
 
@@ -130,6 +132,41 @@ def test_two_folders_of_good_images_in_one_split_are_refused(tmp_path, split):
     touch(tmp_path, "train/good/0.png", f"{split}/good/1.png", f"{split}/Good/1.png")
     with pytest.raises(DatasetError, match=rf"{split} has the folders Good and good, expected one.*move all into good"):
         list_images(tmp_path, 0.2)
+
+
+def test_day_folders_of_a_flat_folder_are_trained_on_under_stems_that_name_the_day(tmp_path):
+    touch(tmp_path, "0.png", "1.png", "day1/0.png", "day1/cam2/0.jfif", "day2/0.png")
+    stems = sorted(image.stem for image in list_images(tmp_path, 0.2))
+    assert stems == ["0", "1", "day1__0", "day1__cam2__0", "day2__0"]
+
+
+def test_day_folders_of_good_and_of_test_images_belong_to_their_split_and_kind(tmp_path):
+    touch(tmp_path, "train/good/0.png", "train/good/day1/0.png", "validation/good/d/0.png", "test/bad/day2/0.png")
+    assert keys(tmp_path) == ["train/good/0", "train/good/day1__0", "validation/good/d__0", "test/bad/day2__0"]
+
+
+def test_two_images_that_would_be_filed_under_one_name_are_both_named(tmp_path):
+    touch(tmp_path, "day1__0.png", "day1/0.png")
+    with pytest.raises(DatasetError, match=r"day1/0\.png and day1__0\.png in .* would both be called day1__0"):
+        list_images(tmp_path, 0.2)
+
+
+@pytest.mark.parametrize("name", ["bad", "NG", "not good", "defects_may", "test", "ground_truth", "Masks"])
+def test_a_folder_that_is_not_good_by_its_name_trains_nothing(tmp_path, name):
+    touch(tmp_path, "0.png", "1.png", f"day1/{name}/0.png")
+    assert sorted(image.stem for image in list_images(tmp_path, 0.2)) == ["0", "1"]
+
+
+def test_the_parent_folder_of_a_data_set_does_not_train_on_its_test_images(tmp_path):
+    touch(tmp_path, "bottle/train/good/0.png", "bottle/test/broken/0.png", "bottle/ground_truth/broken/0_mask.png")
+    with pytest.raises(DatasetError, match=r"it holds bottle/ \(3 files ignored"):
+        list_images(tmp_path, 0.2)
+
+
+def test_masks_of_an_image_in_a_subfolder_lie_in_a_subfolder_of_the_same_name(tmp_path):
+    touch(tmp_path, "test/bad/day1/0.png", "ground_truth/bad/0/000.png", "ground_truth/bad/day1/0/000.png")
+    (image,) = list_images(tmp_path, 0.2)
+    assert ground_truth_masks(tmp_path, image) == [tmp_path / "ground_truth/bad/day1/0/000.png"]
 
 
 def test_masks_of_a_defect_come_sorted(tmp_path):

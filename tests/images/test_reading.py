@@ -214,3 +214,9 @@ def test_a_large_image_needs_little_more_than_its_decoded_pixels(tmp_path, chann
     tracemalloc.stop()
     # What Pillow holds itself is not traced; a copy of its pixels is.
     assert peak < read.nbytes + 2 * read.shape[0] * read.shape[1] * np.dtype(dtype).itemsize + 5e6
+
+
+@pytest.mark.parametrize("name", ["a.jfif", "a.jpe", "a.dib", "a.apng"])
+def test_every_ending_of_the_formats_is_read(tmp_path, name):
+    Image.new("RGB", (3, 2), (0, 0, 255)).save(tmp_path / name, format="PNG" if name == "a.apng" else None)
+    assert tuple(read_rgb(tmp_path / name)[0, 0]) in {(0, 0, 255), (0, 0, 254)}

@@ -68,6 +68,16 @@ def test_each_image_is_scored_once_and_a_changed_one_again(server, folder, out, 
     assert [line["file"] for line in results(out)[2:]] == ["a.png"]
 
 
+def test_images_of_linked_folders_are_scored(server, folder, out, good):
+    (folder.parent / "camera 2").mkdir()
+    shutil.copy(good, folder.parent / "camera 2" / "a.png")
+    (folder / "cam2").symlink_to("../camera 2")
+
+    watch_once(server.url, folder, out)
+
+    assert [result["file"] for result in results(out)] == ["cam2/a.png"]
+
+
 def test_a_file_that_is_being_written_waits_until_it_is_whole(server, folder, out, good):
     content = good.read_bytes()
     half = len(content) // 2

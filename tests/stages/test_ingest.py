@@ -200,3 +200,34 @@ def test_results_that_are_written_into_the_data_folder_are_no_change_of_the_data
     StageRunner(data / "model.stages", tiny_line, seed=0).run(ingest.STAGE, data=data)
 
     assert not [message for message in caplog.messages if "written to meanwhile" in message]
+
+
+def test_day_folders_and_linked_folders_are_taken_in_and_the_rest_is_counted(
+    tiny_line, tiny_line_data, tmp_path, caplog
+):
+    days = tmp_path / "days"
+    shutil.copytree(tiny_line_data / "train/good", days / "day1")
+    shutil.copytree(tiny_line_data / "validation/good", tmp_path / "camera")
+    (days / "cam").symlink_to("../camera")
+    (days / "day1" / "x.gif").touch()
+
+    summary = ingest.run(tiny_line, days, tmp_path / "images")
+
+    assert summary.train + summary.validation == 15
+    names = {image.stem for image in open_snapshot(tmp_path / "images").train}
+    assert {name.rpartition("__")[0] for name in names} == {"day1", "cam"}
+    assert f"{days}: 1 file ignored: .gif 1" in caplog.text
+
+
+def test_masks_of_test_images_in_subfolders_keep_their_images(tiny_line, tiny_line_data, tmp_path):
+    data = tmp_path / "data"
+    shutil.copytree(tiny_line_data, data)
+    for place in ("test/logical_anomalies", "ground_truth/logical_anomalies"):
+        (data / place).rename(data / "moved")
+        (data / place).mkdir()
+        (data / "moved").rename(data / place / "day1")
+
+    ingest.run(tiny_line, data, tmp_path / "images")
+
+    assert (tmp_path / "images/test/logical_anomalies/day1__001.png").is_file()
+    assert (tmp_path / "images/ground_truth/logical_anomalies/day1__001/000.png").is_file()

@@ -43,11 +43,13 @@ def test_a_line_whose_data_were_removed_is_not_listed(store):
 
 
 def test_a_flat_folder_with_odd_names_comes_back_with_the_same_digest(store, tmp_path):
+    photos = tmp_path / "photos"
+    photos.mkdir()
     for name in ("Gehäuse 1", unicodedata.normalize("NFD", "Öse"), "a#b%20?&+c", "日本"):
-        Image.new("RGB", (8, 8), (len(name), 0, 0)).save(tmp_path / f"{name}.png")
-    version = push_dataset(store, tmp_path, "bottle")
+        Image.new("RGB", (8, 8), (len(name), 0, 0)).save(photos / f"{name}.png")
+    version = push_dataset(store, photos, "bottle")
     pull_dataset(store, "bottle", None, tmp_path / "copy")
-    assert version.digest == digest_of(tmp_path) == digest_of(tmp_path / "copy")
+    assert version.digest == digest_of(photos) == digest_of(tmp_path / "copy")
 
 
 def test_a_second_push_of_the_same_data_writes_nothing(store, data, requests):
