@@ -12,6 +12,7 @@ from csad.errors import DatasetError, WeightsError
 from csad.foundation.readiness import what_is_missing
 from csad.images import ImageSet, Inspection, ground_truth_masks, inspect
 from csad.images.ignored import find_ignored
+from csad.images.independence import describe
 from csad.images.records import GOOD, ImageFile
 from csad.line import ProductLine
 from csad.printable import printable
@@ -144,6 +145,7 @@ def _notes(line: ProductLine, inspection: Inspection) -> Iterator[str]:
     if len({(found.width, found.height) for found in inspection.formats}) > 1:
         yield "the images differ in size; all are scaled to one canvas"
     yield from _copies(inspection)
+    yield from describe(images)
     anomalous = [image for image in images.test if image.kind != GOOD]
     without = sum(not ground_truth_masks(images.root, image) for image in anomalous)
     if without:

@@ -1,6 +1,7 @@
 """What the rest of csad knows about a data set."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from csad.printable import printable
@@ -54,6 +55,10 @@ class ImageSet:
         digest: SHA-256 over names and contents of all usable images, masks and the defects' configuration.
         problems: Files that were left out.
         training_digest: The same over train and validation alone: what training depends on.
+        groups: Number of the group of near-equal images by the key of every good image, such as "train/good/000".
+        dependent: Images of validation/good that are near-equal to training images and were therefore left out.
+        unusual: Why a good image of train or validation looks like none of the others, by its key.
+        excluded: Stems of good images that the product line leaves out.
     """
 
     root: Path
@@ -63,3 +68,13 @@ class ImageSet:
     digest: str
     problems: tuple[ImageProblem, ...] = ()
     training_digest: str = ""
+    groups: Mapping[str, int] = field(default_factory=dict)
+    dependent: tuple[ImageFile, ...] = ()
+    unusual: Mapping[str, str] = field(default_factory=dict)
+    excluded: tuple[str, ...] = ()
+
+    @property
+    def independent_test(self) -> tuple[ImageFile, ...]:
+        """Good test images that are near-equal to no image that trains or calibrates."""
+        used = {self.groups.get(file.key) for file in (*self.train, *self.validation)} - {None}
+        return tuple(file for file in self.test if file.kind == GOOD and self.groups.get(file.key) not in used)
