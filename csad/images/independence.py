@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from csad.images.layout import has_validation_folder, hold_out
-from csad.images.near_equal import group_near_equal
+from csad.images.near_equal import group_near_equal, nearest_in, nearest_others
 from csad.images.records import ImageFile, ImageSet
 from csad.images.thumbnail import Thumbnail
 from csad.images.unusual import find_unusual
@@ -20,6 +21,15 @@ from csad.printable import printable
 
 NAMED = 5
 """Images or groups that a sentence names."""
+
+NEAR_TRAINING = 0.6
+"""Nearness of validation to training below which the user is warned; on six real lines it is 0.85 to 1.03."""
+
+TOO_NEAR = 0.3
+"""Nearness below which nothing trains."""
+
+FEWEST_COMPARED = 5
+"""Training and validation images at least that show a nearness."""
 
 Seen = tuple[ImageFile, Thumbnail, str]
 
@@ -34,6 +44,8 @@ class Independence:
         dependent: Images of validation/good that are near-equal to one that trains.
         groups: Number of the group of near-equal images by key; test images are among them.
         unusual: Why an image of train or validation looks like none of the others, by key.
+        nearness: See `ImageSet`.
+        held_out: Whether validation was held out here.
     """
 
     train: tuple[ImageFile, ...]
@@ -41,6 +53,8 @@ class Independence:
     dependent: tuple[ImageFile, ...]
     groups: dict[str, int]
     unusual: dict[str, str]
+    nearness: float | None = None
+    held_out: bool = False
 
 
 def judge_independence(root: Path, good: Sequence[Seen], fraction: float) -> Independence:
@@ -54,7 +68,8 @@ def judge_independence(root: Path, good: Sequence[Seen], fraction: float) -> Ind
     if not good:
         return Independence((), (), (), {}, {})
     files = [file for file, _, _ in good]
-    labels = group_near_equal(np.stack([small.pixels for _, small, _ in good]), [digest for _, _, digest in good])
+    thumbnails = np.stack([small.pixels for _, small, _ in good])
+    labels = group_near_equal(thumbnails, [digest for _, _, digest in good])
     group_of = dict(zip(files, map(int, labels), strict=True))
     usable = [file for file in files if file.split != "test"]
     dependent: list[ImageFile] = []
@@ -68,6 +83,7 @@ def judge_independence(root: Path, good: Sequence[Seen], fraction: float) -> Ind
         by_stem = {file.stem: group_of[file] for file in usable}
         train, validation = hold_out(one_folder, fraction, by_stem) if usable else ([], [])
     placed = {file.path: file for file in (*train, *validation)}
+    rows = {file.path: row for row, file in enumerate(files)}
     indices = [index for index, file in enumerate(files) if file.split != "test"]
     reasons = find_unusual([good[index][1] for index in indices], labels[indices])
     return Independence(
@@ -80,7 +96,22 @@ def judge_independence(root: Path, good: Sequence[Seen], fraction: float) -> Ind
             for index, reason in reasons.items()
             if files[indices[index]].path in placed
         },
+        nearness=_nearness(
+            thumbnails, labels, [rows[file.path] for file in train], [rows[file.path] for file in validation]
+        ),
+        held_out=bool(usable) and not has_validation_folder(root),
     )
+
+
+def _nearness(
+    thumbnails: NDArray[np.uint8], groups: NDArray[np.int64], train: Sequence[int], validation: Sequence[int]
+) -> float | None:
+    """Median difference of validation images to training images as a multiple of that between training images."""
+    if min(len(train), len(validation)) < FEWEST_COMPARED:
+        return None
+    among = np.median(nearest_others(thumbnails[train], groups[train]))
+    across = np.median(nearest_in(thumbnails[validation], thumbnails[train]))
+    return float(across / among) if 0 < among < np.inf else None
 
 
 def describe(images: ImageSet) -> Iterator[str]:
@@ -91,7 +122,7 @@ def describe(images: ImageSet) -> Iterator[str]:
         names: dict[int, list[str]] = {}
         for key, group in images.groups.items():
             names.setdefault(group, []).append(key.rpartition("/")[2])
-        shown = "; ".join(_first_names(names[group], 3) for group in repeated[:NAMED])
+        shown = "; ".join(_first_names(sorted(names[group]), 3) for group in repeated[:NAMED])
         more = f"; and {len(repeated) - NAMED} more" if len(repeated) > NAMED else ""
         yield (
             f"{sum(members[group] for group in repeated)} good images are near-equal to others, in {len(repeated)} groups "
@@ -102,6 +133,11 @@ def describe(images: ImageSet) -> Iterator[str]:
         yield (
             f"{len(images.dependent)} validation images are near-equal to training images and set no threshold: "
             f"{name_some([image.stem for image in images.dependent])}"
+        )
+    if images.nearness is not None and images.nearness < NEAR_TRAINING:
+        yield (
+            f"validation images are {images.nearness:.2f} times as far from training images as these are from each "
+            "other, expected 1: where they show the same products, the threshold rejects others"
         )
     if images.unusual:
         shown = "; ".join(f"{printable(key)} ({reason})" for key, reason in list(images.unusual.items())[:NAMED])

@@ -13,7 +13,7 @@ import numpy as np
 
 from csad.content import content_digest
 from csad.errors import DatasetError, ImageError
-from csad.images.independence import Independence, describe, judge_independence, name_some
+from csad.images.independence import TOO_NEAR, Independence, describe, judge_independence, name_some
 from csad.images.layout import LEAST_VALIDATION, MINIMUM_TRAIN, ground_truth_masks, list_images
 from csad.images.reading import SIXTEEN_BIT_MODES, load, open_image, to_rgb
 from csad.images.records import GOOD, ImageFile, ImageProblem, ImageSet
@@ -85,6 +85,12 @@ class Inspection:
                 f"({name_some([image.stem for image in images.dependent])}), which leaves "
                 f"{len(images.validation)} independent ones; expected at least {LEAST_VALIDATION}: put images of other "
                 "products there, or remove the folder and let a part of train/good be held out"
+            )
+        if images.nearness is not None and images.nearness < TOO_NEAR:
+            return (
+                f"the validation images of {images.root} are {images.nearness:.2f} times as far from the training images "
+                f"as these are from each other, expected 1 and at least {TOO_NEAR:g}: they show the same products, and a "
+                "threshold set on them rejects others; put images of other products there"
             )
         if len(images.train) < MINIMUM_TRAIN or not images.validation:
             good = len(images.train) + len(images.validation)
@@ -161,6 +167,9 @@ def inspect(root: Path, line: ProductLine) -> Inspection:
         line.images.validation_fraction,
     )
     formats = _in_their_splits(formats, independence)
+    if independence.held_out:
+        good = len(independence.train) + len(independence.validation)
+        _log.info("no validation images in the data: held out %d of %d good images", len(independence.validation), good)
     images = ImageSet(
         root=root,
         train=_of_split("train", formats),
@@ -173,6 +182,7 @@ def inspect(root: Path, line: ProductLine) -> Inspection:
         dependent=independence.dependent,
         unusual=independence.unusual,
         excluded=tuple(sorted(excluded)),
+        nearness=independence.nearness,
     )
     _warn_of_dark_sixteen_bits(formats)
     return Inspection(images, tuple(formats.values()))

@@ -74,6 +74,16 @@ def nearest_others(thumbnails: Thumbnails, groups: NDArray[np.int64]) -> NDArray
     return nearest
 
 
+def nearest_in(thumbnails: Thumbnails, others: Thumbnails) -> NDArray[np.float64]:
+    """Difference of each thumbnail, uint8 (N, S, S, 3), to the nearest of some others, in grey levels, float64 (N,)."""
+    flat = _centred(np.concatenate([thumbnails, others]))
+    mine, theirs = flat[: len(thumbnails)], flat[len(thumbnails) :]
+    starts = range(0, len(mine), BLOCK)
+    return np.concatenate([differences(mine[start : start + BLOCK], theirs).min(axis=1) for start in starts]).astype(
+        float
+    )
+
+
 def differences(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float32]:
     """Root mean square differences of all pairs of rows: float32 (M, D) and (N, D) to (M, N)."""
     squares = (left**2).sum(axis=1)[:, None] + (right**2).sum(axis=1)[None, :] - 2 * left @ right.T

@@ -59,6 +59,8 @@ class ImageSet:
         dependent: Images of validation/good that are near-equal to training images and were therefore left out.
         unusual: Why a good image of train or validation looks like none of the others, by its key.
         excluded: Stems of good images that the product line leaves out.
+        nearness: Median difference of validation images to the nearest training image, as a multiple of that between
+            training images; None where too few images show it.
     """
 
     root: Path
@@ -72,6 +74,7 @@ class ImageSet:
     dependent: tuple[ImageFile, ...] = ()
     unusual: Mapping[str, str] = field(default_factory=dict)
     excluded: tuple[str, ...] = ()
+    nearness: float | None = None
 
     @property
     def independent_test(self) -> tuple[ImageFile, ...]:
