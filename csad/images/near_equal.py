@@ -94,7 +94,8 @@ def differences(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArra
 def _centred(thumbnails: Thumbnails) -> NDArray[np.float32]:
     """Rows without what all images share: the squares of small differences would drown in it."""
     flat = thumbnails.reshape(len(thumbnails), -1).astype(np.float32)
-    return flat - flat.mean(axis=0)
+    centred: NDArray[np.float32] = flat - flat.mean(axis=0)
+    return centred
 
 
 def _usual_difference(flat: NDArray[np.float32]) -> float:

@@ -175,7 +175,7 @@ def test_different_sizes_are_accepted(tmp_path):
 def test_images_of_one_product_alone_do_not_train(tmp_path):
     for i in range(5):
         write(tmp_path / f"{i}.png", 7)
-    with pytest.raises(DatasetError, match="the 5 good images of .* show only 1 different products"):
+    with pytest.raises(DatasetError, match=r"the 5 good images of .* show only 1 different products"):
         scan(tmp_path, LINE)
 
 
