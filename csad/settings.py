@@ -56,6 +56,11 @@ class ImageSettings(Settings):
         description="Pixels of the network's input; the aspect ratio of the product box is kept.",
     )
 
+    exclude: tuple[str, ...] = Field(
+        default=(),
+        description="Good images of train and validation that are left out: names without extension.",
+    )
+
     @field_validator("product_box")
     @classmethod
     def _box_has_an_inside(cls, product_box: str | Box) -> str | Box:

@@ -15,6 +15,7 @@ from csad.foundation.readiness import what_is_missing
 from csad.images import ImageSet, Inspection, inspect
 from csad.images.good_names import naming_hints
 from csad.images.ignored import find_ignored
+from csad.images.independence import describe
 from csad.images.records import ImageFile
 from csad.images.walking import say_ignored
 from csad.line import ProductLine
@@ -148,6 +149,7 @@ def _notes(line: ProductLine, inspection: Inspection) -> Iterator[str]:
     if len({(found.width, found.height) for found in inspection.formats}) > 1:
         yield "the images differ in size; all are scaled to one canvas"
     yield from _copies(inspection)
+    yield from describe(images)
     yield from naming_hints(images.root)
     yield from _ground_truth(inspection)
 

@@ -27,6 +27,9 @@ MADE_STRUCTURAL = "made_blemish"
 MADE_KINDS = frozenset({MADE_LOGICAL, MADE_STRUCTURAL})
 """Kinds of anomalies that were made from good images. A test folder named `made_scratch` holds real ones."""
 
+TEST = "test/"
+"""Begins the keys of images that nothing was chosen by."""
+
 Values = Callable[[Sequence[ImageRecord], str], np.ndarray]
 
 
@@ -100,13 +103,29 @@ def check_floor(challenger: Sequence[ImageRecord], settings: GateSettings) -> li
 
 
 def check_false_rejects(challenger: Sequence[ImageRecord], settings: GateSettings) -> Check:
-    """Not more good images may be rejected than allowed; a few that may be chance do not count."""
-    decisions = _rejected(challenger, GOOD)
+    """Not more good images may be rejected than allowed, of those that did not set the threshold.
+
+    A few that may be chance do not count where the images are enough for one rejection at the allowed rate (10 images
+    at 10 %); with fewer any excess counts. Without a single independent image nothing is known, and no model passes.
+    """
+    decisions = _rejected([record for record in challenger if record.key.startswith(TEST)], GOOD)
     rate = Rate.of(int(decisions.sum()), len(decisions))
-    passed = rate.interval[0] <= settings.maximum_false_reject_rate
+    maximum = settings.maximum_false_reject_rate
+    exceeds = (rate.rate or 0.0) > maximum
+    too_few = rate.images * maximum < 1
+    passed = rate.images > 0 and rate.interval[0] <= maximum and not (exceeds and too_few)
     seen = f"{rate.rejected} of {plural(rate.images, 'good image')} rejected"
-    limit = f"{settings.maximum_false_reject_rate:.1%}"
-    if passed and (rate.rate or 0.0) > settings.maximum_false_reject_rate:
+    limit = f"{maximum:.1%}"
+    if rate.images == 0:
+        reason = (
+            "no good images that neither trained nor set the threshold: nothing shows how many good products the model "
+            "rejects; add images of other good products as test/good"
+        )
+    elif exceeds and too_few and rate.interval[0] <= maximum:
+        reason = (
+            f"{seen}: more than {limit}, and too few to call it chance; add images of other good products to test/good"
+        )
+    elif passed and exceeds:
         reason = f"{seen}: more than {limit}, which may be chance with so few"
     elif passed:
         reason = f"{seen}, not more than {limit}"

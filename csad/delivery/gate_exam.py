@@ -51,7 +51,7 @@ class Exam:
     """What the models are judged on.
 
     Attributes:
-        good: Good images: those of the test, else those of validation.
+        good: Good images: those of the test that are near-equal to no training or validation image, else validation's.
         anomalous: Anomalous test images; empty where anomalies are made.
         donors: Good images whose components are pasted.
     """
@@ -67,7 +67,15 @@ class Exam:
         Raises:
             DatasetError: It has no good images but those that train.
         """
-        good = tuple(file for file in images.test if file.kind == GOOD) or images.validation
+        test = sum(file.kind == GOOD for file in images.test)
+        independent = images.independent_test
+        if len(independent) < test:
+            _log.warning(
+                "gate: %d of %d good test images are near-equal to training or validation images and prove nothing",
+                test - len(independent),
+                test,
+            )
+        good = independent or images.validation
         if not good:
             raise DatasetError(
                 f"{images.root} has no good images to judge a model on; expected test/good or validation/good"

@@ -6,7 +6,7 @@ import os
 import unicodedata
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +16,11 @@ from csad.errors import DatasetError, ImageError
 from csad.file_stamp import FileStamp, SeenFile
 from csad.images.good_names import hints_in_brackets, naming_hints
 from csad.images.ignored import tell_ignored
-from csad.images.layout import MINIMUM_TRAIN, ground_truth_masks, list_images
+from csad.images.independence import TOO_NEAR, Independence, describe, judge_independence, name_some
+from csad.images.layout import LEAST_VALIDATION, MINIMUM_TRAIN, ground_truth_masks, list_images
 from csad.images.reading import SIXTEEN_BIT_MODES, load, open_image, to_rgb
-from csad.images.records import ImageFile, ImageProblem, ImageSet
+from csad.images.records import GOOD, ImageFile, ImageProblem, ImageSet
+from csad.images.thumbnail import Thumbnail
 from csad.line import ProductLine
 from csad.printable import printable
 from csad.progress import track
@@ -39,6 +41,7 @@ class FileFormat:
         mode: Pillow's mode: "RGB", "L", "I;16", ...
         seen: The file as it was read.
         brightest: Largest RGB value, 0..255.
+        thumbnail: A small picture of it.
     """
 
     width: int
@@ -46,6 +49,7 @@ class FileFormat:
     mode: str
     seen: SeenFile
     brightest: int
+    thumbnail: Thumbnail = field(compare=False, repr=False)
 
     @property
     def sha256(self) -> str:
@@ -76,7 +80,34 @@ class Inspection:
         images = self.images
         if self.bad_fraction > line.images.max_bad_fraction:
             return _too_many_problems(self, line)
+        unknown = sorted(set(line.images.exclude) - set(images.excluded))
+        if unknown:
+            return (
+                f"images.exclude of the product line names {len(unknown)} good images that {images.root} does not "
+                f"have: {name_some(unknown)}; correct the names (without extension) or remove them"
+            )
+        if images.dependent and len({images.groups[image.key] for image in images.validation}) < LEAST_VALIDATION:
+            return (
+                f"{len(images.dependent)} of {len(images.dependent) + len(images.validation)} images of "
+                f"{images.root / 'validation'} are near-equal to training images "
+                f"({name_some([image.stem for image in images.dependent])}), which leaves "
+                f"{len(images.validation)} independent ones; expected at least {LEAST_VALIDATION}: put images of other "
+                "products there, or remove the folder and let a part of train/good be held out"
+            )
+        if images.nearness is not None and images.nearness < TOO_NEAR:
+            return (
+                f"the validation images of {images.root} are {images.nearness:.2f} times as far from the training "
+                f"images as these are from each other, expected 1 and at least {TOO_NEAR:g}: they show the same products "
+                "and a threshold set on them rejects others; put images of other products there"
+            )
         if len(images.train) < MINIMUM_TRAIN or not images.validation:
+            good = len(images.train) + len(images.validation)
+            different = len({images.groups[image.key] for image in (*images.train, *images.validation)})
+            if different < good:
+                return (
+                    f"the {good} good images of {images.root} show only {different} different products: the others "
+                    f"are near-equal; expected at least {MINIMUM_TRAIN + 1}, better 200: add images of other products"
+                )
             hints = hints_in_brackets(images.root)
             return (
                 f"{images.root} has {len(images.train)} good images to train and {len(images.validation)} to calibrate;"
@@ -127,7 +158,11 @@ def inspect(root: Path, line: ProductLine) -> Inspection:
     Raises:
         DatasetError: Missing folders, no images at all, repeated stems.
     """
-    listed = list_images(root, line.images.validation_fraction)
+    everything = list_images(root, line.images.validation_fraction)
+    excluded = {image.stem for image in everything if _is_excluded(image, line)}
+    listed = [image for image in everything if not _is_excluded(image, line)]
+    if excluded:
+        _log.warning("left out %d good images that the line excludes: %s", len(excluded), name_some(sorted(excluded)))
     with ThreadPoolExecutor(min(WORKERS, os.cpu_count() or 1)) as pool:
         results = pool.map(lambda image: _check(image, root, line.images.max_pixels), listed)
         checked = list(track(results, "Checking images", total=len(listed)))
@@ -138,6 +173,15 @@ def inspect(root: Path, line: ProductLine) -> Inspection:
             problems.append(result)
         else:
             formats[image] = result
+    independence = judge_independence(
+        root,
+        [(image, found.thumbnail, found.sha256) for image, found in formats.items() if image.kind == GOOD],
+        line.images.validation_fraction,
+    )
+    formats = _in_their_splits(formats, independence)
+    if independence.held_out:
+        good = len(independence.train) + len(independence.validation)
+        _log.info("no validation images in the data: held out %d of %d good images", len(independence.validation), good)
     annotations = {path: SeenFile.of(path) for path in _annotations(root, formats)}
     contents = {image.path: found.seen for image, found in formats.items()}
     images = ImageSet(
@@ -149,6 +193,11 @@ def inspect(root: Path, line: ProductLine) -> Inspection:
         problems=tuple(problems),
         training_digest=_digest(root, {image.path: contents[image.path] for image in formats if image.split != "test"}),
         contents={**contents, **annotations},
+        groups=independence.groups,
+        dependent=independence.dependent,
+        unusual=independence.unusual,
+        excluded=tuple(sorted(excluded)),
+        nearness=independence.nearness,
     )
     _warn_of_dark_sixteen_bits(formats)
     return Inspection(images, tuple(formats.values()))
@@ -176,7 +225,21 @@ def _check(image: ImageFile, root: Path, max_pixels: int) -> FileFormat | ImageP
     except OSError as error:
         return ImageProblem(image.path, f"cannot be read: {error.strerror or error}")
     height, width, _ = pixels.shape
-    return FileFormat(width, height, mode, SeenFile(stamp=stamp, sha256=sha256), int(np.max(pixels, initial=0)))
+    seen = SeenFile(stamp=stamp, sha256=sha256)
+    return FileFormat(width, height, mode, seen, int(np.max(pixels, initial=0)), Thumbnail.of(pixels))
+
+
+def _is_excluded(image: ImageFile, line: ProductLine) -> bool:
+    return image.split != "test" and image.stem in line.images.exclude
+
+
+def _in_their_splits(formats: dict[ImageFile, FileFormat], found: Independence) -> dict[ImageFile, FileFormat]:
+    """Sort images into the splits that near-equal ones allow; those that must not calibrate are left out."""
+    split_of = {image.path: image for image in (*found.train, *found.validation)}
+    dependent = set(found.dependent)
+    placed = {split_of.get(image.path, image): format for image, format in formats.items() if image not in dependent}
+    order = ("train", "validation", "test")
+    return {image: placed[image] for split in order for image in placed if image.split == split}
 
 
 def _of_split(split: str, images: Iterable[ImageFile]) -> tuple[ImageFile, ...]:
@@ -204,6 +267,8 @@ def _usable(inspection: Inspection, obstacle: str | None) -> ImageSet:
     for problem in inspection.images.problems:
         _log.warning("skipped %s", problem)
     tell_ignored(inspection.images.root)
+    for sentence in describe(inspection.images):
+        _log.warning("%s", sentence)
     return inspection.images
 
 

@@ -12,15 +12,15 @@ Images in subfolders (days, cameras) of any of these folders belong to it, and t
 `day1/003.png` is `day1__003`. `csad.images.walking` has the rule for files; among good images, folders that are not
 good by their name are left out.
 
-Without validation images a fraction of the good ones is held out. Each stem decides for itself by its
-hash, so a new image joins one side and leaves all others where they are.
+Without validation images a fraction of the good ones is held out. The hash of its stem decides for each image, that of
+the first stem for a group of near-equal ones, so a new image joins one side and leaves all others where they are.
 """
 
 import hashlib
 import logging
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -76,7 +76,7 @@ def list_images(root: Path, validation_fraction: float) -> tuple[ImageFile, ...]
     if not (train or validation or test):
         raise DatasetError(_nothing_found(root))
     if train and not validation:
-        train, validation = _hold_out(train, validation_fraction)
+        train, validation = hold_out(train, validation_fraction)
     return (*train, *validation, *test)
 
 
@@ -168,17 +168,32 @@ def _entries(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
 
 
-def _hold_out(good: Sequence[ImageFile], fraction: float) -> tuple[list[ImageFile], list[ImageFile]]:
-    """Split by the stems' hashes; small sets get MINIMUM_TRAIN to train, then up to LEAST_VALIDATION to validate."""
-    by_hash = sorted(good, key=lambda image: _hash(image.stem))
-    count = sum(_hash(image.stem) < fraction for image in good)
-    least = min(LEAST_VALIDATION, len(good) // 3)
-    count = max(min(count, len(good) - MINIMUM_TRAIN), least)
-    held_out = {image.stem for image in by_hash[:count]}
+def hold_out(
+    good: Sequence[ImageFile], fraction: float, groups: Mapping[str, int] | None = None
+) -> tuple[list[ImageFile], list[ImageFile]]:
+    """Split by hashes; small sets get MINIMUM_TRAIN to train, then up to LEAST_VALIDATION to validate.
+
+    Args:
+        good: Good images of one folder.
+        fraction: Of the images that validate.
+        groups: Group of near-equal images by stem, counted and held out as one; each image is one without it.
+    """
+    members: dict[int | str, list[str]] = {}
+    for image in good:
+        members.setdefault(image.stem if groups is None else groups[image.stem], []).append(image.stem)
+    by_hash = sorted(members.values(), key=lambda stems: _hash(min(stems)))
+    count = sum(_hash(min(stems)) < fraction for stems in by_hash)
+    least = min(LEAST_VALIDATION, len(by_hash) // 3)
+    count = max(min(count, len(by_hash) - MINIMUM_TRAIN), least)
+    held_out = {stem for stems in by_hash[:count] for stem in stems}
     train = [image for image in good if image.stem not in held_out]
     validation = [replace(image, split="validation") for image in good if image.stem in held_out]
-    _log.info("no validation images in the data: held out %d of %d good images", len(validation), len(good))
     return train, validation
+
+
+def has_validation_folder(root: Path) -> bool:
+    """Whether the data set's validation images are those of its own folder, not held out by `hold_out`."""
+    return bool(_good(root, "validation"))
 
 
 def _hash(stem: str) -> float:

@@ -59,6 +59,12 @@ class ImageSet:
         training_digest: The same over train and validation alone: what training depends on.
         contents: Every image, mask and configuration that `digest` covers, as it was when it was read; empty where
             nobody else writes to the files.
+        groups: Number of the group of near-equal images by the key of every good image, such as "train/good/000".
+        dependent: Images of validation/good that are near-equal to training images and were therefore left out.
+        unusual: Why a good image of train or validation looks like none of the others, by its key.
+        excluded: Stems of good images that the product line leaves out.
+        nearness: Median difference of validation images to the nearest training image, as a multiple of that between
+            training images; None where too few images show it.
     """
 
     root: Path
@@ -69,3 +75,14 @@ class ImageSet:
     problems: tuple[ImageProblem, ...] = ()
     training_digest: str = ""
     contents: Mapping[Path, SeenFile] = field(default_factory=dict, hash=False, repr=False)
+    groups: Mapping[str, int] = field(default_factory=dict)
+    dependent: tuple[ImageFile, ...] = ()
+    unusual: Mapping[str, str] = field(default_factory=dict)
+    excluded: tuple[str, ...] = ()
+    nearness: float | None = None
+
+    @property
+    def independent_test(self) -> tuple[ImageFile, ...]:
+        """Good test images that are near-equal to no image that trains or calibrates."""
+        used = {self.groups.get(file.key) for file in (*self.train, *self.validation)} - {None}
+        return tuple(file for file in self.test if file.kind == GOOD and self.groups.get(file.key) not in used)

@@ -26,6 +26,10 @@ class IngestSummary(Summary):
         megabytes: Size of all images.
         digest: Of the whole data set.
         training_digest: Of train and validation images.
+        near_equal: Good images that are near-equal to an earlier one.
+        dependent: Validation images left out for being near-equal to training images.
+        unusual: Good images that look like none of the others.
+        excluded: Good images that the line leaves out.
     """
 
     train: int
@@ -35,10 +39,21 @@ class IngestSummary(Summary):
     megabytes: float
     digest: str
     training_digest: str
+    near_equal: int = 0
+    dependent: int = 0
+    unusual: int = 0
+    excluded: int = 0
 
     def headline(self) -> str:
         """One line for people."""
         left_out = f", {plural(self.problems, 'file')} left out" if self.problems else ""
+        for count, what in (
+            (self.dependent, "near-equal to training images left out of validation"),
+            (self.near_equal, "near-equal to another"),
+            (self.unusual, "like none of the others"),
+            (self.excluded, "excluded by the line"),
+        ):
+            left_out += f", {plural(count, 'good image')} {what}" if count else ""
         return (
             f"{self.train} train, {self.validation} validation and {self.test} test images, "
             f"{self.megabytes:.1f} MB, digest {self.digest[:12]}{left_out}"
@@ -74,6 +89,10 @@ def run(line: ProductLine, data: Path, output: Path) -> IngestSummary:
         megabytes=round(snapshot.bytes / 1e6, 3),
         digest=images.digest,
         training_digest=images.training_digest,
+        near_equal=len(images.groups) - len(set(images.groups.values())),
+        dependent=len(images.dependent),
+        unusual=len(images.unusual),
+        excluded=len(images.excluded),
     )
 
 

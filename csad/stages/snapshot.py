@@ -32,6 +32,9 @@ class Snapshot(BaseModel):
         counts: Images per "split/kind".
         bytes: Size of all images together.
         problems: Files that were left out.
+        groups: Group of near-equal images by the key of every good image.
+        dependent: Names of validation images left out for being near-equal to training images.
+        unusual: Why a good image looks like none of the others, by its key.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -41,6 +44,9 @@ class Snapshot(BaseModel):
     counts: dict[str, int]
     bytes: int
     problems: tuple[SnapshotProblem, ...]
+    groups: dict[str, int] = {}
+    dependent: tuple[str, ...] = ()
+    unusual: dict[str, str] = {}
 
     @classmethod
     def of(cls, images: ImageSet) -> "Snapshot":
@@ -52,6 +58,9 @@ class Snapshot(BaseModel):
             counts=dict(Counter(f"{image.split}/{image.kind}" for image in files)),
             bytes=sum(images.contents[image.path].stamp.size for image in files),
             problems=tuple(_relative(problem, images.root) for problem in images.problems),
+            groups=dict(images.groups),
+            dependent=tuple(image.stem for image in images.dependent),
+            unusual=dict(images.unusual),
         )
 
     @classmethod
@@ -85,6 +94,8 @@ def open_snapshot(folder: Path) -> ImageSet:
         digest=snapshot.digest,
         training_digest=snapshot.training_digest,
         problems=tuple(ImageProblem(folder / problem.path, problem.reason) for problem in snapshot.problems),
+        groups=snapshot.groups,
+        unusual=snapshot.unusual,
     )
 
 

@@ -93,7 +93,8 @@ def test_a_blind_model_is_refused_and_its_branches_are_reported(
 
 def test_without_anomalous_images_they_are_made(patient_line, tiny_model, not_evaluated, without_tests, tmp_path):
     decision = decide(patient_line, tiny_model, not_evaluated, without_tests, tiny_model, tmp_path)
-    assert decision.accepted
+    assert [check.rule for check in decision.refusals] == [Rule.FALSE_REJECTS]
+    assert "no good images that neither trained nor set the threshold" in decision.reason
     assert {check.subject for check in decision.checks if check.rule == Rule.FLOOR} == {MADE_LOGICAL, MADE_STRUCTURAL}
     assert all(check.images == (5, 5) for check in decision.checks if check.rule == Rule.FLOOR)
     assert "which chose the threshold" in decision.judged_on

@@ -66,7 +66,7 @@ def test_of_made_anomalies_the_kind_that_is_told_best_holds_the_floor():
 
 def test_too_many_rejected_good_images_are_refused_and_a_few_may_be_chance():
     many = check_false_rejects(records(good=[9] * 20 + [1] * 20), LIMITS)
-    few = check_false_rejects(records(good=[9, 1, 1]), LIMITS)
+    few = check_false_rejects(records(good=[9] * 2 + [1] * 10), LIMITS)
     none = check_false_rejects(records(good=[1] * 40), LIMITS)
     assert (many.passed, many.challenger, many.reason) == (
         False,
@@ -74,8 +74,24 @@ def test_too_many_rejected_good_images_are_refused_and_a_few_may_be_chance():
         "20 of 40 good images rejected: surely more than 10.0%",
     )
     assert few.passed
-    assert few.reason == "1 of 3 good images rejected: more than 10.0%, which may be chance with so few"
+    assert few.reason == "2 of 12 good images rejected: more than 10.0%, which may be chance with so few"
     assert (none.passed, none.challenger) == (True, 0)
+
+
+def test_one_rejected_of_three_good_images_is_refused_for_nine_could_not_show_a_tenth():
+    assert not check_false_rejects(records(good=[9, 1, 1]), LIMITS).passed
+    assert not check_false_rejects(records(good=[9] + [1] * 8), LIMITS).passed
+    assert check_false_rejects(records(good=[9] + [1] * 9), LIMITS).passed
+    assert check_false_rejects(records(good=[1, 1, 1]), LIMITS).passed
+
+
+def test_images_that_set_the_threshold_are_no_evidence_of_few_rejects():
+    calibrating = [
+        record.model_copy(update={"key": f"validation/good/{n}"}) for n, record in enumerate(records(good=[1] * 10))
+    ]
+    check = check_false_rejects(calibrating, LIMITS)
+    assert (check.passed, check.challenger, check.images) == (False, None, (0, 0))
+    assert "add images of other good products as test/good" in check.reason
 
 
 def test_a_kind_that_is_told_worse_is_a_regression_though_another_is_told_better():

@@ -48,10 +48,10 @@ def test_formats_stand_in_the_order_of_the_images(loco):
 
 
 def test_the_training_digest_is_the_hash_of_names_and_contents(tmp_path):
-    for name in ("train/good/a", "train/good/b", "validation/good/c"):
-        write(tmp_path / f"{name}.png", 1)
-    content = hashlib.sha256((tmp_path / "train/good/a.png").read_bytes()).hexdigest()
-    text = "".join(f"{name}\0{content}\n" for name in ("train/good/a.png", "train/good/b.png", "validation/good/c.png"))
+    text = ""
+    for value, name in enumerate(("train/good/a.png", "train/good/b.png", "validation/good/c.png")):
+        write(tmp_path / name, 40 * value)
+        text += f"{name}\0{hashlib.sha256((tmp_path / name).read_bytes()).hexdigest()}\n"
     images = scan(tmp_path, LINE)
     assert images.training_digest == hashlib.sha256(text.encode()).hexdigest()
     assert images.digest == images.training_digest
@@ -67,8 +67,9 @@ def test_the_digest_ignores_time_and_place(loco, tmp_path):
 
 def test_the_digest_follows_every_content(loco):
     digests = {scan(loco, LINE).digest}
-    for name in ("train/good/0", "validation/good/0", "test/good/0", "ground_truth/logical_anomalies/0/000"):
-        write(loco / f"{name}.png", 99)
+    names = ("train/good/0", "validation/good/0", "test/good/0", "ground_truth/logical_anomalies/0/000")
+    for number, name in enumerate(names):
+        write(loco / f"{name}.png", 99 + 30 * number)
         digests.add(scan(loco, LINE).digest)
     (loco / "defects_config.json").write_text("[]")
     digests.add(scan(loco, LINE).digest)
@@ -165,10 +166,17 @@ def test_three_images_in_a_flat_folder_are_enough_to_start(tmp_path):
     assert (len(images.train), len(images.validation), len(images.test)) == (2, 1, 0)
 
 
-def test_identical_images_and_different_sizes_are_accepted(tmp_path):
+def test_different_sizes_are_accepted(tmp_path):
     for i in range(5):
-        write(tmp_path / f"{i}.png", 7, size=(6, 4) if i else (8, 8))
+        write(tmp_path / f"{i}.png", 40 * i, size=(6, 4) if i else (8, 8))
     assert len(scan(tmp_path, LINE).train) + len(scan(tmp_path, LINE).validation) == 5
+
+
+def test_images_of_one_product_alone_do_not_train(tmp_path):
+    for i in range(5):
+        write(tmp_path / f"{i}.png", 7)
+    with pytest.raises(DatasetError, match=r"the 5 good images of .* show only 1 different products"):
+        scan(tmp_path, LINE)
 
 
 def test_twelve_bits_in_sixteen_are_warned_of(tmp_path, caplog):
