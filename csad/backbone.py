@@ -125,7 +125,7 @@ def load_backbone(name: str, weights: str = EMBEDDED, stages: int = 4) -> Backbo
 
 
 def backbone_from_tensors(name: str, record: WeightsRecord, stages: int, tensors: Mapping[str, Tensor]) -> Backbone:
-    """Rebuild a backbone from the tensors of `backbone.pyramid.state_dict()`, batch norms folded as `load_backbone` does.
+    """Rebuild a backbone from the tensors of `backbone.pyramid.state_dict()`, folded as `load_backbone` does.
 
     Raises:
         WeightsError: The architecture is unknown, or the tensors are of another one.

@@ -42,8 +42,8 @@ def build_pyramid(name: str, stages: int) -> tuple[nn.Module, tuple[int, ...]]:
     wanted = [stride for stride in STRIDES[:stages] if stride in reductions]
     if len(wanted) < stages:
         raise WeightsError(
-            f"backbone {name} gives features at the strides {_listed(reductions)}; expected {_listed(STRIDES[:stages])}, "
-            "choose another model of timm"
+            f"backbone {name} gives features at the strides {_listed(reductions)}; "
+            f"expected {_listed(STRIDES[:stages])}, choose another model of timm"
         )
     last = {stride: index for index, stride in enumerate(reductions)}
     indices = tuple(last[stride] for stride in wanted)
@@ -102,8 +102,8 @@ def pyramid_state(pyramid: nn.Module, state: Mapping[str, Tensor], name: str) ->
             found[key] = state[source]
     if missing:
         raise WeightsError(
-            f"backbone {name} cannot be used: the layers {missing[:5]} of its pyramid (first five) have other names than "
-            "its weights; choose another model of timm"
+            f"backbone {name} cannot be used: the layers {missing[:5]} of its pyramid (first five) have other names "
+            "than its weights; choose another model of timm"
         )
     return found
 
@@ -120,8 +120,8 @@ def check_pyramid(backbone: nn.Module, channels: tuple[int, ...], name: str) -> 
         found = [tuple(stage.shape) for stage in backbone(torch.zeros(1, 3, height, width))]
     except Exception as error:  # whatever a network of timm raises at a size that it does not take
         raise WeightsError(
-            f"backbone {name} fails on an image of {width}x{height} ({error}); choose a model of timm that takes images "
-            "of any size"
+            f"backbone {name} fails on an image of {width}x{height} ({error}); choose a model of timm that takes "
+            "images of any size"
         ) from error
     if found != expected:
         raise WeightsError(
