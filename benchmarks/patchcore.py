@@ -1,4 +1,4 @@
-"""PatchCore (Roth et al. 2022) on the product's own weights: a coreset of normal patches, the largest distance as score.
+"""PatchCore (Roth et al. 2022) on the product's own weights: a coreset of patches, the largest distance as score.
 
 Without the reweighting of the score by neighbours. Validation images choose the threshold: the largest of their scores.
 """
