@@ -59,6 +59,10 @@ DATA_SETS = (
     DataSet("fastener_kit", EXAMPLE / "data", EXAMPLE / "component_labels" / "train" / "good"),
     DataSet("juice_bottle", SHARED / "mvtec_loco" / "juice_bottle"),
     DataSet("bottle", SHARED / "mvtec_ad" / "bottle"),
+    DataSet("transistor", SHARED / "mvtec_ad" / "transistor"),
+    DataSet("metal_nut", SHARED / "mvtec_ad" / "metal_nut"),
+    DataSet("circuitboard", SHARED / "lookout" / "circuitboard"),
+    DataSet("cookies", SHARED / "lookout" / "cookies"),
 )
 """What is measured unless others are named."""
 

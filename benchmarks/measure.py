@@ -7,6 +7,9 @@ process of its own, and leaves its figures in measurements/. The same command ag
 result is measured anew when csad's code has changed. Real images are looked for in ../shared/data, and the lines that
 `python -m benchmarks.drawn_lines` draws in measurements/drawn; what is absent is left out. The drawn lines are
 measured only where --only names them.
+
+Beside the product stand two baselines with the same weights, PatchCore and a sketch with out-of-fold thresholds;
+--baselines runs these alone (about a minute per data set and seed).
 """
 
 import argparse
@@ -14,8 +17,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.baselines import measure_baselines
 from benchmarks.datasets import ABLATIONS, DATA_SETS, DRAWN_LINES, FULL, DataSet, Variant
-from benchmarks.markdown import report
+from benchmarks.decisions import HEAD, decision_rows
+from benchmarks.markdown import report, table
 from benchmarks.measurement import measure
 from csad import atomic
 from csad.errors import CsadError
@@ -29,7 +34,7 @@ def main() -> None:
     options = _options()
     command = " ".join(["python -m benchmarks.measure", *sys.argv[1:]])
     variants = (FULL, *_ablations(options.ablations))
-    reports = []
+    reports, decisions = [], []
     for data in _chosen(options.only):
         if not data.folder.is_dir():
             remedy = f"; draw it with {data.command}" if data.command else ""
@@ -38,15 +43,22 @@ def main() -> None:
         try:
             runs = [
                 measure(data, variant, seed, options.output, options.any_code)
-                for variant in variants
+                for variant in (() if options.baselines else variants)
                 for seed in options.seeds
             ]
+            baselines = [measure_baselines(data, seed, options.output) for seed in options.seeds]
         except CsadError as error:
             sys.exit(f"Error: {error}")
-        reports.append(report(data.name, runs, command))
-        print(f"\n{reports[-1]}\n", flush=True)
-    if not reports:
+        decisions += [run.decisions for run in runs if run.variant == FULL.name]
+        decisions += [own for found in baselines for own in found.decisions]
+        if runs:
+            reports.append(report(data.name, runs, command))
+            print(f"\n{reports[-1]}\n", flush=True)
+    if not decisions:
         sys.exit("Error: none of the chosen data sets is on this machine")
+    seeds = f"mean of the seeds {', '.join(map(str, options.seeds))}; `{command}`"
+    reports.append(f"## Decisions\n\n{table(HEAD, list(decision_rows(decisions)))}\n\n{seeds}")
+    print(f"\n{reports[-1]}\n", flush=True)
     atomic.write_text(options.output / TABLES, "\n\n".join(reports) + "\n")
     print(f"tables in {options.output / TABLES}", file=sys.stderr)
 
@@ -84,6 +96,7 @@ def _options() -> argparse.Namespace:
         help="also train with other settings, all of these or those that are named: "
         + "; ".join(variant.description for variant in ABLATIONS),
     )
+    parser.add_argument("--baselines", action="store_true", help="run PatchCore and the sketch alone, no training")
     parser.add_argument("--output", type=Path, default=Path("measurements"), help="default: measurements")
     parser.add_argument("--any-code", action="store_true", help="reuse results although csad's code has changed")
     options = parser.parse_args()

@@ -15,6 +15,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from benchmarks.datasets import FULL, ROOT, DataSet, Variant
+from benchmarks.decisions import Count, Decisions
 from benchmarks.pseudo_label_quality import measure_pseudo_labels
 from csad import atomic
 from csad.errors import CsadError
@@ -41,6 +42,8 @@ class Measurement(BaseModel):
         auroc: Per branch, group and "full": "logical", "structural", "mean" image AUROC in percent; None where absent.
         background_only_auroc: Mean image AUROC of the bare background; None where the scorer does not offer it.
         spro: Mean sPRO in percent by limit of the false positive rate; None without masks.
+        found: Anomalous test images above the threshold, per kind.
+        good: Good test images above it.
         false_reject_rate: Of the good test images, 0..1.
         validation_false_reject_rate: Of the validation images that chose the threshold.
         validation_vs_test_good_auroc: 50 where both were taken alike.
@@ -61,10 +64,25 @@ class Measurement(BaseModel):
     auroc: dict[str, dict[str, float | None]]
     background_only_auroc: float | None
     spro: dict[str, float] | None
+    found: dict[str, Count]
+    good: Count
     false_reject_rate: float | None
     validation_false_reject_rate: float | None
     validation_vs_test_good_auroc: float | None
     pseudo_label_iou: float | None
+
+    @property
+    def decisions(self) -> Decisions:
+        """AUROC and decisions of the full score, to set beside the baselines."""
+        kinds = {kind: self.auroc["full"].get(kind.removesuffix("_anomalies")) for kind in self.found}
+        return Decisions(
+            data_set=self.data_set,
+            method="csad" if self.variant == FULL.name else f"csad, {self.variant}",
+            seed=self.seed,
+            auroc={kind: area for kind, area in kinds.items() if area is not None},
+            found=self.found,
+            good=self.good,
+        )
 
     @classmethod
     def find(cls, path: Path) -> Self | None:
@@ -130,6 +148,8 @@ def measure(data: DataSet, variant: Variant, seed: int, output: Path, any_code: 
         auroc={branch: {kind: row[kind] for kind in BRANCH_FIGURES} for branch, row in figures["branches"].items()},
         background_only_auroc=background["mean"] if background else None,
         spro=spro["mean"] if spro else None,
+        found={kind: _count(rate) for kind, rate in figures["detection_rate"].items()},
+        good=_count(rejects["test_good"]),
         false_reject_rate=figures["false_reject_rate"],
         validation_false_reject_rate=rejects["validation"]["rate"],
         validation_vs_test_good_auroc=figures["validation_vs_test_good_auroc"],
@@ -194,6 +214,10 @@ def _evaluate(folder: Path, data: Path) -> dict[str, Any]:
     atomic.write_text(folder / "evaluation.json", done.stdout)
     figures: dict[str, Any] = json.loads(done.stdout)
     return figures
+
+
+def _count(rate: dict[str, Any]) -> Count:
+    return Count(rate["rejected"], rate["images"])
 
 
 def _share_stages(full: Path, folder: Path) -> None:

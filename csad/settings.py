@@ -74,15 +74,17 @@ class ImageSettings(Settings):
 class BackboneSettings(Settings):
     """The frozen pretrained network that every branch shares."""
 
-    name: Literal["tf_efficientnet_lite0", "wide_resnet50_2.tv2_in1k"] = Field(
+    name: str = Field(
         default="tf_efficientnet_lite0",
-        description="tf_efficientnet_lite0 (small, its weights come with the installation) "
-        "or wide_resnet50_2.tv2_in1k (the paper's, needs a weights file and preferably a GPU).",
+        min_length=1,
+        description="tf_efficientnet_lite0 (small, its weights come with the installation), "
+        "wide_resnet50_2.tv2_in1k (the paper's, needs a weights file and preferably a GPU), or any other model of "
+        "timm that gives feature maps, such as a ConvNeXt or DINOv2 (needs a weights file; not tested by us).",
     )
     weights: str = Field(
         default="embedded",
         min_length=1,
-        description="embedded (those of the installed package), or a safetensors file.",
+        description="embedded (those of the installed package), or a safetensors or .pth file in timm's format.",
     )
 
 

@@ -21,6 +21,8 @@ def run(seed: int, full: float, variant: str = "full", **changes: object) -> Mea
         },
         "background_only_auroc": None,
         "spro": {"0.05": 80.0 + seed, "0.3": 90.0},
+        "found": {"logical_anomalies": (18, 20)},
+        "good": (1, 50),
         "false_reject_rate": 0.01 * seed,
         "validation_false_reject_rate": 0.0,
         "validation_vs_test_good_auroc": 48.0 + 5 * seed,

@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks import measure as measure_command
 from benchmarks import measurement
+from benchmarks.baselines import Baselines
 from benchmarks.datasets import ABLATIONS, FULL, NO_LSA, DataSet
 from benchmarks.measurement import Measurement, measure
 from csad.errors import CsadError
@@ -18,7 +19,8 @@ FIGURES = {
     "background_only_auroc": None,
     "spro": {"all": {"0.05": 10.0}, "mean": {"0.05": 12.0, "0.3": 14.0}},
     "false_reject_rate": 0.02,
-    "false_rejects": {"validation": {"rate": 0.01}},
+    "false_rejects": {"validation": {"rate": 0.01}, "test_good": {"rejected": 1, "images": 50}},
+    "detection_rate": {"logical_anomalies": {"rejected": 18, "images": 20}},
     "validation_vs_test_good_auroc": 51.0,
 }
 PROGRAM = """
@@ -44,6 +46,9 @@ def test_a_run_trains_evaluates_and_keeps_its_figures(tmp_path, calls):
     found = measure(DataSet("kit", tmp_path), FULL, 0, tmp_path / "out", any_code=False)
     assert calls.read_text().split() == ["train", "evaluate"]
     assert found.auroc == {"full": {"logical": 97.0, "structural": None, "mean": 97.0}}
+    assert found.decisions.auroc == {"logical_anomalies": 97.0}
+    assert found.decisions.found == {"logical_anomalies": (18, 20)}
+    assert found.decisions.good == (1, 50)
     assert found.spro == {"0.05": 12.0, "0.3": 14.0}
     assert found.training_seconds > 0
     assert found.peak_megabytes > 1
@@ -109,6 +114,7 @@ def test_the_help_says_which_ablations_there_are(monkeypatch, capsys):
 )
 def test_the_full_method_and_the_named_ablations_are_measured(tmp_path, calls, monkeypatch, ablations, expected):
     monkeypatch.setattr(measure_command, "DATA_SETS", (DataSet("kit", tmp_path),))
+    monkeypatch.setattr(measure_command, "measure_baselines", lambda *_: Baselines.model_construct(decisions=()))
     monkeypatch.setattr(sys, "argv", ["measure", "--seeds", "0", "--output", str(tmp_path / "out"), *ablations])
     measure_command.main()
     assert {path.stem for path in (tmp_path / "out").glob("*.json")} == {f"kit-{name}-0" for name in expected}
