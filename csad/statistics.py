@@ -91,14 +91,15 @@ def fit(
     backbone = backbone_of(line.backbone, stages=STAGES)
     perception = Perception(backbone, load_segmentation(segnet, backbone), None, load_lgst(lgst, backbone)).to(device)
     types = np.array([record.types[file.stem] for file in images.train], dtype=np.int64)
+    groups = images.train_groups
     with open_canvases(line, canvas, images.train) as train:
         if line.histogram.words:
             vocabulary = fit_vocabulary(_features(perception, train), len(train), line.histogram.words, seed)
             perception = replace(perception, vocabulary=vocabulary.to(device))
-        normal = look_at_normal_images(perception, train, range(len(types)), line.histogram)
+        normal = look_at_normal_images(perception, train, groups, line.histogram)
     histograms = normal.fit(types, line.histogram)
     inventory = normal.inventory.build(types) if normal.inventory else None
-    trained = _scored_training_images(line, perception, normal, types, lgst)
+    trained = _scored_training_images(line, perception, normal, types, groups, lgst)
     donors = _donors(line, canvas, labelled_files(images, record), pseudo_labels)
     with open_canvases(line, canvas, images.validation) as validation:
         calibration = _calibrate(perception, histograms, trained, validation, donors, seed)
@@ -132,13 +133,17 @@ def _features(perception: Perception, canvases: CanvasStore) -> Iterator[Tensor]
 
 
 def _scored_training_images(
-    line: ProductLine, perception: Perception, normal: NormalImages, types: NDArray[np.int64], lgst: Path
+    line: ProductLine,
+    perception: Perception,
+    normal: NormalImages,
+    types: NDArray[np.int64],
+    groups: Sequence[int],
+    lgst: Path,
 ) -> dict[str, NDArray[np.float64]]:
     """Raw columns of training images by parts that had not seen them; empty where such parts cannot be had."""
     if perception.lgst.students:
         logger.info("calibration: the validation images alone, for the student networks saw all training images")
         return {}
-    groups = list(range(len(types)))
     return normal.out_of_fold(types, groups, calibrating(len(types)), line.histogram, load_out_of_fold(lgst))
 
 

@@ -183,7 +183,11 @@ def run_checks(
     Raises:
         DeploymentError: The two were not scored on the same images.
     """
-    checks = [*gate_checks.check_floor(challenger, settings), gate_checks.check_false_rejects(challenger, settings)]
+    checks = [
+        *gate_checks.check_floor(challenger, settings),
+        gate_checks.check_detection(challenger),
+        gate_checks.check_false_rejects(challenger, settings),
+    ]
     if champion is None:
         return checks + gate_checks.check_latency(milliseconds[0], None, timed, settings)
     if [record.key for record in challenger] != [record.key for record in champion]:

@@ -37,6 +37,7 @@ class Rule(StrEnum):
     """What a check looks at."""
 
     FLOOR = "floor"
+    DETECTION = "detection"
     FALSE_REJECTS = "false rejects"
     REGRESSION = "regression"
     MORE_FALSE_REJECTS = "more false rejects"
@@ -100,6 +101,19 @@ def check_floor(challenger: Sequence[ImageRecord], settings: GateSettings) -> li
             )
         )
     return checks
+
+
+def check_detection(challenger: Sequence[ImageRecord]) -> Check:
+    """Some anomaly must be found at the threshold: a model that rejects nothing decides nothing, however it ranks."""
+    found = np.concatenate([_rejected(challenger, kind) for kind in kinds_of(challenger)] or [np.zeros(0)])
+    return Check(
+        rule=Rule.DETECTION,
+        subject="anomalies",
+        passed=bool(found.any()) or not len(found),
+        reason=f"{int(found.sum())} of {plural(len(found), 'anomalous image')} found at the threshold",
+        challenger=float(found.mean()) if len(found) else None,
+        images=(0, len(found)),
+    )
 
 
 def check_false_rejects(challenger: Sequence[ImageRecord], settings: GateSettings) -> Check:

@@ -82,6 +82,11 @@ class ImageSet:
     nearness: float | None = None
 
     @property
+    def train_groups(self) -> list[int]:
+        """Group of near-equal images of each training image; without a record one of its own."""
+        return [self.groups.get(file.key, -2 - index) for index, file in enumerate(self.train)]
+
+    @property
     def independent_test(self) -> tuple[ImageFile, ...]:
         """Good test images that are near-equal to no image that trains or calibrates."""
         used = {self.groups.get(file.key) for file in (*self.train, *self.validation)} - {None}

@@ -111,7 +111,7 @@ def fit_lgst(
         linear = students = None
         memories = {}
         unseen: dict[str, Tensor] = {}
-        groups = list(range(len(canvases)))
+        groups = images.train_groups
         if settings.global_student == "linear":
             linear, unseen["global@max"] = _fit_linear(line, teacher, canvases, groups, seed)
             logger.info("global student: %d principal components", len(linear.components))
