@@ -126,7 +126,7 @@ def describe(images: ImageSet) -> Iterator[str]:
         more = f"; and {len(repeated) - NAMED} more" if len(repeated) > NAMED else ""
         yield (
             f"{sum(members[group] for group in repeated)} good images are near-equal to others, in "
-            f"{len(repeated)} groups ({shown}{more}): {len(members)} different products in {len(images.groups)} images; "
+            f"{len(repeated)} groups ({shown}{more}): {len(members)} products in {len(images.groups)} images; "
             "a group trains or calibrates as a whole"
         )
     if images.dependent:

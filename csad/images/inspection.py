@@ -89,7 +89,7 @@ class Inspection:
         if images.nearness is not None and images.nearness < TOO_NEAR:
             return (
                 f"the validation images of {images.root} are {images.nearness:.2f} times as far from the training "
-                f"images as these are from each other, expected 1 and at least {TOO_NEAR:g}: they show the same products "
+                f"images as these are from each other, expected 1 and at least {TOO_NEAR:g}: the products are the same "
                 "and a threshold set on them rejects others; put images of other products there"
             )
         if len(images.train) < MINIMUM_TRAIN or not images.validation:
