@@ -125,8 +125,8 @@ def describe(images: ImageSet) -> Iterator[str]:
         shown = "; ".join(_first_names(sorted(names[group]), 3) for group in repeated[:NAMED])
         more = f"; and {len(repeated) - NAMED} more" if len(repeated) > NAMED else ""
         yield (
-            f"{sum(members[group] for group in repeated)} good images are near-equal to others, in {len(repeated)} "
-            f"groups ({shown}{more}): {len(members)} different products in {len(images.groups)} images; "
+            f"{sum(members[group] for group in repeated)} good images are near-equal to others, in "
+            f"{len(repeated)} groups ({shown}{more}): {len(members)} products in {len(images.groups)} images; "
             "a group trains or calibrates as a whole"
         )
     if images.dependent:

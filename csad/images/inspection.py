@@ -83,8 +83,8 @@ class Inspection:
         unknown = sorted(set(line.images.exclude) - set(images.excluded))
         if unknown:
             return (
-                f"images.exclude of the product line names {len(unknown)} good images that {images.root} does not "
-                f"have: {name_some(unknown)}; correct the names (without extension) or remove them"
+                f"images.exclude of the product line names {len(unknown)} good images that {images.root} "
+                f"does not have: {name_some(unknown)}; correct the names (without extension) or remove them"
             )
         if images.dependent and len({images.groups[image.key] for image in images.validation}) < LEAST_VALIDATION:
             return (
@@ -97,8 +97,8 @@ class Inspection:
         if images.nearness is not None and images.nearness < TOO_NEAR:
             return (
                 f"the validation images of {images.root} are {images.nearness:.2f} times as far from the training "
-                f"images as these are from each other, expected 1 and at least {TOO_NEAR:g}: they show the same "
-                "products and a threshold set on them rejects others; put images of other products there"
+                f"images as these are from each other, expected 1 and at least {TOO_NEAR:g}: the products are the same "
+                "and a threshold set on them rejects others; put images of other products there"
             )
         if len(images.train) < MINIMUM_TRAIN or not images.validation:
             good = len(images.train) + len(images.validation)
