@@ -12,9 +12,10 @@ from csad.evaluation.evaluate import evaluate
 from csad.evaluation.figures import Evaluation
 from csad.evaluation.report import write_report
 from csad.line import ProductLine
-from csad.pseudo_labels.record import GALLERY, PseudoLabels
+from csad.pseudo_labels.record import GALLERY
 from csad.scorer import Scorer
 from csad.stages.files import writing
+from csad.stages.gallery import find_doubts
 from csad.stages.snapshot import open_snapshot
 from csad.stages.stage import Stage
 from csad.stages.summary import Summary, plural
@@ -81,7 +82,7 @@ def run(line: ProductLine, images: Path, pseudo_labels: Path, model: Path, outpu
         CsadError: An input or the device is missing, an input is damaged, or the output cannot be written.
     """
     dataset = open_snapshot(images)
-    doubts = PseudoLabels.read(pseudo_labels).doubts
+    doubts = find_doubts(pseudo_labels / GALLERY)
     scorer = Scorer.load(model, str(stage_device("evaluation")))
     if not dataset.test:
         with writing(output):
