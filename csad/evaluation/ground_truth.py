@@ -164,7 +164,7 @@ def _leaves_the_border(values: np.ndarray) -> bool:
     background are swapped marks the border.
     """
     border = np.concatenate([values[0], values[-1], values[1:-1, 0], values[1:-1, -1]])
-    return 2 * np.count_nonzero(border) < border.size
+    return bool(2 * np.count_nonzero(border) < border.size)
 
 
 def _least_level(levels: list[int], name: str, doubts: MaskDoubts) -> int:
