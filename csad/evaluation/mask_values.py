@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from csad.errors import DatasetError, ImageError
-from csad.images.orientation import orientation
+from csad.images.orientation import orientation_of
 from csad.images.reading import SIXTEEN_BIT_MODES, load, open_image
 from csad.settings import MAX_PIXELS
 
@@ -46,12 +46,9 @@ def read_mask(path: Path, known: Container[int] = ()) -> MaskPicture:
     """
     try:
         with path.open("rb") as stream:
-            opened = open_image(stream, str(path), MAX_PIXELS)
-            # A PNG's EXIF may follow its pixels, so they come first; `load` turns them and drops the orientation.
-            opened.load()
-            stored = orientation(opened)
-            return MaskPicture(_values(load(opened, str(path)), known), stored)
-    except (ImageError, OSError, SyntaxError, ValueError) as error:
+            picture = load(open_image(stream, str(path), MAX_PIXELS), str(path))
+        return MaskPicture(_values(picture, known), orientation_of(path))
+    except (ImageError, OSError) as error:
         raise DatasetError(f"mask {path} cannot be read ({error}); draw it again") from None
 
 

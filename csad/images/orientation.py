@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from csad.errors import ImageError
 from csad.images.reading import open_image
 from csad.settings import MAX_PIXELS
 
@@ -24,19 +23,19 @@ def orientation_of(path: Path) -> int:
         with path.open("rb") as stream:
             image = open_image(stream, str(path), MAX_PIXELS)
             if image.format != "PNG":
-                return orientation(image)
+                return _orientation(image)
             stream.seek(0)
             content = stream.read()
             if not any(source in content for source in SOURCES_IN_PNG):
                 return UPRIGHT
             stream.seek(0)
-            return orientation(Image.open(stream))
-    except (ImageError, OSError, SyntaxError, ValueError):
+            return _orientation(open_image(stream, str(path), MAX_PIXELS))
+    except Exception:
+        # Decoders fail in many ways on broken bytes; whoever reads the pixels says so.
         return UPRIGHT
 
 
-def orientation(image: Image.Image) -> int:
-    """EXIF orientation of an opened picture, 1..8; ask before it is turned upright."""
+def _orientation(image: Image.Image) -> int:
     found = image.getexif().get(ORIENTATION_TAG, UPRIGHT)
     return found if isinstance(found, int) and UPRIGHT <= found <= 8 else UPRIGHT
 

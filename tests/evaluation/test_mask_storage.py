@@ -273,3 +273,12 @@ def test_mask_files_that_belong_to_no_image_are_counted(kit):
     (kit.root / "ground_truth" / "logical_anomalies" / "001.bmp").write_bytes(b"x")
     (doubt,) = evaluate(FakeScorer(), kit.images()).doubts
     assert doubt.startswith("2 files belong to no usable anomalous test image: ground_truth/logical_anomalies/001.bmp")
+
+
+def test_a_truncated_mask_with_an_orientation_is_refused_by_name(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(grey(255)).save(tmp_path / "mask.png", exif=exif)
+    (tmp_path / "mask.png").write_bytes((tmp_path / "mask.png").read_bytes()[:-40])
+    with pytest.raises(DatasetError, match=r"mask\.png cannot be read"):
+        read_mask(tmp_path / "mask.png")
