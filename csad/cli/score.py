@@ -85,8 +85,8 @@ class Result:
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Parquet file to write instead of a table; an interrupted run goes on where it was, a finished file is "
-    "brought up to date: images whose bytes are those scored before are kept. Results of another model or another folder "
-    "are not replaced.",
+    "brought up to date: images whose bytes are those scored before are kept. Results of another model or another "
+    "folder are not replaced.",
 )
 @device_option
 def score(model: Path, images: Path, as_json: bool, maps: Path | None, out: Path | None, device: str | None) -> None:
