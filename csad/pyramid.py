@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import timm
 import torch
@@ -130,8 +131,9 @@ def check_pyramid(backbone: nn.Module, channels: tuple[int, ...], name: str) -> 
 
 
 def _transformer(name: str, probe: nn.Module, stages: int) -> tuple[nn.Module, tuple[int, ...]]:
-    depth = len(probe.feature_info.info)
-    patch = int(probe.feature_info.reduction()[0])
+    info: Any = probe.feature_info  # timm's own record, unknown to nn.Module
+    depth = len(info.info)
+    patch = int(info.reduction()[0])
     if depth < len(STRIDES):
         raise WeightsError(
             f"backbone {name} has one stride, {patch}, and {depth} layers; expected a pyramid, or a vision transformer "
