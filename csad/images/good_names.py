@@ -28,8 +28,9 @@ FOLDERS = {
 
 
 def words_of(name: str) -> list[str]:
-    """The words of a folder's name in lower case, split at "_", "-" and space."""
-    return [word for word in re.split(r"[_\-\s]+", name.lower()) if word]
+    """The words of a folder's name in lower case, split at signs, digits and capitals inside."""
+    parts = re.split(r"[\W_]+|(?<=[a-z])(?=[A-Z])|(?<=\D)(?=\d)|(?<=\d)(?=\D)", name)
+    return [part.lower() for part in parts if part]
 
 
 def means_good(name: str) -> bool:

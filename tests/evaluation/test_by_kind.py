@@ -17,6 +17,8 @@ from .fakes import DataSet, FakeScorer, picture
         ("my structural dents", "structural"),
         ("logical_no_washer", "logical"),
         ("biological_stain", None),
+        ("LogicalAnomalies", "logical"),
+        ("structural01", "structural"),
         ("illogical", None),
         ("morphological_structuralism", None),
         ("non_logical", None),

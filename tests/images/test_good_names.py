@@ -15,7 +15,9 @@ from csad.line import ProductLine
 def write(root, *names):
     for name in names:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(np.zeros((4, 4, 3), np.uint8)).save(root / name)
+        # Near-equal images would count as one product.
+        pixels = np.random.default_rng(list(name.encode())).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(root / name)
 
 
 @pytest.mark.parametrize(
