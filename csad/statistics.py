@@ -91,7 +91,7 @@ def fit(
     backbone = backbone_of(line.backbone, stages=STAGES)
     perception = Perception(backbone, load_segmentation(segnet, backbone), None, load_lgst(lgst, backbone)).to(device)
     types = np.array([record.types[file.stem] for file in images.train], dtype=np.int64)
-    groups = images.train_groups
+    groups = images.groups_of(images.train)
     with open_canvases(line, canvas, images.train) as train:
         if line.histogram.words:
             vocabulary = fit_vocabulary(_features(perception, train), len(train), line.histogram.words, seed)
@@ -103,10 +103,14 @@ def fit(
     donors = _donors(line, canvas, labelled_files(images, record), pseudo_labels)
     with open_canvases(line, canvas, images.validation) as validation:
         calibration = _calibrate(perception, histograms, trained, validation, donors, seed)
+    calibrated = [*(images.train[index] for index in calibrating(len(images.train)) if trained), *images.validation]
+    products = _one_of_each(images.groups_of(calibrated))
+    calibrated = [calibrated[index] for index in products]
+    normal_columns = {name: values[products] for name, values in calibration.normal.items()}
+    calibration = replace(calibration, normal=normal_columns)
     fusion = _fuse(line, calibration)
     scores = fusion.combine(fusion.branch_scores(calibration.normal))
     threshold = choose_threshold(scores, line.threshold.false_reject_rate)
-    calibrated = [*(images.train[index] for index in calibrating(len(images.train)) if trained), *images.validation]
     assert backbone.weights is not None
     manifest = Manifest(
         line=line.to_yaml(),
@@ -202,6 +206,14 @@ def _fuse(line: ProductLine, calibration: Calibration) -> Fusion:
     branches = sorted({name.split("@")[0] for name in scales})
     evidence = separation(calibration.validation, list(calibration.made.values()), scales, branches)
     return fit_fusion(calibration.normal, evidence, line.fusion.weighting)
+
+
+def _one_of_each(groups: Sequence[int]) -> list[int]:
+    """The first image of each group: frames of one product are one piece of evidence, not several."""
+    first = dict(zip(reversed(groups), reversed(range(len(groups))), strict=True))
+    if len(first) < len(groups):
+        logger.info("calibration: %d different products in %d good images", len(first), len(groups))
+    return sorted(first.values())
 
 
 def _odd_images(files: Sequence[ImageFile], scores: NDArray[np.float64], threshold: float) -> tuple[str, ...]:

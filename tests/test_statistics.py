@@ -11,6 +11,7 @@ from csad.images import read_rgb, scan
 from csad.model_folder import read_manifest
 from csad.scorer import Scorer
 from csad.stages.training import train
+from csad.statistics import _one_of_each
 
 
 @pytest.fixture(scope="module")
@@ -96,3 +97,7 @@ def test_a_line_with_two_branches_left_still_decides(tiny_line, tiny_line_data, 
     assert manifest.fusion.weighting == "equal"
     image = read_rgb(scan(tiny_line_data, tiny_line).test[0].path)
     assert np.isfinite(Scorer.load(model).score(image).value)
+
+
+def test_frames_of_one_product_are_one_piece_of_evidence():
+    assert _one_of_each([5, 5, 3, 5, 9, 3]) == [0, 2, 4]

@@ -26,6 +26,9 @@ from csad.printable import printable
 from csad.progress import track
 
 LISTED_PROBLEMS = 20
+LEAST_PRODUCTS = 20
+"""Different products behind a set of good images that looks larger than it is."""
+
 WORKERS = 4
 
 _log = logging.getLogger(__name__)
@@ -100,14 +103,15 @@ class Inspection:
                 f"images as these are from each other, expected 1 and at least {TOO_NEAR:g}: the products are the same "
                 "and a threshold set on them rejects others; put images of other products there"
             )
+        good = len(images.train) + len(images.validation)
+        different = len({images.groups[image.key] for image in (*images.train, *images.validation)})
+        if 2 * different <= good and different < LEAST_PRODUCTS:
+            return (
+                f"the {good} good images of {images.root} show only {different} different products, the others are "
+                f"near-equal; expected at least {LEAST_PRODUCTS}, better 200, for a threshold set on so few rejects "
+                "many good ones: add images of other products"
+            )
         if len(images.train) < MINIMUM_TRAIN or not images.validation:
-            good = len(images.train) + len(images.validation)
-            different = len({images.groups[image.key] for image in (*images.train, *images.validation)})
-            if different < good:
-                return (
-                    f"the {good} good images of {images.root} show only {different} different products: the others "
-                    f"are near-equal; expected at least {MINIMUM_TRAIN + 1}, better 200: add images of other products"
-                )
             hints = hints_in_brackets(images.root)
             return (
                 f"{images.root} has {len(images.train)} good images to train and {len(images.validation)} to calibrate;"

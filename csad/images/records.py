@@ -1,6 +1,6 @@
 """What the rest of csad knows about a data set."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -81,10 +81,9 @@ class ImageSet:
     excluded: tuple[str, ...] = ()
     nearness: float | None = None
 
-    @property
-    def train_groups(self) -> list[int]:
-        """Group of near-equal images of each training image; without a record one of its own."""
-        return [self.groups.get(file.key, -2 - index) for index, file in enumerate(self.train)]
+    def groups_of(self, files: Sequence[ImageFile]) -> list[int]:
+        """Group of near-equal images of each good image; without a record one of its own."""
+        return [self.groups.get(file.key, -2 - index) for index, file in enumerate(files)]
 
     @property
     def independent_test(self) -> tuple[ImageFile, ...]:

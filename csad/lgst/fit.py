@@ -111,7 +111,7 @@ def fit_lgst(
         linear = students = None
         memories = {}
         unseen: dict[str, Tensor] = {}
-        groups = images.train_groups
+        groups = images.groups_of(images.train)
         if settings.global_student == "linear":
             linear, unseen["global@max"] = _fit_linear(line, teacher, canvases, groups, seed)
             logger.info("global student: %d principal components", len(linear.components))
