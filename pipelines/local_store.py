@@ -5,11 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from csad.images import ImageSet
-from csad.images.ignored import tell_ignored
-from csad.images.layout import list_images
 from csad.line import ProductLine
-from csad.store.datasets import push_checked
+from csad.store.datasets import push_dataset
 from csad.store.embedded import EmbeddedStore
 from csad.store.objects import ObjectStore
 from csad.store.settings import ENDPOINT, StoreSettings
@@ -50,16 +47,5 @@ def push_images(settings: StoreSettings, line: ProductLine, data: Path) -> str:
         DatasetError: There are no images.
         StoreError: The store does not answer.
     """
-    listed = list_images(data, line.images.validation_fraction)
-    tell_ignored(data)
-    images = ImageSet(
-        root=data,
-        train=tuple(image for image in listed if image.split == "train"),
-        validation=tuple(image for image in listed if image.split == "validation"),
-        test=tuple(image for image in listed if image.split == "test"),
-        digest="",
-        training_digest="",
-        problems=(),
-    )
-    version = push_checked(ObjectStore.connect(settings), images, line.name)
+    version = push_dataset(ObjectStore.connect(settings), data, line.name)
     return f"store://{line.name}@{version.digest}"
