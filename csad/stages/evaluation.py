@@ -50,7 +50,7 @@ class EvaluationSummary(Summary):
     threshold: float | None = None
     mean_of: str = ""
     kinds: dict[str, float] = field(default_factory=dict)
-    doubts: int = 0
+    doubts: int | None = None
 
     def metrics(self) -> dict[str, float]:
         """The fields that are numbers, and a figure per kind of anomaly."""
