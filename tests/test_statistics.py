@@ -68,10 +68,11 @@ def test_a_line_with_nothing_left_is_told_what_to_switch_on(tiny_line, tmp_path)
         }
     )
     data = tmp_path / "data"
-    for split, count in (("train", 4), ("validation", 2)):
+    for split, count in (("train", 4), ("validation", 5)):
         (data / split / "good").mkdir(parents=True)
         for index in range(count):
-            Image.new("RGB", (64, 64), (200, 200, 200 + index)).save(data / split / "good" / f"{index}.png")
+            pixels = np.random.default_rng([count, index]).integers(190, 210, (64, 64, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(data / split / "good" / f"{index}.png")
 
     with pytest.raises(StageError, match="no branch is left to score with"):
         train(line, data, tmp_path / "model", seed=0)

@@ -35,7 +35,7 @@ def test_the_first_model_needs_the_floor_only(first, tiny_model):
     decision = read_decision(first)
     assert decision.accepted
     assert decision.champion is None
-    assert {check.rule for check in decision.checks} == {Rule.FLOOR, Rule.FALSE_REJECTS}
+    assert {check.rule for check in decision.checks} == {Rule.FLOOR, Rule.DETECTION, Rule.FALSE_REJECTS}
     assert decision.judged_on == "3 good test images and 6 anomalous test images"
     assert decision.challenger.checksum == Scorer.load(tiny_model).manifest.checksum
     assert decision.challenger.milliseconds > 0
@@ -49,7 +49,7 @@ def test_the_decision_survives_its_file(first):
 def test_the_page_is_self_contained_and_gives_the_reasons(first):
     page = (first / "gate.html").read_text()
     assert "Accepted" in page
-    assert "The first model of its line passes all 3 checks." in page
+    assert "The first model of its line passes all 4 checks." in page
     for outside in ("http://", "https://", "<script", "src=", "url(", "$"):
         assert outside not in page
 
@@ -67,7 +67,7 @@ def test_a_model_passes_against_itself(patient_line, tiny_model, evaluated, inge
     assert decision.accepted
     assert decision.champion is not None
     assert decision.champion.version == "v1"
-    assert decision.reason == "no worse than the champion: all 9 checks pass"
+    assert decision.reason == "no worse than the champion: all 10 checks pass"
     differences = [check.interval for check in decision.checks if check.rule in (Rule.REGRESSION, Rule.DECISIONS)]
     assert differences == [(0, 0)] * 4
 

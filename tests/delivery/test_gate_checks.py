@@ -10,6 +10,7 @@ from csad.delivery.gate_branches import find_collapsed
 from csad.delivery.gate_checks import (
     Rule,
     check_decisions,
+    check_detection,
     check_false_rejects,
     check_floor,
     check_latency,
@@ -160,15 +161,24 @@ def test_time_is_held_against_the_champion_and_against_the_budget():
 
 
 def test_the_first_model_of_a_line_meets_the_floor_alone():
-    checks = run_checks(records(good=[1, 2], logical=[3, 4]), None, [10.0], 4, LIMITS)
-    assert [check.rule for check in checks] == [Rule.FLOOR, Rule.FALSE_REJECTS]
-    assert explain(checks, has_champion=False) == "the first model of its line passes all 2 checks"
+    checks = run_checks(records(threshold=2.5, good=[1, 2], logical=[3, 4]), None, [10.0], 4, LIMITS)
+    assert [check.rule for check in checks] == [Rule.FLOOR, Rule.DETECTION, Rule.FALSE_REJECTS]
+    assert explain(checks, has_champion=False) == "the first model of its line passes all 3 checks"
+
+
+def test_a_model_that_ranks_well_and_finds_nothing_at_its_threshold_is_refused():
+    assert check_detection(records(threshold=3.5, good=[1, 2], logical=[3, 4])).passed
+
+    nothing = check_detection(records(threshold=4.5, good=[1, 2], logical=[3, 4]))
+    assert not nothing.passed
+    assert nothing.reason == "0 of 2 anomalous images found at the threshold"
 
 
 def test_a_refusal_names_every_check_that_failed():
     checks = run_checks(records(good=[1, 2], logical=[1, 2]), None, [10.0], 4, GateSettings(latency_milliseconds=5))
     assert explain(checks, has_champion=False) == (
-        "logical are told from good images with an AUROC of 0.500, less than 0.7; 10.0 ms an image, more than 5 ms"
+        "logical are told from good images with an AUROC of 0.500, less than 0.7; "
+        "0 of 2 anomalous images found at the threshold; 10.0 ms an image, more than 5 ms"
     )
 
 

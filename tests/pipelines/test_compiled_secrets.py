@@ -37,7 +37,10 @@ def test_only_tasks_that_talk_to_the_store_get_its_keys_and_only_by_the_secrets_
             assert all(
                 secret["secretNameParameter"]["componentInputParameter"].endswith("store_secret") for secret in secrets
             )
-            assert {one["name"] for one in pipeline.container(task).get("env", [])} <= {"CSAD_DEVICE"}
+            assert {one["name"] for one in pipeline.container(task).get("env", [])} <= {
+                "CSAD_DEVICE",
+                "OMP_NUM_THREADS",
+            }
 
 
 def test_tasks_read_from_the_stores_secret_what_serving_pods_read(gpu, deploying):

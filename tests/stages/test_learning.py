@@ -81,8 +81,8 @@ def test_a_line_without_components_goes_on_without_a_network(tiny_line, images, 
 def test_the_students_that_the_line_names_are_fitted(tiny_line, images, tmp_path):
     summary = lgst.run(tiny_line, images, tmp_path, seed=0)
 
-    assert (summary.images, summary.components, summary.memory_patches) == (10, 4, 400)
-    assert summary.headline() == "global student linear (4 components), local student memory (400 patches)"
+    assert (summary.images, summary.components, summary.memory_patches) == (10, 4, 600)
+    assert summary.headline() == "global student linear (4 components), local student memory (600 patches)"
 
 
 def test_the_checkpoint_of_trained_students_is_gone_at_the_end(images, tmp_path):

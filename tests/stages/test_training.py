@@ -54,7 +54,7 @@ def test_the_report_and_the_figures_are_there(trained):
     _, _, result = trained
     assert result.evaluation.images == 9
     assert 0 <= result.evaluation.auroc_logical <= 100
-    assert result.evaluation.mean_of == "logical"
+    assert result.evaluation.mean_of == "logical, structural"
     assert result.evaluation.metrics()["auroc_kind_logical_anomalies"] == result.evaluation.auroc_logical
     assert "<html" in result.report.read_text()
 
