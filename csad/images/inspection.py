@@ -105,13 +105,14 @@ class Inspection:
             )
         good = len(images.train) + len(images.validation)
         different = len({images.groups[image.key] for image in (*images.train, *images.validation)})
-        if 2 * different <= good and different < LEAST_PRODUCTS:
+        too_few = len(images.train) < MINIMUM_TRAIN or not images.validation
+        if 2 * different <= good and different < LEAST_PRODUCTS and (good >= LEAST_PRODUCTS or too_few):
             return (
                 f"the {good} good images of {images.root} show only {different} different products, the others are "
                 f"near-equal; expected at least {LEAST_PRODUCTS}, better 200, for a threshold set on so few rejects "
                 "many good ones: add images of other products"
             )
-        if len(images.train) < MINIMUM_TRAIN or not images.validation:
+        if too_few:
             hints = hints_in_brackets(images.root)
             return (
                 f"{images.root} has {len(images.train)} good images to train and {len(images.validation)} to calibrate;"

@@ -179,6 +179,13 @@ def test_images_of_one_product_alone_do_not_train(tmp_path):
         scan(tmp_path, LINE)
 
 
+def test_many_frames_of_few_products_do_not_train(tmp_path):
+    for i in range(24):
+        write(tmp_path / f"{i}.png", 40 * (i % 6))
+    with pytest.raises(DatasetError, match=r"the 24 good images of .* show only 6 different products.*at least 20"):
+        scan(tmp_path, LINE)
+
+
 def test_twelve_bits_in_sixteen_are_warned_of(tmp_path, caplog):
     for i in range(3):
         Image.fromarray(np.full((4, 4), 4000 + i, np.uint16)).save(tmp_path / f"{i}.png")
