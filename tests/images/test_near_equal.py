@@ -47,18 +47,18 @@ def test_the_nearest_other_image_is_of_another_group():
     assert nearest_others(thumbnails(0, 1, 50), np.array([0, 0, 1])).tolist() == pytest.approx([50, 49, 49], abs=1e-3)
 
 
-def test_ten_bursts_are_held_out_as_wholes(tmp_path):
-    for number in range(10):
-        for frame in range(6):
+def test_twenty_bursts_are_held_out_as_wholes(tmp_path):
+    for number in range(20):
+        for frame in range(3):
             save(product(number, 10 * number + frame), tmp_path / f"p{number:02d}_f{frame}.png")
     images = scan(tmp_path, LINE)
     trained, held_out = ({image.stem[:3] for image in side} for side in (images.train, images.validation))
-    assert (len(trained | held_out), trained & held_out) == (10, set())
-    assert len(images.train) == 6 * len(trained)
-    assert len(set(images.groups.values())) == 10
+    assert (len(trained | held_out), trained & held_out) == (20, set())
+    assert len(images.train) == 3 * len(trained)
+    assert len(set(images.groups.values())) == 20
     (sentence,) = describe(images)
     assert sentence.startswith(
-        "60 good images are near-equal to others, in 10 groups (p00_f0, p00_f1, p00_f2 and 3 more;"
+        "60 good images are near-equal to others, in 20 groups (p00_f0, p00_f1, p00_f2;"
     )
 
 
