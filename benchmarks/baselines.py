@@ -5,16 +5,15 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
 
 from benchmarks import patchcore, patches, sketch
 from benchmarks.datasets import DataSet
 from benchmarks.decisions import Decisions, decide
 from benchmarks.measurement import machine
+from benchmarks.stored import StoredResult
 from csad import atomic
 from csad.backbone import load_backbone
 from csad.errors import DatasetError
@@ -27,7 +26,7 @@ PATCHCORE = "PatchCore"
 SKETCH = "sketch"
 
 
-class Baselines(BaseModel):
+class Baselines(StoredResult):
     """Both baselines on one data set with one seed.
 
     Attributes:
@@ -38,21 +37,11 @@ class Baselines(BaseModel):
         machine: Processor and cores.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     decisions: tuple[Decisions, ...]
     seconds: dict[str, float]
     code: str
     date: str
     machine: str
-
-    @classmethod
-    def find(cls, path: Path) -> Self | None:
-        """Read an earlier result; None where there is none."""
-        try:
-            return cls.model_validate_json(path.read_text(encoding="utf-8"))
-        except (OSError, ValidationError):
-            return None
 
 
 def measure_baselines(data: DataSet, seed: int, output: Path) -> Baselines:

@@ -10,13 +10,12 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
-
-from pydantic import BaseModel, ConfigDict, ValidationError
+from typing import Any
 
 from benchmarks.datasets import FULL, ROOT, DataSet, Variant
 from benchmarks.decisions import Count, Decisions
 from benchmarks.pseudo_label_quality import measure_pseudo_labels
+from benchmarks.stored import StoredResult
 from csad import atomic
 from csad.errors import CsadError
 from csad.stages.code import code_version
@@ -26,7 +25,7 @@ CSAD = (sys.executable, "-m", "csad.cli")
 BRANCH_FIGURES = ("logical", "structural", "mean")
 
 
-class Measurement(BaseModel):
+class Measurement(StoredResult):
     """What one training run gave.
 
     Attributes:
@@ -49,8 +48,6 @@ class Measurement(BaseModel):
         validation_vs_test_good_auroc: 50 where both were taken alike.
         pseudo_label_iou: Mean IoU against true label maps, 0..1; None where nobody knows them.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     data_set: str
     variant: str
@@ -83,14 +80,6 @@ class Measurement(BaseModel):
             found=self.found,
             good=self.good,
         )
-
-    @classmethod
-    def find(cls, path: Path) -> Self | None:
-        """Read an earlier measurement; None where there is none."""
-        try:
-            return cls.model_validate_json(path.read_text(encoding="utf-8"))
-        except (OSError, ValidationError):
-            return None
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,10 @@ class Calibration:
     made: dict[str, dict[str, NDArray[np.float64]]]
     map_scale: dict[str, MapNormaliser]
 
+    def of(self, images: Sequence[int]) -> Calibration:
+        """The same with only these of the normal images."""
+        return replace(self, normal={name: values[list(images)] for name, values in self.normal.items()})
+
 
 def fit(
     line: ProductLine,
@@ -78,7 +82,7 @@ def fit(
 
     Args:
         line: Product line.
-        images: Data set; training images make the histograms, validation images the scales and the threshold.
+        images: Data set; training images make the histograms; they, out of fold, and validation images calibrate.
         pseudo_labels: Output of the clustering stage.
         segnet: Output of the segnet stage.
         lgst: Output of the lgst stage.
@@ -103,11 +107,9 @@ def fit(
     donors = _donors(line, canvas, labelled_files(images, record), pseudo_labels)
     with open_canvases(line, canvas, images.validation) as validation:
         calibration = _calibrate(perception, histograms, trained, validation, donors, seed)
-    calibrated = [*(images.train[index] for index in calibrating(len(images.train)) if trained), *images.validation]
-    products = _one_of_each(images.groups_of(calibrated))
-    calibrated = [calibrated[index] for index in products]
-    normal_columns = {name: values[products] for name, values in calibration.normal.items()}
-    calibration = replace(calibration, normal=normal_columns)
+    files = [*(images.train[index] for index in calibrating(len(images.train)) if trained), *images.validation]
+    products = _one_of_each(images.groups_of(files))
+    calibration = calibration.of(products)
     fusion = _fuse(line, calibration)
     scores = fusion.combine(fusion.branch_scores(calibration.normal))
     threshold = choose_threshold(scores, line.threshold.false_reject_rate)
@@ -125,7 +127,7 @@ def fit(
         map_scale={name: (scale.low, scale.high) for name, scale in calibration.map_scale.items()},
         border=fit_border(sample_images(line, images.train).images),
         normal_scores=tuple(float(score) for score in np.sort(scores)),
-        odd_images=_odd_images(calibrated, scores, threshold.value),
+        odd_images=_odd_images([files[index] for index in products], scores, threshold.value),
         synthetic_detection=_synthetic_detection(fusion, calibration, threshold.value),
     )
     return write_model(output, manifest, _tensors(perception, histograms, inventory))

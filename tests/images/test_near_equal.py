@@ -57,9 +57,7 @@ def test_twenty_bursts_are_held_out_as_wholes(tmp_path):
     assert len(images.train) == 3 * len(trained)
     assert len(set(images.groups.values())) == 20
     (sentence,) = describe(images)
-    assert sentence.startswith(
-        "60 good images are near-equal to others, in 20 groups (p00_f0, p00_f1, p00_f2;"
-    )
+    assert sentence.startswith("60 good images are near-equal to others, in 20 groups (p00_f0, p00_f1, p00_f2;")
 
 
 def test_a_new_image_leaves_all_others_on_their_side(tmp_path):
