@@ -2,6 +2,7 @@ import json
 import logging
 import shutil
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
@@ -178,7 +179,11 @@ def test_check_reports_the_product_box_that_training_would_use(file, data):
     for i in range(40):
         picture = Image.new("RGB", (100, 100), (200, 200, 200))
         # One product of forty lies further to the right: columns 10 to 50, and 10 to 70 with it.
-        picture.paste((200, 20, 20), (10, 10, 70 if i == 13 else 50, 50))
+        # Its red is mottled in its own way: near-equal images would count as one product.
+        width = 60 if i == 13 else 40
+        tones = np.random.default_rng(i).integers(0, 60, (5, 5, 3), dtype=np.uint8) + np.array([150, 0, 0], np.uint8)
+        mottled = Image.fromarray(tones).resize((width, 40), Image.Resampling.NEAREST)
+        picture.paste(mottled, (10, 10))
         picture.save(data / f"train/good/{i:03d}.png")
     for i in range(3):
         (data / f"train/good/{i}.png").unlink()
