@@ -21,7 +21,7 @@ from csad.store.registry import ROOT as MODELS
 from csad.store.registry import ModelLabels, register_model
 from tests.cluster.deployment.scene import TERMS, Scene, bento, line, smoke
 
-AT_A_TIME = 6
+AT_A_TIME = 4
 IMPATIENT = replace(TERMS, rollout=RolloutTerms(timeout=45, unschedulable=3))
 
 
