@@ -135,10 +135,10 @@ class Scene:
     def serving(self, name: str = "bottles", body: bytes = PIXELS[0]) -> str:
         return ask(self.address(name), body)
 
-    def settled(self, name: str, version: str) -> str:
+    def settled(self, name: str, version: str, body: bytes = PIXELS[0]) -> str:
         """What answers in the end: pods that are on their way out may answer until every node knows."""
-        deadline = time.monotonic() + 10
-        while (found := self.serving(name)) != version and time.monotonic() < deadline:
+        deadline = time.monotonic() + 30
+        while (found := self.serving(name, body)) != version and time.monotonic() < deadline:
             time.sleep(0.2)
         return found
 

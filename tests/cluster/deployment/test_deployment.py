@@ -64,7 +64,7 @@ def loses_no_request_of_ten_a_second_in_a_rolling_update(scene: Scene, name: str
     assert len(seen.versions) > 50
     assert set(seen.versions) == {before, after}
     assert seen.versions[0] == before
-    assert (result.previous, scene.serving(name), scene.champion(name)) == (before, after, after)
+    assert (result.previous, scene.settled(name, after), scene.champion(name)) == (before, after, after)
 
 
 def leaves_replicas_to_whoever_scales(scene: Scene, name: str) -> None:
@@ -82,7 +82,7 @@ def comes_back_by_rollback(scene: Scene, name: str) -> None:
     with scene.clients(name) as seen:
         result = roll_back(scene.target("", line(name)), scene.store, scene.cluster, TERMS)
     assert seen.failures == []
-    assert (result.version, scene.serving(name), scene.champion(name)) == (first, first, first)
+    assert (result.version, scene.settled(name, first), scene.champion(name)) == (first, first, first)
 
 
 def is_exchanged_blue_green_without_room_for_a_second_pod_of_its_kind(scene: Scene, name: str) -> None:

@@ -129,7 +129,7 @@ def run_case(scene: Scene, name: str, fault: Fault) -> Outcome:
         state = line_status(name, scene.cluster, scene.store).state
         new = scene.version(name) if fault.repaired else version
         scene.deploy(new, product_line=product_line)
-    serving = scene.serving(name)
+    serving = scene.settled(name, new)
     scene.finish(name)
     error = str(failed.value)
     return Outcome(old, error, seen.failures, answered, champion, leftovers, state, new, serving, scene.champion(name))

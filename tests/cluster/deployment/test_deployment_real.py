@@ -59,5 +59,5 @@ def test_a_trained_model_is_served_and_exchanged(
     )
     assert seen.failures == []
     assert set(seen.versions) <= {one, other}
-    assert scene.serving(line.name, image.read_bytes()) == scene.champion(line.name) == other
+    assert scene.settled(line.name, other, image.read_bytes()) == scene.champion(line.name) == other
     scene.finish(line.name)
