@@ -15,7 +15,7 @@ from csad.errors import DeploymentError
 
 SMOKE_FILE = "smoke.json"
 TOLERANCE = 0.01
-SETTLE_SECONDS = 20.0
+SETTLE_SECONDS = 40.0
 """A Service sends requests to the pods of before for a moment."""
 
 PAUSE = 0.3

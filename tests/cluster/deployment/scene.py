@@ -33,7 +33,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 IMAGE = "csad-serve-stand-in:test"
 PIXELS = (b"first image", b"second image")
-TERMS = DeployTerms(rollout=RolloutTerms(timeout=90, unschedulable=40), lease=LeaseTerms(seconds=3, wait=60))
+TERMS = DeployTerms(rollout=RolloutTerms(timeout=90, unschedulable=40), lease=LeaseTerms(seconds=6, wait=60))
 
 
 def line(name: str = "bottles", **deployment: object) -> ProductLine:
