@@ -33,5 +33,5 @@ def watch(step: Step) -> None:
 
 target = DeploymentTarget(ProductLine.from_file(Path(LINE)), VERSION, IMAGE, namespace=NAMESPACE, pull_policy="Never")
 store = ObjectStore.connect(StoreSettings.from_environment())
-deploy(target, store, Cluster.connect(NAMESPACE), DeployTerms(lease=LeaseTerms(seconds=3)), watch)
+deploy(target, store, Cluster.connect(NAMESPACE), DeployTerms(lease=LeaseTerms(seconds=6)), watch)
 sys.exit(7)
