@@ -19,8 +19,8 @@ from csad.words import Vocabulary
 GROUPS = {"histogram": ("components", "words"), "lgst": ("global", "local", "neighbourhood", "detail")}
 BRANCHES = tuple(branch for members in GROUPS.values() for branch in members)
 
-LOCAL_CELLS = 5
-"""A local score is the mean of this many highest cells: one odd cell is noise."""
+LOCAL_CELLS = 20
+"""A local score is the mean of this many highest cells: a few odd cells are noise, defects are larger."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class Views:
         probabilities: Component class probabilities, float32 (B, K + 1, h/4, w/4); None without a network.
         words: Shares of the visual words, float32 (B, W + 1, h/8, w/8); None without a vocabulary.
         global_map: Error of the global student, float32 (B, r, c); None without one.
-        local_maps: Error of the local student (branch "local") or distances from normal patches (a branch per
-            patch memory), float32 (B, h/8, w/8) each.
+        local_maps: Error of the local student (branch "local") or deviations of the distance from normal
+            patches (a branch per patch memory), float32 (B, h/8, w/8) each.
     """
 
     probabilities: Tensor | None
@@ -99,7 +99,7 @@ class Perception:
     ) -> tuple[Tensor | None, dict[str, Tensor]]:
         lgst = self.lgst
         global_map = lgst.linear.error_map(features) if lgst.linear else None
-        local_maps = {name: memory.distance_map(pyramid, without) for name, memory in lgst.memories.items()}
+        local_maps = {name: memory.deviation_map(pyramid, without) for name, memory in lgst.memories.items()}
         if lgst.students:
             maps = lgst.students.maps(canvases, features)
             # The second head expects the autoencoder's blur, so it speaks for the arrangement (paper 3.4).
@@ -138,5 +138,7 @@ def raw_scores(views: Views, histograms: Histograms) -> dict[str, Tensor]:
         columns["global@max"] = views.global_map.flatten(1).amax(dim=1).double()
     for branch, values in views.local_maps.items():
         cells = values.flatten(1)
-        columns[f"{branch}@top"] = cells.topk(min(LOCAL_CELLS, cells.shape[1]), dim=1).values.mean(dim=1).double()
+        columns[f"{branch}@top{LOCAL_CELLS}"] = (
+            cells.topk(min(LOCAL_CELLS, cells.shape[1]), dim=1).values.mean(dim=1).double()
+        )
     return columns

@@ -8,6 +8,10 @@ import torch
 from torch import Tensor
 
 FOLDS = 5
+"""Folds of many images."""
+
+FITS_OF_FEW = 300
+"""Few images are dealt out to more folds, for a fit without a fifth of them knows much less than the whole one."""
 
 
 def folds_of(groups: Sequence[int]) -> Tensor:
@@ -17,7 +21,8 @@ def folds_of(groups: Sequence[int]) -> Tensor:
         groups: Group of each image; images of one group are too alike to judge each other.
 
     Returns:
-        Fold of each image, int64 (N,) in 0..4.
+        Fold of each image, int64 (N,): five folds, more for fewer than 60 groups, at most one for each group.
     """
     order = {group: place for place, group in enumerate(dict.fromkeys(groups))}
-    return torch.tensor([order[group] % FOLDS for group in groups], dtype=torch.long)
+    folds = max(FOLDS, FITS_OF_FEW // max(1, len(order)))
+    return torch.tensor([order[group] % folds for group in groups], dtype=torch.long)

@@ -40,11 +40,11 @@ def test_the_global_score_is_the_maximum_of_its_map():
     assert {name: values.tolist() for name, values in scores.items()} == {"global@max": [7, 3]}
 
 
-def test_a_local_score_is_the_mean_of_the_five_highest_cells():
-    scores = raw_scores(views_of(local=torch.arange(16.0).view(1, 4, 4), detail=torch.tensor([[[4.0, 2.0]]])), NONE)
+def test_a_local_score_is_the_mean_of_the_twenty_highest_cells():
+    scores = raw_scores(views_of(local=torch.arange(25.0).view(1, 5, 5), detail=torch.tensor([[[4.0, 2.0]]])), NONE)
 
-    # (15 + 14 + 13 + 12 + 11) / 5, and both cells where there are only two.
-    assert {name: values.tolist() for name, values in scores.items()} == {"local@top": [13], "detail@top": [3]}
+    # (24 + ... + 5) / 20, and both cells where there are only two.
+    assert {name: values.tolist() for name, values in scores.items()} == {"local@top20": [14.5], "detail@top20": [3]}
 
 
 def test_histograms_give_a_column_per_grid():

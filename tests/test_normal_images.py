@@ -24,18 +24,18 @@ def test_out_of_fold_distances_come_from_gaussians_without_the_fold():
 
 
 def test_images_of_one_group_cannot_judge_each_other():
-    images = NormalImages({}, None, {"local@top": np.arange(3.0)})
+    images = NormalImages({}, None, {"local@top20": np.arange(3.0)})
 
     assert images.out_of_fold(np.zeros(3, dtype=np.int64), [7, 7, 7], [0, 1, 2], SETTINGS, {}) == {}
 
 
 def test_out_of_fold_scores_are_lowered_to_the_median_of_the_validation_images_and_never_raised():
-    out_of_fold = {"local@top": np.array([2.0, 4.0, 12.0]), "global@max": np.array([1.0, 1.0, 3.0])}
-    validation = {"local@top": np.array([1.0, 2.0, 3.0, 2.0, 2.0]), "global@max": np.full(5, 9.0)}
+    out_of_fold = {"local@top20": np.array([2.0, 4.0, 12.0]), "global@max": np.array([1.0, 1.0, 3.0])}
+    validation = {"local@top20": np.array([1.0, 2.0, 3.0, 2.0, 2.0]), "global@max": np.full(5, 9.0)}
 
     aligned = align(out_of_fold, validation)
 
-    assert aligned["local@top"].tolist() == [1, 2, 6]
+    assert aligned["local@top20"].tolist() == [1, 2, 6]
     assert aligned["global@max"].tolist() == [1, 1, 3]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from csad.images import ImageSet
 from csad.lgst import copies
 from csad.lgst.copies import REACH, groups_with_copies, with_copies
 from csad.lgst.linear import MAXIMUM_IMAGES, LinearStudent, fit_pooled, out_of_fold_scores, pool
-from csad.lgst.memory import VIEWS, PatchMemory, fit_patch_memories
+from csad.lgst.memory import VIEWS, PatchMemory, fit_patch_memories, with_normal_distances
 from csad.lgst.sampling import CanvasImages
 from csad.lgst.students import Students
 from csad.lgst.teacher import Teacher
@@ -36,6 +36,9 @@ TEACHER_CHANNELS = 512
 """Width of the teacher in the paper; narrower backbones keep all their channels."""
 
 BATCH = 8
+
+NORMAL_DISTANCE_IMAGES = 100
+"""Training images that show how far normal patches lie from a memory: some 100,000 patches for a few thousand."""
 
 logger = logging.getLogger(__name__)
 
@@ -122,6 +125,8 @@ def fit_lgst(
             )
             seen = (1 + copies.COPIES) * len(canvases)
             memories = fit_patch_memories(VIEWS, pyramids, seen, settings.memory_size, seed)
+            some = evenly_spaced(len(canvases), NORMAL_DISTANCE_IMAGES)
+            memories = with_normal_distances(memories, _pyramids(backbone, canvases, groups, some))
             for name, memory in memories.items():
                 logger.info("local student: a memory of %d patches (%s)", len(memory.patches), name)
         if settings.local_student == "pdn" or settings.global_student == "autoencoder":
@@ -131,6 +136,14 @@ def fit_lgst(
     save_file(model.tensors(), output / WEIGHTS)
     save_file(unseen, output / OUT_OF_FOLD)
     return model
+
+
+def _pyramids(
+    backbone: Backbone, canvases: CanvasStore, groups: Sequence[int], chosen: Sequence[int]
+) -> Iterator[tuple[Sequence[int], list[Tensor]]]:
+    """A batch at a time the groups of some images, and what the backbone sees in them."""
+    for start, batch in zip(range(0, len(chosen), BATCH), canvases.batches(BATCH, chosen), strict=True):
+        yield [groups[index] for index in chosen[start : start + BATCH]], backbone(batch)
 
 
 def _fit_linear(

@@ -6,12 +6,13 @@ Stands where the paper's patch network stands; on two CPU cores it is ready in s
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from csad.lgst.normal_distances import NormalDistances, NormalDistancesFit
 from csad.lgst.teacher import LEAST_RELATIVE_DEVIATION, orthogonal_projection
 
 POOL_FACTOR = 25
@@ -19,9 +20,6 @@ POOL_FACTOR = 25
 
 PROJECTED = 48
 """Channels in which the coverage of the memory is measured (random projection keeps distances well enough)."""
-
-NO_SOURCE = -1
-"""Group of a patch of which nobody knows where it comes from."""
 
 ROWS = 512
 """Patches compared with the memory at a time: (512, M) distances stay near the processor whatever the image's size."""
@@ -75,6 +73,7 @@ class PatchMemory:
         deviation: float32 (C,), above 0.
         patches: Standardised, float32 (M, C).
         sources: Group of the training image that each patch comes from, int64 (M,).
+        normal: How far normal patches usually lie from each patch; None before `with_normal_distances`.
     """
 
     view: PatchView
@@ -82,9 +81,20 @@ class PatchMemory:
     deviation: Tensor
     patches: Tensor
     sources: Tensor
+    normal: NormalDistances | None = None
 
-    def distance_map(self, pyramid: Sequence[Tensor], without: Sequence[int] | None = None) -> Tensor:
-        """Distance of each patch to the nearest normal one.
+    def deviation_map(self, pyramid: Sequence[Tensor], without: Sequence[int] | None = None) -> Tensor:
+        """How unusual the distance of each patch to the nearest normal one is; arguments as in `nearest`.
+
+        Returns:
+            float32 (B, H/8, W/8): deviations above the usual distance there.
+        """
+        if self.normal is None:
+            raise ValueError("the memory bank does not know its normal distances; call with_normal_distances first")
+        return self.normal(*self.nearest(pyramid, without))
+
+    def nearest(self, pyramid: Sequence[Tensor], without: Sequence[int] | None = None) -> tuple[Tensor, Tensor]:
+        """Distance of each patch to the nearest normal one, and which one that is.
 
         Args:
             pyramid: Stages of the backbone, (B, C_s, H/s, W/s).
@@ -92,26 +102,30 @@ class PatchMemory:
                 image then scores like a new one (leave-one-out). None leaves out nothing.
 
         Returns:
-            float32 (B, H/8, W/8), at least 0.
+            Distances, float32 (B, H/8, W/8), at least 0, and the index of the nearest patch, int64 of the same shape.
         """
         features = self.view.describe(pyramid)
         batch, channels, height, width = features.shape
         norms = self.patches.square().sum(dim=1)
-        maps = []
+        distances, places = [], []
         # An image by itself, so that its neighbours in a batch change nothing, and a few rows at a time.
         for index, image in enumerate(features.permute(0, 2, 3, 1).reshape(batch, height * width, channels)):
             standardised = (image - self.mean) / self.deviation
             seen = norms if without is None else norms.masked_fill(self.sources == without[index], torch.inf)
-            nearest = torch.cat(
-                [torch.addmm(seen, rows, self.patches.T, alpha=-2).amin(dim=1) for rows in standardised.split(ROWS)]
-            )
-            maps.append((nearest + standardised.square().sum(dim=1)).clamp_min(0).sqrt())
-        return torch.stack(maps).view(batch, height, width)
+            found = [torch.addmm(seen, rows, self.patches.T, alpha=-2).min(dim=1) for rows in standardised.split(ROWS)]
+            least = torch.cat([part.values for part in found]) + standardised.square().sum(dim=1)
+            distances.append(least.clamp_min(0).sqrt())
+            places.append(torch.cat([part.indices for part in found]))
+        shape = (batch, height, width)
+        return torch.stack(distances).view(shape), torch.stack(places).view(shape)
 
     def to(self, device: torch.device | str) -> PatchMemory:
         """Move to a device."""
-        tensors = (self.mean, self.deviation, self.patches, self.sources)
-        return PatchMemory(self.view, *(tensor.to(device) for tensor in tensors))
+        mean, deviation, patches, sources = (
+            tensor.to(device) for tensor in (self.mean, self.deviation, self.patches, self.sources)
+        )
+        normal = self.normal.to(device) if self.normal else None
+        return PatchMemory(self.view, mean, deviation, patches, sources, normal)
 
     def tensors(self) -> dict[str, Tensor]:
         """Flat tensors for the model folder."""
@@ -120,15 +134,14 @@ class PatchMemory:
             "deviation": self.deviation,
             "patches": self.patches.half().contiguous(),
             "sources": self.sources,
+            **(self.normal.tensors() if self.normal else {}),
         }
 
     @classmethod
     def from_tensors(cls, name: str, tensors: Mapping[str, Tensor]) -> PatchMemory:
         """Rebuild what `tensors` stored; `name` is a key of `VIEWS`."""
-        patches = tensors["patches"].float()
-        # Models of csad before 0.2 do not say where their patches come from; scoring does not ask.
-        sources = tensors.get("sources", torch.full((len(patches),), NO_SOURCE))
-        return cls(VIEWS[name], tensors["mean"], tensors["deviation"], patches, sources)
+        stored = (tensors["mean"], tensors["deviation"], tensors["patches"].float(), tensors["sources"])
+        return cls(VIEWS[name], *stored, NormalDistances.from_tensors(tensors))
 
 
 def fit_patch_memories(
@@ -166,6 +179,22 @@ def fit_patch_memories(
         name: _cover(view, torch.cat(drawn.pop(name)), torch.cat(sources.pop(name)), size, seed)
         for name, view in views.items()
     }
+
+
+def with_normal_distances(
+    memories: Mapping[str, PatchMemory], pyramids: Iterable[tuple[Sequence[int], Sequence[Tensor]]]
+) -> dict[str, PatchMemory]:
+    """Teach memories how far normal patches usually lie from each of theirs.
+
+    Args:
+        memories: All look at the images in one pass.
+        pyramids: A batch at a time the group of each normal image, whose own patches are left out, and the stages.
+    """
+    fits = {name: NormalDistancesFit(memory.patches) for name, memory in memories.items()}
+    for groups, pyramid in pyramids:
+        for name, memory in memories.items():
+            fits[name].add(*memory.nearest(pyramid, groups))
+    return {name: replace(memory, normal=fits[name].build()) for name, memory in memories.items()}
 
 
 def _cover(view: PatchView, pool: Tensor, sources: Tensor, size: int, seed: int) -> PatchMemory:

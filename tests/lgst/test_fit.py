@@ -34,8 +34,8 @@ def test_the_default_students_need_no_training_and_load_again(tiny_line, images,
     canvas = torch.rand(1, 3, 64, 64)
     torch.testing.assert_close(loaded.teacher(canvas), model.teacher(canvas), atol=1e-4, rtol=1e-4)
     for name, memory in model.memories.items():
-        wanted = memory.distance_map(backbone(canvas))
-        torch.testing.assert_close(loaded.memories[name].distance_map(backbone(canvas)), wanted, atol=0.05, rtol=0.01)
+        wanted = memory.deviation_map(backbone(canvas))
+        torch.testing.assert_close(loaded.memories[name].deviation_map(backbone(canvas)), wanted, atol=0.05, rtol=0.01)
 
 
 def test_the_global_student_sees_images_from_the_whole_set_not_the_first_by_name(

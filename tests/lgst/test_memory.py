@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from csad.lgst.memory import POOL_FACTOR, VIEWS, PatchMemory, fit_patch_memories
+from csad.lgst.normal_distances import NormalDistances
 
 
 class OneStage:
@@ -51,7 +52,7 @@ def test_averaging_counts_only_patches_inside_the_image():
 def test_the_distance_is_to_the_nearest_normal_patch():
     memory = memory_of([[0.0, 0.0], [10.0, 0.0]])
 
-    distances = memory.distance_map(pyramid_of([[3.0, 4.0], [10.0, 2.0]], 1, 2))
+    distances = memory.nearest(pyramid_of([[3.0, 4.0], [10.0, 2.0]], 1, 2))[0]
 
     torch.testing.assert_close(distances, torch.tensor([[[5.0, 2.0]]]))
 
@@ -61,7 +62,7 @@ def test_an_image_is_not_near_to_itself_when_its_own_patches_are_left_out():
     pyramid = [pyramid_of([[1.0, 0.0]], 1, 1)[0].expand(2, -1, -1, -1)]
 
     # Without the first patch 9 remain to the second, and without the second 1 to the first.
-    assert memory.distance_map(pyramid, without=[0, 1]).flatten().tolist() == pytest.approx([9, 1])
+    assert memory.nearest(pyramid, without=[0, 1])[0].flatten().tolist() == pytest.approx([9, 1])
 
 
 def test_patches_know_the_group_that_they_come_from():
@@ -81,7 +82,7 @@ def test_patches_know_the_group_that_they_come_from():
 def test_distances_are_in_deviations_of_normal_patches():
     memory = PatchMemory(PLAIN, torch.tensor([10.0]), torch.tensor([2.0]), torch.zeros(1, 1), torch.tensor([0]))
 
-    assert memory.distance_map(pyramid_of([[16.0]], 1, 1)).item() == pytest.approx(3)
+    assert memory.nearest(pyramid_of([[16.0]], 1, 1))[0].item() == pytest.approx(3)
 
 
 def test_the_memory_covers_every_group_of_patches_however_rare():
@@ -92,7 +93,7 @@ def test_the_memory_covers_every_group_of_patches_however_rare():
     memory = fit_patch_memory(PLAIN, [pyramid_of(torch.cat([crowd, rare]), 10, 10)], images=1, size=20, seed=0)
 
     assert memory.patches.shape == (20, 3)
-    assert memory.distance_map(pyramid_of(rare, 1, 1)).item() < 0.1
+    assert memory.nearest(pyramid_of(rare, 1, 1))[0].item() < 0.1
 
 
 def test_few_patches_are_all_kept():
@@ -117,7 +118,7 @@ def test_wide_features_are_covered_too():
 
     memory = fit_patch_memory(PLAIN, [pyramid_of(patches, 8, 8)], images=1, size=5, seed=0)
 
-    assert memory.distance_map(pyramid_of(patches[63:], 1, 1)).item() == pytest.approx(0, abs=0.1)
+    assert memory.nearest(pyramid_of(patches[63:], 1, 1))[0].item() == pytest.approx(0, abs=0.1)
 
 
 def test_identical_images_give_numbers():
@@ -125,8 +126,8 @@ def test_identical_images_give_numbers():
 
     memory = fit_patch_memory(PLAIN, pyramids, images=3, size=5, seed=0)
 
-    assert memory.distance_map(pyramids[0]).max() == 0
-    assert torch.isfinite(memory.distance_map(pyramid_of(torch.ones(4, 3), 2, 2))).all()
+    assert memory.nearest(pyramids[0])[0].max() == 0
+    assert torch.isfinite(memory.nearest(pyramid_of(torch.ones(4, 3), 2, 2))[0]).all()
 
 
 def test_the_same_seed_keeps_the_same_patches():
@@ -144,18 +145,20 @@ def test_permuting_a_batch_permutes_its_maps(order):
     memory = memory_of(torch.randn(6, 3, generator=generator))
     pyramid = [torch.randn(4, 3, 2, 2, generator=generator)]
 
-    permuted = memory.distance_map([pyramid[0][list(order)]])
+    permuted = memory.nearest([pyramid[0][list(order)]])[0]
 
-    torch.testing.assert_close(permuted, memory.distance_map(pyramid)[list(order)])
+    torch.testing.assert_close(permuted, memory.nearest(pyramid)[0][list(order)])
 
 
 def test_a_stored_memory_measures_nearly_the_same():
-    memory = PatchMemory(VIEWS["local"], torch.randn(5), torch.rand(5) + 0.5, torch.randn(10, 5), torch.arange(10))
+    normal = NormalDistances(torch.rand(10), torch.rand(10) + 1)
+    parts = (torch.randn(5), torch.rand(5) + 0.5, torch.randn(10, 5), torch.arange(10))
+    memory = PatchMemory(VIEWS["local"], *parts, normal)
     pyramid = [torch.rand(1, 1, 8, 8), torch.rand(1, 2, 4, 4), torch.rand(1, 3, 2, 2)]
 
     again = PatchMemory.from_tensors("local", memory.tensors())
 
-    torch.testing.assert_close(again.distance_map(pyramid), memory.distance_map(pyramid), atol=0.01, rtol=0.01)
+    torch.testing.assert_close(again.deviation_map(pyramid), memory.deviation_map(pyramid), atol=0.01, rtol=0.01)
 
 
 def test_several_memories_fitted_in_one_pass_are_those_fitted_alone():
