@@ -82,6 +82,7 @@ PAPER_HISTOGRAM = Variant(
             "square_root": False,
             "covariance": "pseudo_inverse",
             "per_type": False,
+            "copies": False,
             "words": 0,
         }
     },

@@ -82,16 +82,32 @@ class Perception:
             without: For training images, the group of each: the patch memories leave out what they hold of it.
         """
         canvases = canvases.to(self.lgst.teacher.mean.device)
-        pyramid = self.backbone(canvases)
-        teacher = self.lgst.teacher
-        grid = teacher.grid_of(canvases.shape[-2], canvases.shape[-1])
-        features = teacher.standardise(teacher.combine(pyramid, grid))
+        pyramid, features = self._features(canvases)
         global_map, local_maps = self._student_maps(canvases, pyramid, features, without)
+        probabilities, words = self._classes(pyramid, features)
         return Views(
-            probabilities=class_probabilities(self.network.decode(pyramid)).cpu() if self.network else None,
-            words=self.vocabulary.assign(features).cpu() if self.vocabulary else None,
+            probabilities=probabilities,
+            words=words,
             global_map=None if global_map is None else global_map.cpu(),
             local_maps={name: values.cpu() for name, values in local_maps.items()},
+        )
+
+    @torch.inference_mode()
+    def classes(self, canvases: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        """Only the class probabilities and the shares of the words of `look`, which cost little."""
+        pyramid, features = self._features(canvases)
+        return self._classes(pyramid, features)
+
+    def _features(self, canvases: Tensor) -> tuple[list[Tensor], Tensor]:
+        teacher = self.lgst.teacher
+        pyramid = self.backbone(canvases.to(teacher.mean.device))
+        grid = teacher.grid_of(canvases.shape[-2], canvases.shape[-1])
+        return pyramid, teacher.standardise(teacher.combine(pyramid, grid))
+
+    def _classes(self, pyramid: list[Tensor], features: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        return (
+            class_probabilities(self.network.decode(pyramid)).cpu() if self.network else None,
+            self.vocabulary.assign(features).cpu() if self.vocabulary else None,
         )
 
     def _student_maps(

@@ -70,7 +70,11 @@ class GaussianPerType:
 
 
 def fit_gaussians(
-    histograms: NDArray[np.float64], types: NDArray[np.int64], noise: float, settings: HistogramSettings
+    histograms: NDArray[np.float64],
+    types: NDArray[np.int64],
+    noise: float,
+    settings: HistogramSettings,
+    changes: NDArray[np.float64] | None = None,
 ) -> GaussianPerType:
     """Fit one Gaussian per product type.
 
@@ -79,6 +83,8 @@ def fit_gaussians(
         types: Product type per image, int (N,); -1 belongs to none and is left out.
         noise: Fraction of a cell that may always change sides.
         settings: The kind of covariance, and whether the histograms are square roots.
+        changes: By how much histograms change without a defect, (C, D): their second moment is added to every
+            covariance, so that these directions count less and all others as much as before.
     """
     groups = [histograms[types == kind] for kind in np.unique(types[types >= 0])]
     if len(histograms) < MINIMUM_IMAGES_PER_TYPE or not groups:
@@ -90,6 +96,7 @@ def fit_gaussians(
             group if len(group) >= MINIMUM_IMAGES_PER_TYPE or len(groups) == 1 else centred,
             noise_variance(mean, noise, settings.square_root),
             settings.covariance,
+            changes,
         )
         for group, mean in zip(groups, means, strict=True)
     ]
@@ -111,7 +118,12 @@ def noise_variance(means: NDArray[np.float64], noise: float, square_root: bool) 
     return np.asarray(np.square(change / 2))
 
 
-def _precision(histograms: NDArray[np.float64], floors: NDArray[np.float64], covariance: str) -> NDArray[np.float64]:
+def _precision(
+    histograms: NDArray[np.float64],
+    floors: NDArray[np.float64],
+    covariance: str,
+    changes: NDArray[np.float64] | None,
+) -> NDArray[np.float64]:
     from sklearn.covariance import LedoitWolf  # a second to import, and only fitting needs it
 
     if covariance == "pseudo_inverse":
@@ -120,6 +132,8 @@ def _precision(histograms: NDArray[np.float64], floors: NDArray[np.float64], cov
     spread = np.zeros((histograms.shape[1],) * 2)
     if len(histograms) > 1:
         spread = LedoitWolf().fit(histograms).covariance_
+    if changes is not None and len(changes):
+        spread = spread + changes.T @ changes / len(changes)
     return np.asarray(np.linalg.inv(spread + np.diag(floors)))
 
 
@@ -171,7 +185,11 @@ def grid_histograms(probabilities: Tensor, grids: Sequence[int], soft: bool, squ
 
 
 def fit_patch_histogram(
-    histograms: Sequence[NDArray[np.float64]], types: NDArray[np.int64], pixels: int, settings: HistogramSettings
+    histograms: Sequence[NDArray[np.float64]],
+    types: NDArray[np.int64],
+    pixels: int,
+    settings: HistogramSettings,
+    changes: Sequence[NDArray[np.float64]] = (),
 ) -> PatchHistogram:
     """Fit the Gaussians of all grids.
 
@@ -180,9 +198,11 @@ def fit_patch_histogram(
         types: Product type per image, int (N,).
         pixels: Cells of the class map that the fractions were taken over.
         settings: Grids and the kind of covariance.
+        changes: Per grid, how histograms change without a defect, (C, D_grid); empty where that is unknown.
     """
     types = types if settings.per_type else np.zeros_like(types)
     gaussians = []
-    for grid, histogram in zip(settings.grids, histograms, strict=True):
-        gaussians.append(fit_gaussians(histogram, types, FLOOR_PIXELS * grid**2 / pixels, settings))
+    known: Sequence[NDArray[np.float64] | None] = changes or [None] * len(histograms)
+    for grid, histogram, change in zip(settings.grids, histograms, known, strict=True):
+        gaussians.append(fit_gaussians(histogram, types, FLOOR_PIXELS * grid**2 / pixels, settings, change))
     return PatchHistogram(tuple(settings.grids), tuple(gaussians), settings.soft, settings.square_root)

@@ -16,10 +16,15 @@ from csad.folds import folds_of
 from csad.fusion import FEW_IMAGES
 from csad.histogram import PatchHistogram, fit_patch_histogram, grid_histograms
 from csad.inventory import InventoryBuilder
+from csad.lgst.copies import COPIES, REACH, copy_of
 from csad.progress import track
 from csad.settings import HistogramSettings
+from csad.training_images import evenly_spaced
 
 BATCH = 8
+
+COPIED_IMAGES = 100
+"""Training images whose copies are counted, too: what light and a shift change shows in some of them."""
 
 
 @dataclass(frozen=True)
@@ -28,10 +33,15 @@ class ClassHistograms:
 
     Attributes:
         per_grid: float64 (N, D_grid) for each grid.
+        copies: The same of copies in other light and a little aside, float64 (C, D_grid), which show
+            what a lamp or a fixture changes.
+        copied: Which image each copy shows, int64 (C,).
         pixels: Cells of the class map that the fractions were taken over.
     """
 
     per_grid: list[NDArray[np.float64]]
+    copies: list[NDArray[np.float64]]
+    copied: NDArray[np.int64]
     pixels: int
 
     def fit(
@@ -40,7 +50,13 @@ class ClassHistograms:
         """Fit the Gaussians on all images, or on those of `rows`, bool (N,)."""
         chosen = np.ones(len(types), dtype=bool) if rows is None else rows
         per_grid = [histograms[chosen] for histograms in self.per_grid]
-        return fit_patch_histogram(per_grid, types[chosen], self.pixels, settings)
+        return fit_patch_histogram(per_grid, types[chosen], self.pixels, settings, self._changes(chosen))
+
+    def _changes(self, chosen: NDArray[np.bool_]) -> list[NDArray[np.float64]]:
+        """By how much copies of the chosen images differ from them, float64 (c, D_grid) each."""
+        kept = chosen[self.copied]
+        images = self.copied[kept]
+        return [copies[kept] - own[images] for own, copies in zip(self.per_grid, self.copies, strict=True)]
 
     def out_of_fold_distances(
         self, types: NDArray[np.int64], folds: NDArray[np.int64], settings: HistogramSettings
@@ -116,19 +132,31 @@ class NormalImages:
 @dataclass
 class _Collected:
     per_grid: list[list[Tensor]] = field(default_factory=list)
+    copies: list[list[Tensor]] = field(default_factory=list)
     pixels: int = 0
+
+    def stacked(self, copied: Sequence[int]) -> ClassHistograms:
+        own = _stack(self.per_grid)
+        copies = _stack(self.copies) if self.copies else [histograms[:0] for histograms in own]
+        return ClassHistograms(own, copies, np.array(copied, dtype=np.int64), self.pixels)
+
+
+def _stack(batches: Sequence[Sequence[Tensor]]) -> list[NDArray[np.float64]]:
+    """Histograms of several batches by grid, (N, D_grid) each."""
+    return [torch.cat(parts).double().numpy() for parts in zip(*batches, strict=True)]
 
 
 def look_at_normal_images(
-    perception: Perception, canvases: CanvasStore, groups: Sequence[int], settings: HistogramSettings
+    perception: Perception, canvases: CanvasStore, groups: Sequence[int], settings: HistogramSettings, seed: int
 ) -> NormalImages:
-    """Look at all training images once.
+    """Look at all training images once, and at copies of some.
 
     Args:
         perception: With its vocabulary.
         canvases: Of the training images.
         groups: Group of near-equal images of each.
         settings: What is counted, and how.
+        seed: Random seed for the copies.
     """
     builder = InventoryBuilder(len(canvases)) if perception.network else None
     collected: dict[str, _Collected] = {}
@@ -146,13 +174,31 @@ def look_at_normal_images(
                 found = collected.setdefault(branch, _Collected())
                 found.per_grid.append(grid_histograms(shares, settings.grids, settings.soft, settings.square_root))
                 found.pixels = shares.shape[-1] * shares.shape[-2]
-    histograms = {
-        branch: ClassHistograms(
-            [torch.cat(parts).double().numpy() for parts in zip(*found.per_grid, strict=True)], found.pixels
-        )
-        for branch, found in collected.items()
-    }
+    copied = _count_copies(perception, canvases, settings, collected, seed) if settings.copies else []
+    histograms = {branch: found.stacked(copied) for branch, found in collected.items()}
     return NormalImages(histograms, builder, joined(columns))
+
+
+def _count_copies(
+    perception: Perception,
+    canvases: CanvasStore,
+    settings: HistogramSettings,
+    collected: Mapping[str, _Collected],
+    seed: int,
+) -> list[int]:
+    """Add the histograms of copies of evenly spaced images; which image each copy shows."""
+    generator = torch.Generator().manual_seed(seed)
+    chosen = evenly_spaced(len(canvases), COPIED_IMAGES)
+    copied: list[int] = []
+    for start, batch in zip(range(0, len(chosen), BATCH), canvases.batches(BATCH, chosen), strict=True):
+        for _ in range(COPIES):
+            probabilities, words = perception.classes(copy_of(batch, generator, REACH))
+            for branch, shares in (("components", probabilities), ("words", words)):
+                if shares is not None:
+                    counted = grid_histograms(shares, settings.grids, settings.soft, settings.square_root)
+                    collected[branch].copies.append(counted)
+            copied += chosen[start : start + len(batch)]
+    return copied
 
 
 def joined(batches: Sequence[dict[str, Tensor]]) -> dict[str, NDArray[np.float64]]:

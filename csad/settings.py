@@ -226,6 +226,10 @@ class HistogramSettings(Settings):
         default="ledoit_wolf", description="ledoit_wolf (shrunk, stable) or pseudo_inverse (the paper's program)."
     )
     per_type: bool = Field(default=True, description="One Gaussian per product type; an image takes the nearest.")
+    copies: bool = Field(
+        default=True,
+        description="Learn from copies of good images what other light and a shift change (ledoit_wolf only).",
+    )
 
 
 class LgstSettings(Settings):

@@ -100,7 +100,7 @@ def fit(
         if line.histogram.words:
             vocabulary = fit_vocabulary(_features(perception, train), len(train), line.histogram.words, seed)
             perception = replace(perception, vocabulary=vocabulary.to(device))
-        normal = look_at_normal_images(perception, train, groups, line.histogram)
+        normal = look_at_normal_images(perception, train, groups, line.histogram, seed)
     histograms = normal.fit(types, line.histogram)
     inventory = normal.inventory.build(types) if normal.inventory else None
     trained = _scored_training_images(line, perception, normal, types, groups, lgst)

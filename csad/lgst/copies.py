@@ -33,14 +33,19 @@ def with_copies(batches: Iterable[Tensor], seed: int, reach: int = 0) -> Iterato
     for batch in batches:
         yield batch
         for _ in range(COPIES):
-            moves = torch.randint(-reach, reach + 1, (len(batch), 2), generator=generator).tolist()
-            lights = LIGHT * (2 * torch.rand(len(batch), 3, generator=generator) - 1)
-            yield torch.stack(
-                [
-                    _light(_shift(canvas, reach, down, right), light)
-                    for canvas, (down, right), light in zip(batch, moves, lights, strict=True)
-                ]
-            )
+            yield copy_of(batch, generator, reach)
+
+
+def copy_of(batch: Tensor, generator: torch.Generator, reach: int) -> Tensor:
+    """Light and move every canvas of a batch in a way of its own; shapes as in `with_copies`."""
+    moves = torch.randint(-reach, reach + 1, (len(batch), 2), generator=generator).tolist()
+    lights = LIGHT * (2 * torch.rand(len(batch), 3, generator=generator) - 1)
+    return torch.stack(
+        [
+            _light(_shift(canvas, reach, down, right), light)
+            for canvas, (down, right), light in zip(batch, moves, lights, strict=True)
+        ]
+    )
 
 
 def groups_with_copies(groups: Sequence[int], batch: int) -> Iterator[Sequence[int]]:
