@@ -18,9 +18,9 @@ from components.masks import masks
 from components.segnet import segnet
 from components.statistics import statistics
 from components.tagging import tagging
+from kfp_client.names import DEPLOYER, NAMESPACE, STORE_SECRET
+from kfp_client.names import TRAINING as NAME
 from pipelines.images import FOUNDATION_IMAGE
-from pipelines.names import DEPLOYER, NAMESPACE, STORE_SECRET
-from pipelines.names import TRAINING as NAME
 from pipelines.release import release_here, release_on_cluster
 from pipelines.resources import (
     GPU_ACCELERATOR,

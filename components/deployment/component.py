@@ -23,7 +23,7 @@ def deployment(
     Returns:
         endpoint: Address of the service inside the cluster.
     """
-    from csad.delivery.deployment_task import run_deployment
+    from csad.deployment.task import run_deployment
 
     result = run_deployment(line_yaml, version, namespace, image, store_secret)
     return (result.endpoint,)

@@ -26,8 +26,8 @@ def lgst(
         lgst: The students.
         metrics: What was fitted.
     """
+    from csad.runner.task import run_task
     from csad.stages import lgst as stage
-    from csad.stages.task import run_task
 
     done = run_task(stage.STAGE, line_yaml, seed, lgst.path, images=images.path)
     lgst.path = done.folder

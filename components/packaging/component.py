@@ -31,7 +31,7 @@ def packaging(
     Returns:
         version: The registered version.
     """
-    from csad.delivery.packaging_task import Artifacts, run_packaging
+    from csad.packaging.task import Artifacts, run_packaging
 
     artifacts = Artifacts(images.path, model.path, evaluation.path, gate.path)
     return (run_packaging(line_yaml, git_commit, seed, artifacts).version,)

@@ -28,8 +28,8 @@ def segnet(
         segnet: The trained network.
         metrics: Steps and last losses.
     """
+    from csad.runner.task import run_task
     from csad.stages import segnet as stage
-    from csad.stages.task import run_task
 
     done = run_task(stage.STAGE, line_yaml, seed, segnet.path, images=images.path, pseudo_labels=pseudo_labels.path)
     segnet.path = done.folder
