@@ -12,6 +12,7 @@ from kfp import dsl
 from components.clustering import clustering
 from components.evaluation import evaluation
 from components.gate import gate
+from components.images import FOUNDATION_IMAGE
 from components.ingest import ingest
 from components.lgst import lgst
 from components.masks import masks
@@ -20,7 +21,6 @@ from components.statistics import statistics
 from components.tagging import tagging
 from kfp_client.names import DEPLOYER, NAMESPACE, STORE_SECRET
 from kfp_client.names import TRAINING as NAME
-from pipelines.images import FOUNDATION_IMAGE
 from pipelines.release import release_here, release_on_cluster
 from pipelines.resources import (
     GPU_ACCELERATOR,

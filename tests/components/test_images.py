@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import images
+from components import images
 
 DIGEST = "registry.example.com/csad-train@sha256:" + "a" * 64
 
