@@ -1,0 +1,5 @@
+"""For users: `from csad.scorer import Scorer`."""
+
+from csad.scoring.scorer import Score, Scorer
+
+__all__ = ["Score", "Scorer"]
