@@ -85,11 +85,11 @@ IN_PACKAGES = [module for module in modules_in(ROOT) if "/" in module]
 
 
 def test_imports_are_found_inside_functions_too():
-    source = "import kfp.dsl\nfrom csad import atomic\ndef f():\n    from minio import Minio\n    from .near import x"
+    source = "import kfp.dsl\nfrom csad.common import atomic\ndef f():\n    from minio import Minio\n    from .near import x"
 
     assert imported(source) == {"kfp.dsl", "csad.common.atomic", "minio.Minio", ".near.x"}
     assert top_levels(imported(source)) == {"kfp", "csad", "minio", ""}
-    assert parts_of(imported(source), "csad") == {"atomic"}
+    assert parts_of(imported(source), "csad") == {"common"}
 
 
 def test_an_import_upwards_is_found_and_so_is_one_of_a_package_without_a_place():
