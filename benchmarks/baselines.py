@@ -14,13 +14,13 @@ from benchmarks.datasets import DataSet
 from benchmarks.decisions import Decisions, decide
 from benchmarks.measurement import machine
 from benchmarks.stored import StoredResult
-from csad import atomic
-from csad.backbone import load_backbone
-from csad.errors import DatasetError
+from csad.common import atomic
+from csad.common.errors import DatasetError
+from csad.config.settings import BackboneSettings, ImageSettings
+from csad.features.backbone import load_backbone
 from csad.images.layout import list_images
 from csad.images.records import GOOD
-from csad.settings import BackboneSettings, ImageSettings
-from csad.stages.code import code_version
+from csad.runner.code import code_version
 
 PATCHCORE = "PatchCore"
 SKETCH = "sketch"
@@ -84,4 +84,4 @@ def _code() -> str:
     digest = hashlib.sha256()
     for module in (patches, patchcore, sketch):
         digest.update(Path(str(module.__file__)).read_bytes())
-    return f"{code_version('csad.backbone')}+{digest.hexdigest()[:12]}"
+    return f"{code_version('csad.features.backbone')}+{digest.hexdigest()[:12]}"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.drawn_lines.lines import LINES
-from csad.line import ProductLine
+from csad.config.line import ProductLine
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / "examples" / "fastener_kit"

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from csad.evaluation.auroc import auroc
-from csad.evaluation.threshold import rate_interval
+from csad.metrics.auroc import auroc
+from csad.metrics.threshold import rate_interval
 
 ABSENT = "-"
 POOLED = "all sets pooled"

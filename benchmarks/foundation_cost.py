@@ -26,13 +26,13 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.markdown import table
 from benchmarks.refine_speed import ellipses, region_of
-from csad.foundation.automatic_masks import crops_of, without_specks
+from csad.config.settings import FoundationSettings
 from csad.foundation.grounding import LONG_SIDE, SHORT_SIDE, scaled_size
-from csad.foundation.part_selection import select_parts, split_parts
-from csad.foundation.regions import Region
-from csad.pseudo_labels.masks import save_masks
-from csad.pseudo_labels.refine import PackedMasks, filter_by_combine, filter_by_grounding
-from csad.settings import FoundationSettings
+from csad.imaging.masks import save_masks
+from csad.proposals.automatic_masks import crops_of, without_specks
+from csad.proposals.part_selection import select_parts, split_parts
+from csad.proposals.refine import PackedMasks, filter_by_combine, filter_by_grounding
+from csad.proposals.regions import Region
 from tests.foundation.tiny_models import write_toy_bert
 
 SIDE, GRID, PROMPT_WIDTH = 1024, 64, 256

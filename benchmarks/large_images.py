@@ -13,10 +13,10 @@ from PIL import Image
 
 from benchmarks.datasets import EXAMPLE, Variant
 from benchmarks.measurement import machine, run_csad, train
-from csad import atomic
-from csad.errors import CsadError
+from csad.common import atomic
+from csad.common.errors import CsadError
+from csad.common.progress import track
 from csad.images import read_rgb
-from csad.progress import track
 
 FEW_STEPS = Variant("few_steps", {"segmentation": {"steps": 20}})
 FEWEST = 3

@@ -5,7 +5,7 @@ from statistics import fmean
 
 from benchmarks.datasets import CLASS_HISTOGRAM, FULL, NO_LSA, PAPER_HISTOGRAM, PAPER_STUDENTS, PLAIN_SUM
 from benchmarks.measurement import Measurement
-from csad.settings import LgstSettings
+from csad.config.settings import LgstSettings
 
 ABSENT = "-"
 Figure = Callable[[Measurement], float | None]

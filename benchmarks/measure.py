@@ -22,8 +22,8 @@ from benchmarks.datasets import ABLATIONS, DATA_SETS, DRAWN_LINES, FULL, DataSet
 from benchmarks.decisions import HEAD, decision_rows
 from benchmarks.markdown import report, table
 from benchmarks.measurement import measure
-from csad import atomic
-from csad.errors import CsadError
+from csad.common import atomic
+from csad.common.errors import CsadError
 
 SEEDS = (0, 1, 2)
 TABLES = "tables.md"

@@ -16,10 +16,10 @@ from benchmarks.datasets import FULL, ROOT, DataSet, Variant
 from benchmarks.decisions import Count, Decisions
 from benchmarks.pseudo_label_quality import measure_pseudo_labels
 from benchmarks.stored import StoredResult
-from csad import atomic
-from csad.errors import CsadError
-from csad.stages.code import code_version
-from csad.stages.files import replace_folder
+from csad.common import atomic
+from csad.common.errors import CsadError
+from csad.runner.code import code_version
+from csad.runner.files import replace_folder
 
 CSAD = (sys.executable, "-m", "csad.cli")
 BRANCH_FIGURES = ("logical", "structural", "mean")

@@ -14,11 +14,11 @@ from PIL import Image
 
 from benchmarks.datasets import EXAMPLE, FULL
 from benchmarks.measurement import machine, train
-from csad import atomic
-from csad.errors import CsadError
+from csad.common import atomic
+from csad.common.errors import CsadError
+from csad.common.progress import track
 from csad.images import read_rgb
 from csad.images.reading import EXTENSIONS
-from csad.progress import track
 
 
 def multiply(source: Path, target: Path, copies: int) -> int:

@@ -9,9 +9,9 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-from csad.backbone import Backbone
-from csad.canvas import to_tensor
+from csad.features.backbone import Backbone
 from csad.images.reading import read_rgb
+from csad.imaging.canvas import to_tensor
 
 SIDE = 256
 """Pixels of the square that every image is resized to."""

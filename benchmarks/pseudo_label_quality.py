@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.optimize import linear_sum_assignment
 
-from csad.errors import CsadError, StageError
+from csad.common.errors import CsadError, StageError
+from csad.imaging.working_image import working_size
 from csad.pseudo_labels.label_maps import load_label_map
 from csad.pseudo_labels.record import LABEL_MAPS, PseudoLabels
-from csad.working_image import working_size
 
 CLASSES = 256
 """Values of a uint8 label map."""

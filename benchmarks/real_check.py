@@ -11,11 +11,11 @@ import time
 from pathlib import Path
 
 from benchmarks.datasets import DATA_SETS, Variant
-from csad.errors import CsadError
+from csad.common.errors import CsadError
 from csad.evaluation.evaluate import evaluate
 from csad.evaluation.figures import Evaluation
 from csad.images import scan_for_evaluation
-from csad.scorer import Scorer
+from csad.scoring.scorer import Scorer
 from csad.stages import training
 
 DATA = next(data for data in DATA_SETS if data.name == "juice_bottle")

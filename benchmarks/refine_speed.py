@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from csad.pseudo_labels.refine import OVERLAP, PackedMasks, filter_by_combine, filter_by_grounding
+from csad.proposals.refine import OVERLAP, PackedMasks, filter_by_combine, filter_by_grounding
 
 if TYPE_CHECKING:
-    from csad.foundation.regions import Region
+    from csad.proposals.regions import Region
 
 Masks = NDArray[np.bool_]
 Kept = tuple[list[int], list[int]]
@@ -79,7 +79,7 @@ def timed(work: Callable[[], Kept]) -> tuple[Kept, float]:
 def region_of(mask: Masks) -> "Region":
     """Hold a mask (H, W) as run-lengths."""
     # Imported after the peak was read: it brings torch, whose memory is not the filters'.
-    from csad.foundation.regions import Region
+    from csad.proposals.regions import Region
 
     return Region.of(np.ones((1, 1), dtype=bool), 0, 0, 1.0).redrawn(mask, 0, 0)
 

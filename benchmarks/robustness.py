@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.measurement import machine
-from csad.errors import CsadError
+from csad.common.errors import CsadError
+from csad.common.progress import track
 from csad.images import ImageFile, read_rgb, scan_for_evaluation
-from csad.progress import track
-from csad.scorer import Score, Scorer
+from csad.scoring.scorer import Score, Scorer
 
 BATCH = 4
 QUANTILE = 0.95

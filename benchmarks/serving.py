@@ -29,8 +29,8 @@ from benchmarks.datasets import EXAMPLE, ROOT
 from benchmarks.described import send_described
 from benchmarks.hostile import UNFINISHED, hostile_requests, send
 from benchmarks.measurement import machine
+from csad.common.progress import track
 from csad.images.reading import EXTENSIONS
-from csad.progress import track
 from csad.serving.proxy import opener_for
 
 MODEL = ROOT / "demo" / "model"

@@ -22,12 +22,12 @@ from numpy.typing import NDArray
 
 from benchmarks.datasets import EXAMPLE, ROOT
 from benchmarks.measurement import machine
-from csad.errors import CsadError
-from csad.freed_memory import keep_freed_memory
+from csad.common.errors import CsadError
+from csad.compute.freed_memory import keep_freed_memory
 from csad.images import read_rgb
 from csad.images.reading import EXTENSIONS
-from csad.model_files import MANIFEST
-from csad.scorer import Scorer
+from csad.scoring.model_files import MANIFEST
+from csad.scoring.scorer import Scorer
 
 MODEL = ROOT / "demo" / "model"
 IMAGES = EXAMPLE / "data" / "test" / "good"
@@ -37,7 +37,7 @@ START = """
 import sys
 from pathlib import Path
 from csad.images import read_rgb
-from csad.scorer import Scorer
+from csad.scoring.scorer import Scorer
 Scorer.load(Path(sys.argv[1]), device=sys.argv[3]).score(read_rgb(Path(sys.argv[2])))
 """
 

@@ -83,9 +83,9 @@ def compile_pipelines(output: Path, cpu_only: bool, line: Path) -> None:
     Example:
       python -m pipelines compile
     """  # noqa: D301
-    from csad.line import ProductLine
+    from csad.config.line import ProductLine
+    from kfp_client.parameters import compiled_defaults
     from pipelines.compiling import compile_pipeline
-    from pipelines.parameters import compiled_defaults
     from pipelines.promotion import promotion
     from pipelines.training import training_on_cpu, training_on_gpu
 
@@ -119,8 +119,8 @@ def run(file: Path, data: str, seed: int, output: Path | None, shards: int) -> N
     Example:
       python -m pipelines run lines/bottles.yaml --data data/bottles
     """  # noqa: D301
-    from csad.line import ProductLine
-    from csad.stages.data_source import STORED
+    from csad.config.line import ProductLine
+    from csad.runner.data_source import STORED
     from pipelines.local_run import run_here
 
     if not data.startswith(STORED) and not Path(data).is_dir():
@@ -162,9 +162,9 @@ def submit(
     Example:
       python -m pipelines submit lines/bottles.yaml --endpoint http://localhost:8888
     """  # noqa: D301
-    from csad.line import ProductLine
-    from pipelines.server import Server
-    from pipelines.submission import submit_training
+    from csad.config.line import ProductLine
+    from kfp_client.server import Server
+    from kfp_client.submission import submit_training
 
     line = ProductLine.from_file(file)
     server = Server.connect(endpoint, kfp_namespace)
@@ -205,9 +205,9 @@ def promote(
     Example:
       python -m pipelines promote lines/bottles.yaml 20261124T101500Z-0123abcd
     """  # noqa: D301
-    from csad.line import ProductLine
-    from pipelines.server import Server
-    from pipelines.submission import submit_promotion
+    from csad.config.line import ProductLine
+    from kfp_client.server import Server
+    from kfp_client.submission import submit_promotion
 
     line = ProductLine.from_file(file)
     server = Server.connect(endpoint, kfp_namespace)
@@ -248,8 +248,8 @@ def plan(
     Example:
       python -m pipelines schedules plan --lines lines
     """  # noqa: D301
+    from kfp_client.server import Server
     from pipelines.schedules import make_plan, read_lines
-    from pipelines.server import Server
 
     found = read_lines(lines)
     planned = make_plan(Server.connect(endpoint, kfp_namespace), found, package, service_account)
@@ -267,8 +267,8 @@ def apply(
     Example:
       python -m pipelines schedules apply --lines lines
     """  # noqa: D301
+    from kfp_client.server import Server
     from pipelines.schedules import apply_plan, make_plan, read_lines
-    from pipelines.server import Server
 
     found = read_lines(lines)
     server = Server.connect(endpoint, kfp_namespace)

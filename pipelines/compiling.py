@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kfp import compiler, dsl
 
-from csad import atomic
+from csad.common import atomic
 
 DEFAULT = re.compile(r"^(#.*\[Default: )([\[{].*[\]}])\]$", re.MULTILINE)
 

@@ -14,23 +14,23 @@ from pathlib import Path
 
 from kfp import local
 
-from csad.delivery.gate_decision import GateDecision, read_decision
-from csad.errors import StageError
+from csad.common.errors import StageError
+from csad.config.line import ProductLine
+from csad.gate.decision import GateDecision, read_decision
 from csad.images.outputs import require_outside
-from csad.line import ProductLine
-from csad.stages.data_source import STORED, locate
-from csad.stages.files import copy_file, replace_folder, writing
-from csad.stages.model_place import require_model_or_nothing
-from csad.stages.share import Share
-from csad.stages.stage import RECORD
-from csad.stages.stage_runner import StageRunner
-from csad.stages.task import STORE_VARIABLE
+from csad.runner.data_source import STORED, locate
+from csad.runner.files import copy_file, replace_folder, writing
+from csad.runner.model_place import require_model_or_nothing
+from csad.runner.share import Share
+from csad.runner.stage import RECORD
+from csad.runner.stage_runner import StageRunner
+from csad.runner.task import STORE_VARIABLE
 from csad.store.objects import ObjectStore
 from csad.store.settings import ENDPOINT, StoreSettings
+from kfp_client.names import TRAINING
+from kfp_client.parameters import git_commit, release_yaml
 from pipelines.local_console import LocalConsole
 from pipelines.local_store import local_store, push_images
-from pipelines.names import TRAINING
-from pipelines.parameters import git_commit, release_yaml
 from pipelines.training import training_here
 
 ARTIFACTS_OF_RUN = re.compile(rf"{TRAINING}(-\d+){{7}}")
@@ -116,9 +116,9 @@ def _registered(
     if not decision.accepted:
         return None
     # These bring torch along, which would take memory from the tasks.
-    from csad.delivery.packaging_known import find_packaged
-    from csad.delivery.provenance import Provenance, read_score_kinds, read_scores
-    from csad.model_folder import read_manifest
+    from csad.packaging.known_versions import find_packaged
+    from csad.packaging.provenance import Provenance, read_score_kinds, read_scores
+    from csad.scoring.model_folder import read_manifest
 
     provenance = Provenance.of(
         read_manifest(model), str(parameters["git_commit"]), read_scores(evaluation), read_score_kinds(evaluation)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from csad.line import ProductLine
+from csad.config.line import ProductLine
 from csad.store.datasets import push_dataset
 from csad.store.embedded import EmbeddedStore
 from csad.store.objects import ObjectStore

@@ -3,9 +3,9 @@
 from kfp import dsl
 
 from components.deployment import deployment
-from pipelines.images import SERVE_IMAGE
-from pipelines.names import NAMESPACE, STORE_SECRET
-from pipelines.names import PROMOTION as NAME
+from components.images import SERVE_IMAGE
+from kfp_client.names import NAMESPACE, STORE_SECRET
+from kfp_client.names import PROMOTION as NAME
 from pipelines.resources import SMALL, place_on_cpu, use_store, use_token
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from kfp import dsl, kubernetes
 from kfp.dsl.pipeline_channel import PipelineChannel
 
-from pipelines.names import TOKEN_SECRET
+from kfp_client.names import TOKEN_SECRET
 
 GPU_ACCELERATOR = "nvidia.com/gpu"
 GPU_NODE_SELECTOR = {"nvidia.com/gpu.present": "true"}

@@ -13,10 +13,10 @@ from typing import Any, Literal
 
 from kfp_server_api import V2beta1RecurringRun
 
-from csad.errors import LineError
-from csad.line import ProductLine
-from pipelines.parameters import training_parameters
-from pipelines.server import Server, pipeline_name, version_name
+from csad.common.errors import LineError
+from csad.config.line import ProductLine
+from kfp_client.parameters import training_parameters
+from kfp_client.server import Server, pipeline_name, version_name
 
 OWNER = "Made by csad"
 MARK = f"{OWNER} from the line's file; change that and run: python -m pipelines schedules apply"

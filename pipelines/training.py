@@ -12,15 +12,15 @@ from kfp import dsl
 from components.clustering import clustering
 from components.evaluation import evaluation
 from components.gate import gate
+from components.images import FOUNDATION_IMAGE
 from components.ingest import ingest
 from components.lgst import lgst
 from components.masks import masks
 from components.segnet import segnet
 from components.statistics import statistics
 from components.tagging import tagging
-from pipelines.images import FOUNDATION_IMAGE
-from pipelines.names import DEPLOYER, NAMESPACE, STORE_SECRET
-from pipelines.names import TRAINING as NAME
+from kfp_client.names import DEPLOYER, NAMESPACE, STORE_SECRET
+from kfp_client.names import TRAINING as NAME
 from pipelines.release import release_here, release_on_cluster
 from pipelines.resources import (
     GPU_ACCELERATOR,

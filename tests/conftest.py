@@ -13,10 +13,12 @@ import pytest
 from hypothesis import settings
 from PIL import Image, ImageDraw
 
-from csad.line import ProductLine
+from csad.config.line import ProductLine
 
 if TYPE_CHECKING:
     from tests.pretended_gpu import PretendedGpu
+
+pytest_plugins = ["tests.accepted_model"]
 
 settings.register_profile("csad", deadline=None, derandomize=True)
 settings.load_profile("csad")

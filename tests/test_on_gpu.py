@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from csad.images import read_rgb
-from csad.model_folder import read_manifest
-from csad.scorer import Scorer
+from csad.scoring.model_folder import read_manifest
+from csad.scoring.scorer import Scorer
 from csad.stages.training import train
 from tests.pretended_gpu import GPU
 
@@ -18,8 +18,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*copying from a non-meta parame
 @pytest.fixture
 def gpu(pretended_gpu, monkeypatch):
     """Stages and scorers find the pretended GPU and use it."""
-    monkeypatch.setattr("csad.compute_device.chosen_device", lambda name=None: GPU)
-    monkeypatch.setattr("csad.scorer.check_device", lambda name: None)
+    monkeypatch.setattr("csad.compute.compute_device.chosen_device", lambda name=None: GPU)
+    monkeypatch.setattr("csad.scoring.scorer.check_device", lambda name: None)
     return pretended_gpu
 
 

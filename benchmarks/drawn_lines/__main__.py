@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks.datasets import DRAWN, ROOT
 from benchmarks.drawn_lines.data_set import LEAST_TRAINING_IMAGES, draw_line
 from benchmarks.drawn_lines.lines import LINES
-from csad.errors import CsadError
+from csad.common.errors import CsadError
 
 IMAGES = 120
 

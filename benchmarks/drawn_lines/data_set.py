@@ -17,8 +17,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from benchmarks.drawn_lines.camera import Photograph
 from benchmarks.drawn_lines.drawing import Drawing, DrawnLine
-from csad.errors import CsadError
-from csad.progress import track
+from csad.common.errors import CsadError
+from csad.common.progress import track
 
 RECORD = "drawn.json"
 LEAST_TRAINING_IMAGES = 2

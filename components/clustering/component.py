@@ -2,7 +2,7 @@
 
 from kfp import dsl
 
-from pipelines.images import TRAIN_IMAGE
+from components.images import TRAIN_IMAGE
 
 
 @dsl.component(base_image=TRAIN_IMAGE, packages_to_install=[], install_kfp_package=False)
@@ -30,8 +30,8 @@ def clustering(
         gallery: The classes on one page.
         metrics: Components, classes, labelled images.
     """
+    from csad.runner.task import run_task
     from csad.stages import clustering
-    from csad.stages.task import run_task
 
     shares = [share.path for share in masks]
     done = run_task(clustering.STAGE, line_yaml, seed, pseudo_labels.path, images=images.path, masks=shares)

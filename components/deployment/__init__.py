@@ -1,3 +1,3 @@
-"""Component `deployment`: an adapter of `csad.delivery.deployment`."""
+"""Component `deployment`: an adapter of `csad.deployment.deployment`."""
 
 from components.deployment.component import deployment as deployment

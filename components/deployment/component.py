@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from kfp import dsl
 
-from pipelines.images import TRAIN_IMAGE
+from components.images import TRAIN_IMAGE
 
 
 @dsl.component(base_image=TRAIN_IMAGE, packages_to_install=[], install_kfp_package=False)
@@ -23,7 +23,7 @@ def deployment(
     Returns:
         endpoint: Address of the service inside the cluster.
     """
-    from csad.delivery.deployment_task import run_deployment
+    from csad.deployment.task import run_deployment
 
     result = run_deployment(line_yaml, version, namespace, image, store_secret)
     return (result.endpoint,)

@@ -2,7 +2,7 @@
 
 from kfp import dsl
 
-from pipelines.images import TRAIN_IMAGE
+from components.images import TRAIN_IMAGE
 
 
 @dsl.component(base_image=TRAIN_IMAGE, packages_to_install=[], install_kfp_package=False)
@@ -32,8 +32,8 @@ def evaluation(
         report: Scores, curves, worst mistakes and settings on one page.
         metrics: AUROC per kind of anomaly, false-reject rate, threshold.
     """
+    from csad.runner.task import run_task
     from csad.stages import evaluation as stage
-    from csad.stages.task import run_task
 
     inputs = {"images": images.path, "pseudo_labels": pseudo_labels.path, "model": model.path}
     done = run_task(stage.STAGE, line_yaml, seed, evaluation.path, **inputs)

@@ -1,3 +1,3 @@
-"""Component `gate`: an adapter of `csad.delivery.gate`."""
+"""Component `gate`: an adapter of `csad.gate.gate`."""
 
 from components.gate.component import gate as gate

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from kfp import dsl
 
-from pipelines.images import TRAIN_IMAGE
+from components.images import TRAIN_IMAGE
 
 
 @dsl.component(base_image=TRAIN_IMAGE, packages_to_install=[], install_kfp_package=False)
@@ -32,7 +32,7 @@ def gate(
         accepted: "true" or "false".
         reason: Why, in a sentence.
     """
-    from csad.delivery.gate_task import run_gate
+    from csad.gate.task import run_gate
 
     decision = run_gate(line_yaml, images.path, model.path, evaluation.path, gate.path, report.path)
     decision.log_to(metrics)

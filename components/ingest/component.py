@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from kfp import dsl
 
-from pipelines.images import TRAIN_IMAGE
+from components.images import TRAIN_IMAGE
 
 
 @dsl.component(base_image=TRAIN_IMAGE, packages_to_install=[], install_kfp_package=False)
@@ -23,8 +23,8 @@ def ingest(
         digest: Digest of the whole data set.
         training_digest: Digest of the images that train and calibrate.
     """
+    from csad.runner.task import run_task
     from csad.stages import ingest
-    from csad.stages.task import run_task
 
     done = run_task(ingest.STAGE, line_yaml, 0, images.path, data=data_uri)
     images.path = done.folder

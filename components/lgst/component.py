@@ -2,7 +2,7 @@
 
 from kfp import dsl
 
-from pipelines.images import TRAIN_IMAGE
+from components.images import TRAIN_IMAGE
 
 
 @dsl.component(base_image=TRAIN_IMAGE, packages_to_install=[], install_kfp_package=False)
@@ -26,8 +26,8 @@ def lgst(
         lgst: The students.
         metrics: What was fitted.
     """
+    from csad.runner.task import run_task
     from csad.stages import lgst as stage
-    from csad.stages.task import run_task
 
     done = run_task(stage.STAGE, line_yaml, seed, lgst.path, images=images.path)
     lgst.path = done.folder

@@ -2,7 +2,7 @@
 
 from kfp import dsl
 
-from pipelines.images import TRAIN_IMAGE
+from components.images import TRAIN_IMAGE
 
 
 @dsl.component(base_image=TRAIN_IMAGE, packages_to_install=[], install_kfp_package=False)
@@ -28,8 +28,8 @@ def masks(
         masks: One JSON of run-length masks per image.
         metrics: How many images and masks each rule touched.
     """
+    from csad.runner.task import run_task
     from csad.stages import masks as stage
-    from csad.stages.task import run_task
 
     done = run_task(stage.STAGE, line_yaml, 0, masks.path, share, images=images.path, tags=tags.path)
     masks.path = done.folder

@@ -1,3 +1,3 @@
-"""Component `packaging`: an adapter of `csad.delivery.packaging`."""
+"""Component `packaging`: an adapter of `csad.packaging.packaging`."""
 
 from components.packaging.component import packaging as packaging

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from kfp import dsl
 
-from pipelines.images import TRAIN_IMAGE
+from components.images import TRAIN_IMAGE
 
 
 @dsl.component(base_image=TRAIN_IMAGE, packages_to_install=[], install_kfp_package=False)
@@ -31,7 +31,7 @@ def packaging(
     Returns:
         version: The registered version.
     """
-    from csad.delivery.packaging_task import Artifacts, run_packaging
+    from csad.packaging.task import Artifacts, run_packaging
 
     artifacts = Artifacts(images.path, model.path, evaluation.path, gate.path)
     return (run_packaging(line_yaml, git_commit, seed, artifacts).version,)

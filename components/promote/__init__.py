@@ -1,3 +1,3 @@
-"""Component `promote`: an adapter of `pipelines.submission`."""
+"""Component `promote`: an adapter of `kfp_client.submission`."""
 
 from components.promote.component import promote as promote

@@ -2,7 +2,7 @@
 
 from kfp import dsl
 
-from pipelines.images import TRAIN_IMAGE
+from components.images import TRAIN_IMAGE
 
 
 @dsl.component(base_image=TRAIN_IMAGE, packages_to_install=[], install_kfp_package=False)
@@ -22,10 +22,10 @@ def promote(
     Returns:
         Output: Id of the run that was started.
     """
-    from csad.line import ProductLine
-    from csad.stages.task import failing_clearly
-    from pipelines.parameters import promotion_parameters
-    from pipelines.submission import start_promotion
+    from csad.config.line import ProductLine
+    from csad.runner.task import failing_clearly
+    from kfp_client.parameters import promotion_parameters
+    from kfp_client.submission import start_promotion
 
     with failing_clearly("promote"):
         line = ProductLine.from_yaml(line_yaml).name

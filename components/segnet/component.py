@@ -2,7 +2,7 @@
 
 from kfp import dsl
 
-from pipelines.images import TRAIN_IMAGE
+from components.images import TRAIN_IMAGE
 
 
 @dsl.component(base_image=TRAIN_IMAGE, packages_to_install=[], install_kfp_package=False)
@@ -28,8 +28,8 @@ def segnet(
         segnet: The trained network.
         metrics: Steps and last losses.
     """
+    from csad.runner.task import run_task
     from csad.stages import segnet as stage
-    from csad.stages.task import run_task
 
     done = run_task(stage.STAGE, line_yaml, seed, segnet.path, images=images.path, pseudo_labels=pseudo_labels.path)
     segnet.path = done.folder

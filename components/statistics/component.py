@@ -2,7 +2,7 @@
 
 from kfp import dsl
 
-from pipelines.images import TRAIN_IMAGE
+from components.images import TRAIN_IMAGE
 
 
 @dsl.component(base_image=TRAIN_IMAGE, packages_to_install=[], install_kfp_package=False)
@@ -32,8 +32,8 @@ def statistics(
         model: The model folder that a scorer loads.
         metrics: Threshold and the weights of the branches.
     """
+    from csad.runner.task import run_task
     from csad.stages import statistics
-    from csad.stages.task import run_task
 
     inputs = {"images": images.path, "pseudo_labels": pseudo_labels.path, "segnet": segnet.path, "lgst": lgst.path}
     done = run_task(statistics.STAGE, line_yaml, seed, model.path, **inputs)

@@ -2,7 +2,7 @@
 
 from kfp import dsl
 
-from pipelines.images import TRAIN_IMAGE
+from components.images import TRAIN_IMAGE
 
 
 @dsl.component(base_image=TRAIN_IMAGE, packages_to_install=[], install_kfp_package=False)
@@ -24,8 +24,8 @@ def tagging(
         tags: tags.json: the words, who named them, what was dropped and why.
         metrics: Words found and dropped.
     """
+    from csad.runner.task import run_task
     from csad.stages import tagging
-    from csad.stages.task import run_task
 
     done = run_task(tagging.STAGE, line_yaml, 0, tags.path, images=images.path)
     tags.path = done.folder

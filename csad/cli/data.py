@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from csad.cli.store import connect
-from csad.errors import StoreError
+from csad.common.errors import StoreError
 
 if TYPE_CHECKING:
     from csad.store.snapshots import DatasetVersion
@@ -70,8 +70,8 @@ def push(folder: Path, name: str | None, line_file: Path | None, as_json: bool) 
 
     with contextlib.redirect_stdout(sys.stderr):
         if line_file is not None:
+            from csad.config.line import ProductLine
             from csad.images import scan
-            from csad.line import ProductLine
 
             line = ProductLine.from_file(line_file)
             store = connect()

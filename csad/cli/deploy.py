@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from csad.cli.store import connect
-from csad.errors import DeploymentError
+from csad.common.errors import DeploymentError
 
 if TYPE_CHECKING:
-    from csad.delivery.deployment import DeploymentResult
-    from csad.line import ProductLine
+    from csad.config.line import ProductLine
+    from csad.deployment.deployment import DeploymentResult
     from csad.store.objects import ObjectStore
 
 NAMESPACE = click.option(
@@ -75,8 +75,8 @@ def deploy(line: Path, version: str | None, latest: bool, as_json: bool, **optio
     The store is named by the environment: see `csad data --help`. Where clients must send a token, CSAD_TOKEN
     holds it for the smoke test. Next: csad status.
     """
-    from csad.delivery.deployment import deploy as deploy_version
-    from csad.delivery.deployment import latest_version
+    from csad.deployment.deployment import deploy as deploy_version
+    from csad.deployment.deployment import latest_version
 
     if bool(version) == latest:
         raise click.UsageError("give VERSION or --latest, one of the two")
@@ -99,7 +99,7 @@ def rollback(line: Path, as_json: bool, **options: Any) -> None:
     Example:
       csad rollback lines/bottles.yaml --image registry/csad-serve:0.1
     """
-    from csad.delivery.deployment import roll_back
+    from csad.deployment.deployment import roll_back
 
     _say(_run(roll_back, _line(line), "", connect(), **options), as_json)
 
@@ -122,8 +122,8 @@ def status(line: str | None, namespace: str, context: str | None, no_store: bool
       csad status bottles
       csad status lines/bottles.yaml --json
     """
-    from csad.delivery.cluster import Cluster
-    from csad.delivery.deployment_status import line_status, lines_in
+    from csad.deployment.cluster import Cluster
+    from csad.deployment.status import line_status, lines_in
 
     cluster = Cluster.connect(namespace, context)
     store = None if no_store else connect()
@@ -154,8 +154,8 @@ def undeploy(line: str, namespace: str, context: str | None, yes: bool, as_json:
     Example:
       csad undeploy bottles --yes
     """
-    from csad.delivery.cluster import Cluster
-    from csad.delivery.deployment_status import undeploy as take_away
+    from csad.deployment.cluster import Cluster
+    from csad.deployment.status import undeploy as take_away
 
     name = _name(line)
     if not yes:
@@ -180,9 +180,9 @@ def _run(
     pull_policy: Literal["IfNotPresent", "Always", "Never"],
     timeout: float,
 ) -> "DeploymentResult":
-    from csad.delivery.cluster import Cluster
-    from csad.delivery.deployment import DeploymentTarget, DeployTerms
-    from csad.delivery.rollout import RolloutTerms
+    from csad.deployment.cluster import Cluster
+    from csad.deployment.deployment import DeploymentTarget, DeployTerms
+    from csad.deployment.rollout import RolloutTerms
 
     target = DeploymentTarget(line, version, image, namespace, store_secret, pull_policy=pull_policy)
     terms = DeployTerms(rollout=RolloutTerms(timeout=timeout))
@@ -200,7 +200,7 @@ def _say(result: "DeploymentResult", as_json: bool) -> None:
 
 
 def _line(path: Path) -> "ProductLine":
-    from csad.line import ProductLine
+    from csad.config.line import ProductLine
 
     return ProductLine.from_file(path)
 
@@ -211,7 +211,7 @@ def _name(line: str) -> str:
     Raises:
         DeploymentError: It is neither.
     """
-    from csad.line import NAME
+    from csad.config.line import NAME
 
     if Path(line).is_file():
         return _line(Path(line)).name

@@ -32,14 +32,14 @@ def evaluate(model: Path, data: Path, as_json: bool, report: Path | None, device
       csad evaluate models/bottles --data data/bottles --json > figures.json
     """
     with contextlib.redirect_stdout(sys.stderr):
-        from csad.compute_device import chosen_device
+        from csad.compute.compute_device import chosen_device
+        from csad.compute.freed_memory import keep_freed_memory
         from csad.evaluation.evaluate import evaluate as measure
         from csad.evaluation.report import write_report
-        from csad.freed_memory import keep_freed_memory
         from csad.images import scan_for_evaluation
         from csad.images.outputs import require_no_image_in
-        from csad.scorer import Scorer
-        from csad.stages.checked_copy import require_unchanged
+        from csad.runner.checked_copy import require_unchanged
+        from csad.scoring.scorer import Scorer
         from csad.stages.gallery import find_doubts, find_gallery
 
         require_no_image_in(data, report, "--report")

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from csad.errors import OS_REMEDIES, CsadError
+from csad.common.errors import OS_REMEDIES, CsadError
 
 TRAIN_EXTRA = frozenset(
     {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from csad.delivery.gate_decision import GateDecision
+    from csad.gate.decision import GateDecision
 
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
@@ -40,15 +40,15 @@ def gate(
       csad gate models/new --data data/bottles --champion models/current --report gate.html
     """
     with contextlib.redirect_stdout(sys.stderr):
-        from csad import atomic
-        from csad.delivery.gate import Contender, judge, load_champion
-        from csad.delivery.gate_page import render
+        from csad.common import atomic
+        from csad.config.line import ProductLine
+        from csad.gate.gate import Contender, judge, load_champion
+        from csad.gate.page import render
         from csad.images import scan, scan_for_evaluation
         from csad.images.layout import list_images
         from csad.images.outputs import require_no_image_in
-        from csad.line import ProductLine
-        from csad.scorer import Scorer
-        from csad.stages.checked_copy import require_unchanged
+        from csad.runner.checked_copy import require_unchanged
+        from csad.scoring.scorer import Scorer
 
         require_no_image_in(data, report, "--report")
         scorer = Scorer.load(model)

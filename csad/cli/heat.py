@@ -7,8 +7,8 @@ import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from csad.atomic import replacing
-from csad.evaluation.heat import HeatScale, draw_heat
+from csad.common.atomic import replacing
+from csad.imaging.heat import HeatScale, draw_heat
 
 ORIGIN = "csad_origin"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from csad.errors import LineError
+from csad.common.errors import LineError
 
 
 @click.group()
@@ -22,7 +22,7 @@ def line() -> None:
 def _valid_name(context: click.Context, parameter: click.Parameter, name: str) -> str:
     from pydantic import ValidationError
 
-    from csad.line import ProductLine
+    from csad.config.line import ProductLine
 
     try:
         return ProductLine(name=name).name
@@ -42,8 +42,8 @@ def new(name: str, output: Path | None, force: bool) -> None:
     Example:
       csad line new bottles --output lines/bottles.yaml
     """
-    from csad.atomic import write_text
-    from csad.line import ProductLine
+    from csad.common.atomic import write_text
+    from csad.config.line import ProductLine
 
     output = output or Path(f"{name}.yaml")
     if output.exists() and not force:
@@ -72,7 +72,7 @@ def check(file: Path, data: Path, as_json: bool) -> None:
       csad line check lines/bottles.yaml --data data/bottles
     """
     from csad.cli.line_report import LineReport
-    from csad.line import ProductLine
+    from csad.config.line import ProductLine
 
     report = LineReport.of(ProductLine.from_file(file), data)
     click.echo(json.dumps(report.to_json(), indent=2) if as_json else report.to_text())

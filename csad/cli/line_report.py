@@ -5,23 +5,23 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from csad.backbone import backbone_of
-from csad.canvas import Canvas
 from csad.cli.table import table
-from csad.errors import DatasetError, WeightsError
-from csad.evaluation.ground_truth import read_saturation_rules
-from csad.evaluation.truth_reader import TruthReader
+from csad.common.errors import DatasetError, WeightsError
+from csad.common.printable import printable
+from csad.config.line import ProductLine
+from csad.features.backbone import backbone_of
 from csad.foundation.readiness import what_is_missing
 from csad.images import ImageSet, Inspection, inspect
 from csad.images.good_names import naming_hints
 from csad.images.ignored import find_ignored
 from csad.images.independence import describe
 from csad.images.records import ImageFile
+from csad.images.training_images import SampleImages, sample_images
 from csad.images.walking import say_ignored
-from csad.line import ProductLine
-from csad.printable import printable
-from csad.pseudo_labels.classical import build_classical
-from csad.training_images import SampleImages, sample_images
+from csad.imaging.canvas import Canvas
+from csad.metrics.ground_truth import read_saturation_rules
+from csad.metrics.truth_reader import TruthReader
+from csad.proposals.classical import build_classical
 
 FEW_TRAIN = 50
 LISTED_PROBLEMS = 20

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from csad.line import ProductLine
+    from csad.config.line import ProductLine
     from csad.pseudo_labels.mode_preview import Preview
 
 SUFFIXES = (".html", ".png")
@@ -61,15 +61,15 @@ def preview(file: Path, data: Path, output: Path, images: int, as_json: bool) ->
       csad masks preview lines/bottles.yaml --data data/bottles
       csad masks preview lines/bottles.yaml --data data/bottles --output preview.png --images 12
     """
-    from csad.line import ProductLine
+    from csad.config.line import ProductLine
 
     line = ProductLine.from_file(file)
     with contextlib.redirect_stdout(sys.stderr):
         from csad.images.outputs import require_no_image_in
         from csad.pseudo_labels.mode_preview import preview_modes
         from csad.pseudo_labels.mode_preview_page import describe_mode, write_preview
+        from csad.runner.snapshot import open_snapshot
         from csad.stages import ingest, tagging
-        from csad.stages.snapshot import open_snapshot
 
         require_no_image_in(data, output, "--output")
         output.parent.mkdir(parents=True, exist_ok=True)

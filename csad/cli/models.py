@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from csad.cli.store import connect
-from csad.errors import StoreError
+from csad.common.errors import StoreError
 
 if TYPE_CHECKING:
     from csad.store.champion import Champion

@@ -31,11 +31,11 @@ def package(model: Path, output: Path, data: Path | None, commit: str | None, as
       mkdir served && tar -xzf bento/bento.tar.gz -C served && bentoml serve served
     """
     with contextlib.redirect_stdout(sys.stderr):
-        from csad.delivery.packaging import package as build
-        from csad.delivery.packaging_smoke import choose_images, drawn_smoke_test, smoke_test_of
-        from csad.delivery.provenance import Provenance
         from csad.images import inspect
-        from csad.scorer import Scorer
+        from csad.packaging.archive_smoke import choose_images, drawn_smoke_test, smoke_test_of
+        from csad.packaging.packaging import package as build
+        from csad.packaging.provenance import Provenance
+        from csad.scoring.scorer import Scorer
 
         scorer = Scorer.load(model)
         if data is None:

@@ -10,9 +10,9 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
-from csad.atomic import replacing
-from csad.errors import DatasetError
-from csad.file_stamp import FileStamp, sha256_of
+from csad.common.atomic import replacing
+from csad.common.errors import DatasetError
+from csad.common.file_stamp import FileStamp, sha256_of
 
 Row = dict[str, Any]
 

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Self
 import click
 
 from csad.cli.device import device_option
-from csad.errors import DatasetError, ImageError
-from csad.printable import printable
+from csad.common.errors import DatasetError, ImageError
+from csad.common.printable import printable
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from csad.scorer import Score, Scorer
+    from csad.scoring.scorer import Score, Scorer
 
 BATCH = 8
 NO_ORIGINS: Mapping[Path, str] = {}
@@ -105,10 +105,10 @@ def score(model: Path, images: Path, as_json: bool, maps: Path | None, out: Path
     failures: list[str] = []
     with contextlib.redirect_stdout(sys.stderr):
         from csad.cli.results import journal_of
-        from csad.compute_device import chosen_device
-        from csad.freed_memory import keep_freed_memory
+        from csad.compute.compute_device import chosen_device
+        from csad.compute.freed_memory import keep_freed_memory
         from csad.images.outputs import require_no_image_in
-        from csad.scorer import Scorer
+        from csad.scoring.scorer import Scorer
 
         require_no_image_in(images, out, "--out")
         if maps is not None:
@@ -179,7 +179,7 @@ def _score_into(
     from csad.cli.heat import is_drawn, map_of, origin_of
     from csad.cli.results import ResultsFile, in_unicode
     from csad.cli.scored_files import read_all, state_after
-    from csad.progress import track
+    from csad.common.progress import track
 
     manifest = scorer.manifest
     with ResultsFile(out, manifest.checksum, root.absolute()) as kept:
@@ -218,7 +218,7 @@ def _score_all(
     scorer: "Scorer", files: Sequence[Path], root: Path, maps: Path | None, failures: list[str]
 ) -> Iterator[Result]:
     """Score in batches, holding one batch of images at a time; unreadable files go to `failures`."""
-    from csad.progress import track
+    from csad.common.progress import track
 
     starts = range(0, len(files), BATCH)
     for start in track(starts, "Scoring", total=len(starts)):
@@ -235,8 +235,8 @@ def _score_some(
 ) -> Iterator[Result]:
     """Score one batch, large images in smaller ones; an unreadable file adds one line to `failures`."""
     from csad.cli.heat import map_of, write_heat
-    from csad.evaluation.heat import HeatScale
-    from csad.image_batches import in_batches
+    from csad.images.image_batches import in_batches
+    from csad.imaging.heat import HeatScale
 
     for batch in in_batches(_readable(files, scorer.line.images.max_pixels, failures)):
         scores: list[Score] = scorer.score_batch([image for _, image in batch])

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from csad.cli.results import FileState
-from csad.file_stamp import FileStamp, sha256_of
+from csad.common.file_stamp import FileStamp, sha256_of
 
 
 @dataclass(frozen=True)

@@ -29,8 +29,8 @@ def serve(model: Path, host: str, port: int, device: str, version: str) -> None:
     /docs.json describes every address. Limits come from the environment: CSAD_TOKEN, CSAD_TIMEOUT, CSAD_MAX_BYTES,
     CSAD_MAX_PIXELS, CSAD_MAX_FILES, CSAD_MAX_REQUESTS, CSAD_MAX_WAITING, CSAD_MAX_BATCH.
     """
-    from csad.errors import ServingError
-    from csad.model_files import check_folder
+    from csad.common.errors import ServingError
+    from csad.scoring.model_files import check_folder
     from csad.serving.settings import ServingSettings
 
     ServingSettings.from_environment()

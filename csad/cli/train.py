@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from csad.cli.device import device_option
-from csad.errors import CsadError
+from csad.common.errors import CsadError
 
 
 @click.command()
@@ -33,12 +33,12 @@ def train(file: Path, data: Path, output: Path, seed: int, device: str | None) -
     Example:
       csad train lines/bottles.yaml --data data/bottles --output models/bottles
     """
-    from csad.line import ProductLine
+    from csad.config.line import ProductLine
 
     line = ProductLine.from_file(file)
     _require_writable(output)
     with contextlib.redirect_stdout(sys.stderr):
-        from csad.compute_device import VARIABLE, chosen_device
+        from csad.compute.compute_device import VARIABLE, chosen_device
         from csad.stages import training
 
         # A device that is not there is refused before there is work to lose.

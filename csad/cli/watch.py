@@ -69,7 +69,7 @@ def watch(
       csad watch /data/camera1 --url http://scorer:3000 --out /data/results/camera1.jsonl
       csad watch incoming/ --url http://127.0.0.1:3000 --once
     """
-    from csad.errors import ImageError
+    from csad.common.errors import ImageError
     from csad.images.outputs import require_no_image_in
     from csad.serving.client import ScoringClient
     from csad.serving.ledger import Ledger

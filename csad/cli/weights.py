@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from csad.errors import WeightsError
+from csad.common.errors import WeightsError
 
 if TYPE_CHECKING:
     from csad.weights.sync import Mirror
@@ -154,7 +154,7 @@ def _mirror() -> "Mirror | None":
 
     if not os.environ.get(ENDPOINT):
         return None
-    from csad.store.weights import StoreMirror
+    from csad.weights.mirror import StoreMirror
 
     return StoreMirror(connect())
 

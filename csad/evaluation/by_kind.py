@@ -5,11 +5,11 @@ from statistics import fmean
 
 import numpy as np
 
-from csad.evaluation.auroc import auroc, auroc_interval
 from csad.evaluation.figures import AurocByKind, ImageRecord, SproByKind
-from csad.evaluation.spro import LIMITS, Spro
 from csad.images.good_names import NEGATIONS, words_of
 from csad.images.records import GOOD
+from csad.metrics.auroc import auroc, auroc_interval
+from csad.metrics.spro import LIMITS, Spro
 
 TYPES = ("logical", "structural")
 

@@ -6,8 +6,8 @@ from enum import StrEnum
 
 import numpy as np
 
-from csad.evaluation.heat import HeatScale, draw_heat, draw_outline, encode_jpeg, shrink
 from csad.images.records import GOOD, ImageFile
+from csad.imaging.heat import HeatScale, draw_heat, draw_outline, encode_jpeg, shrink
 
 PER_CATEGORY = 6
 

@@ -8,19 +8,19 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter
 
-from csad.errors import DatasetError
-from csad.evaluation.auroc import auroc
+from csad.common.errors import DatasetError
+from csad.common.printable import printable
 from csad.evaluation.by_kind import anomalous_kinds, auroc_by_kind, spro_by_kind
 from csad.evaluation.cases import CaseCollector
 from csad.evaluation.figures import AurocByKind, Evaluation, FalseRejects, ImageRecord, Rate, Timing
-from csad.evaluation.ground_truth import read_saturation_rules
-from csad.evaluation.heat import HeatScale
 from csad.evaluation.scoring import BATCH, ImageScorer, ScoredImage, score_images
-from csad.evaluation.spro import Spro
-from csad.evaluation.truth_reader import TruthReader, naming_doubts
 from csad.images import ImageFile, ImageSet
 from csad.images.records import GOOD
-from csad.printable import printable
+from csad.imaging.heat import HeatScale
+from csad.metrics.auroc import auroc
+from csad.metrics.ground_truth import read_saturation_rules
+from csad.metrics.spro import Spro
+from csad.metrics.truth_reader import TruthReader, naming_doubts
 
 FULL = "full"
 

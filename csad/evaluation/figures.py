@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from csad.evaluation.cases import Case
-from csad.evaluation.threshold import rate_interval
+from csad.metrics.threshold import rate_interval
 
 
 class Record(BaseModel):

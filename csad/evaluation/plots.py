@@ -6,12 +6,12 @@ from itertools import pairwise
 
 import numpy as np
 
-from csad.evaluation.auroc import roc_curve
 from csad.evaluation.by_kind import TYPES, anomalous_kinds, type_of
 from csad.evaluation.figures import Evaluation, ImageRecord
 from csad.evaluation.svg import Axis, dot, line, path, rectangle, svg, text
 from csad.evaluation.tables import fraction
 from csad.images.records import GOOD
+from csad.metrics.auroc import roc_curve
 
 BINS = 64
 WIDTH = 1040

@@ -10,16 +10,16 @@ from string import Template
 import numpy as np
 from PIL import Image
 
-from csad.atomic import write_text
-from csad.errors import ImageError
+from csad.common.atomic import write_text
+from csad.common.errors import ImageError
+from csad.common.printable import printable
 from csad.evaluation.by_kind import TYPES, type_of
 from csad.evaluation.cases import Case, Category
 from csad.evaluation.figures import AurocByKind, Evaluation, SproByKind
-from csad.evaluation.heat import encode_jpeg
 from csad.evaluation.plots import interval_axis, interval_plot, roc_plots, score_histograms
 from csad.evaluation.tables import averaged, branch_rows, decision_lines, fraction, other_kinds, percent
 from csad.images import read_rgb
-from csad.printable import printable
+from csad.imaging.heat import encode_jpeg
 
 GALLERY_SUFFIXES = frozenset({".png", ".jpg", ".jpeg"})
 GALLERY_WIDTH = 680

@@ -7,18 +7,18 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from csad.errors import ImageError
-from csad.image_batches import in_batches
+from csad.common.errors import ImageError
+from csad.common.progress import track
+from csad.config.line import ProductLine
 from csad.images import ImageFile, read_rgb
-from csad.line import ProductLine
-from csad.progress import track
+from csad.images.image_batches import in_batches
 
 BATCH = 8
 REMEDY = "a sound model does not do that: train it again"
 
 
 class ImageScore(Protocol):
-    """What evaluation reads of a score; `csad.scorer.Score` is one."""
+    """What evaluation reads of a score; `csad.scoring.scorer.Score` is one."""
 
     @property
     def value(self) -> float:
@@ -66,7 +66,7 @@ class Manifest(Protocol):
 
 
 class ImageScorer(Protocol):
-    """What evaluation needs of a scorer; `csad.scorer.Scorer` is one.
+    """What evaluation needs of a scorer; `csad.scoring.scorer.Scorer` is one.
 
     A method `background_score(image) -> float` is optional.
     """

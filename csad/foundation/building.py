@@ -11,13 +11,13 @@ from types import SimpleNamespace
 
 import torch
 
-from csad.compute_device import chosen_device, described
-from csad.errors import WeightsError
-from csad.foundation.checkpoints import load_strictly, verify_digest
+from csad.common.errors import WeightsError
+from csad.compute.compute_device import chosen_device, described
+from csad.config.settings import FoundationSettings
 from csad.foundation.grounding import Grounding
 from csad.foundation.sam import SamHq
-from csad.settings import FoundationSettings
 from csad.weights.catalogue import read_catalogue
+from csad.weights.checkpoints import load_strictly, verify_digest
 from csad.weights.digests import read_digests
 
 FOLDER_VARIABLE = "CSAD_WEIGHTS"

@@ -17,8 +17,8 @@ from PIL import Image
 from torch import Tensor
 from torchvision.ops import nms
 
-from csad.errors import StageError
-from csad.settings import FoundationSettings
+from csad.common.errors import StageError
+from csad.config.settings import FoundationSettings
 
 SHORT_SIDE = 800
 LONG_SIDE = 1333

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from csad.errors import WeightsError
+from csad.common.errors import WeightsError
 
 
 def read_packaged(path: Path, sha256: str) -> dict[str, str]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from importlib.util import find_spec
 from pathlib import Path
 
-from csad.errors import WeightsError
+from csad.common.errors import WeightsError
+from csad.config.line import ProductLine
 from csad.foundation import building, tagging
-from csad.line import ProductLine
 from csad.weights.catalogue import read_catalogue
 
 SAM_PACKAGE = "segment_anything_hq"

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from csad.config.settings import TagSettings
 from csad.foundation.packaged import read_packaged
-from csad.settings import TagSettings
 
 FILE = Path(__file__).with_name("tag_groups.yaml")
 SHA256 = "36c6031a3eb01fdddfe0fcbc48d2db71bd11b69c99e97db4b70eaa64142d5396"

@@ -10,15 +10,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from csad.errors import WeightsError
+from csad.common.errors import WeightsError
+from csad.config.line import ProductLine
 from csad.foundation.building import foundation_device, model_file, weights_folder
-from csad.foundation.checkpoints import require_file
 from csad.foundation.ram_plus.architecture import RamPlusArchitecture
 from csad.foundation.ram_plus.loading import load_ram_plus
 from csad.foundation.ram_plus.model import RamPlus
 from csad.foundation.ram_plus.preprocessing import prepare
 from csad.foundation.ram_plus.vocabulary import Vocabulary, published_vocabulary
-from csad.line import ProductLine
+from csad.weights.checkpoints import require_file
 
 PUBLISHED = RamPlusArchitecture()
 FILE = "ram_plus_swin_large_14m"

@@ -4,6 +4,7 @@ import logging
 from collections import Counter
 from pathlib import Path
 
+from csad.common.printable import printable
 from csad.images.layout import (
     GROUND_TRUTH,
     SPLITS,
@@ -15,7 +16,6 @@ from csad.images.layout import (
 from csad.images.reading import EXTENSIONS
 from csad.images.records import GOOD
 from csad.images.walking import files_below, say_ignored, take_all, walk
-from csad.printable import printable
 
 _log = logging.getLogger(__name__)
 

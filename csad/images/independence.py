@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from csad.common.printable import printable
 from csad.images.layout import has_validation_folder, hold_out
 from csad.images.near_equal import group_near_equal, nearest_in, nearest_others
 from csad.images.records import ImageFile, ImageSet
 from csad.images.thumbnail import Thumbnail
 from csad.images.unusual import find_unusual
-from csad.printable import printable
 
 NAMED = 5
 """Images or groups that a sentence names."""

@@ -11,9 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from csad.content import content_digest
-from csad.errors import DatasetError, ImageError
-from csad.file_stamp import FileStamp, SeenFile
+from csad.common.content import content_digest
+from csad.common.errors import DatasetError, ImageError
+from csad.common.file_stamp import FileStamp, SeenFile
+from csad.common.printable import printable
+from csad.common.progress import track
+from csad.config.line import ProductLine
 from csad.images.good_names import hints_in_brackets, naming_hints
 from csad.images.ignored import tell_ignored
 from csad.images.independence import TOO_NEAR, Independence, describe, judge_independence, name_some
@@ -21,9 +24,6 @@ from csad.images.layout import LEAST_VALIDATION, MINIMUM_TRAIN, ground_truth_mas
 from csad.images.reading import SIXTEEN_BIT_MODES, load, open_image, to_rgb
 from csad.images.records import GOOD, ImageFile, ImageProblem, ImageSet
 from csad.images.thumbnail import Thumbnail
-from csad.line import ProductLine
-from csad.printable import printable
-from csad.progress import track
 
 LISTED_PROBLEMS = 20
 LEAST_PRODUCTS = 20

@@ -24,7 +24,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from csad.errors import DatasetError
+from csad.common.errors import DatasetError
 from csad.images.good_names import hints_in_brackets
 from csad.images.records import GOOD, ImageFile
 from csad.images.walking import IMAGE_ENDINGS, say_ignored, walk

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from csad.config.settings import MAX_PIXELS
 from csad.images.reading import open_image
-from csad.settings import MAX_PIXELS
 
 UPRIGHT = 1
 ORIENTATION_TAG = 0x0112

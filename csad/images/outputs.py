@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from csad.errors import DatasetError
+from csad.common.errors import DatasetError
+from csad.common.printable import printable
 from csad.images.reading import EXTENSIONS
 from csad.images.walking import walk
-from csad.printable import printable
 
 
 def require_outside(images: Path, output: Path, option: str) -> None:

@@ -20,9 +20,9 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from csad.errors import CorruptImage, EmptyImage, ImageError, NotAnImage, TooManyPixels
-from csad.settings import MAX_PIXELS
-from csad.strips import strips
+from csad.common.errors import CorruptImage, EmptyImage, ImageError, NotAnImage, TooManyPixels
+from csad.config.settings import MAX_PIXELS
+from csad.imaging.strips import strips
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
 HEADLESS_BMP = "DIB"

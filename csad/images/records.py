@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from csad.file_stamp import SeenFile
-from csad.printable import printable
+from csad.common.file_stamp import SeenFile
+from csad.common.printable import printable
 
 GOOD = "good"
 

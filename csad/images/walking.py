@@ -12,10 +12,10 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from csad.errors import DatasetError
+from csad.common.errors import DatasetError
+from csad.common.printable import printable
+from csad.config.settings import MAXIMUM_DEPTH
 from csad.images.reading import EXTENSIONS
-from csad.printable import printable
-from csad.settings import MAXIMUM_DEPTH
 
 NO_EXTENSION = "without extension"
 IMAGE_ENDINGS = " ".join(sorted(extension.removeprefix(".") for extension in EXTENSIONS))

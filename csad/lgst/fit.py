@@ -12,21 +12,21 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from csad.backbone import Backbone, backbone_of
-from csad.canvas import CanvasStore
-from csad.errors import StageError
-from csad.folds import folds_of
+from csad.common.errors import StageError
+from csad.config.line import ProductLine
+from csad.features.backbone import Backbone, backbone_of
 from csad.images import ImageSet
+from csad.images.folds import folds_of
+from csad.images.training_images import canvas_of, evenly_spaced, open_canvases
+from csad.imaging.canvas import CanvasStore
 from csad.lgst import copies
 from csad.lgst.copies import REACH, groups_with_copies, with_copies
 from csad.lgst.linear import MAXIMUM_IMAGES, LinearStudent, fit_pooled, out_of_fold_scores, pool
 from csad.lgst.memory import VIEWS, PatchMemory, fit_patch_memories, with_normal_distances
-from csad.lgst.sampling import CanvasImages
-from csad.lgst.students import Students
+from csad.lgst.paper.sampling import CanvasImages
+from csad.lgst.paper.students import Students
+from csad.lgst.paper.training import StudentTraining, train_students
 from csad.lgst.teacher import Teacher
-from csad.lgst.training import StudentTraining, train_students
-from csad.line import ProductLine
-from csad.training_images import canvas_of, evenly_spaced, open_canvases
 
 WEIGHTS = "lgst.safetensors"
 OUT_OF_FOLD = "out_of_fold.safetensors"

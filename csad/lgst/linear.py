@@ -1,7 +1,7 @@
 """The global student as principal components of the whole feature map: no training, seconds to fit (METHOD 4, ours).
 
 It knows which arrangements of features normal products show; what it cannot rebuild is out of place. It suits products
-that always lie alike; `csad.fusion` finds out how much weight it earns.
+that always lie alike; `csad.scoring.fusion` finds out how much weight it earns.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from csad.errors import DatasetError
+from csad.common.errors import DatasetError
 
 LOW_QUANTILE, LOW_VALUE = 0.9, 0.0
 HIGH_QUANTILE, HIGH_VALUE = 0.995, 0.1

@@ -9,10 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from csad.errors import DatasetError, ModelFolderError
+from csad.common.errors import DatasetError, ModelFolderError
 
 if TYPE_CHECKING:
-    from csad.backbone import Backbone
+    from csad.features.backbone import Backbone
 
 GRID_STRIDE = 8
 """Pixels per cell of the default grid."""

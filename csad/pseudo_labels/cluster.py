@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from csad.errors import TooFewComponents
+from csad.common.errors import TooFewComponents
+from csad.config.settings import PseudoLabelSettings
 from csad.pseudo_labels.mean_shift import mean_shift, pairwise_quantile
-from csad.settings import PseudoLabelSettings
 
 SWEEP = (0.01, 0.02, 0.03, 0.05, 0.08, 0.12)
 """Quantiles that a bandwidth sweep tries."""

@@ -13,7 +13,7 @@ from skimage.color import rgb2lab
 from torch import Tensor
 from torch.nn import functional
 
-from csad.errors import StageError
+from csad.common.errors import StageError
 from csad.pseudo_labels.rectangle import minimum_area_rectangle
 
 SIDE = 64
@@ -27,7 +27,7 @@ LEAST_COLOUR_SPREAD = 10.0
 
 
 class Pyramid(Protocol):
-    """A feature extractor such as `csad.backbone.Backbone`."""
+    """A feature extractor such as `csad.features.backbone.Backbone`."""
 
     def __call__(self, image: Tensor) -> list[Tensor]:
         """Map RGB in 0..1, float32 (B, 3, H, W), to stages (B, C, h, w), the last one the deepest."""

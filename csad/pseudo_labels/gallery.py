@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
-from csad.atomic import replacing
+from csad.common.atomic import replacing
 from csad.pseudo_labels.cluster import Clustering
 from csad.pseudo_labels.palette import class_colours
 

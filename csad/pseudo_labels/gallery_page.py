@@ -4,7 +4,7 @@ import base64
 from html import escape
 from pathlib import Path
 
-from csad.atomic import write_text
+from csad.common.atomic import write_text
 from csad.pseudo_labels.record import GALLERY, PseudoLabels
 
 FILE = "gallery.html"

@@ -13,11 +13,13 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from csad.backbone import backbone_of
-from csad.errors import TooFewComponents
+from csad.common.errors import TooFewComponents
+from csad.common.progress import track
+from csad.config.line import ProductLine
+from csad.features.backbone import backbone_of
 from csad.images import ImageFile, ImageSet, read_rgb
-from csad.line import ProductLine
-from csad.progress import track
+from csad.imaging.masks import OBJECTS, load_masks, stack_masks
+from csad.imaging.working_image import working_image
 from csad.pseudo_labels.cluster import Clustering, bandwidth_sweep, cluster_components
 from csad.pseudo_labels.doubts import doubts_about
 from csad.pseudo_labels.features import component_features, join_features, mean_colours
@@ -31,9 +33,7 @@ from csad.pseudo_labels.gallery import (
 )
 from csad.pseudo_labels.label_filter import LabelFilter, filter_label_maps, nearest_type
 from csad.pseudo_labels.label_maps import class_histogram, draw_label_map, load_label_map, save_label_map
-from csad.pseudo_labels.masks import OBJECTS, load_masks, stack_masks
 from csad.pseudo_labels.record import GALLERY, LABEL_MAPS, OVERLAYS, BandwidthTrial, PseudoLabels
-from csad.working_image import working_image
 
 OVERLAY_SIDE = 640
 SHEET_IMAGES = 12

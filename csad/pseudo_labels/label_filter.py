@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.cluster import AgglomerativeClustering
 
-from csad.settings import PseudoLabelSettings
+from csad.config.settings import PseudoLabelSettings
 
 MINIMUM_IMAGES = 10
 """Fewer histograms have no density worth speaking of."""

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from csad.atomic import replacing
-from csad.errors import StageError
+from csad.common.atomic import replacing
+from csad.common.errors import StageError
 from csad.pseudo_labels.palette import class_colours
 
 LARGEST_HOLE = 0.05

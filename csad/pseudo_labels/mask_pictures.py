@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from csad.images import ImageFile, read_rgb
+from csad.imaging.masks import ComponentMask, load_masks
 from csad.pseudo_labels.gallery import Tile, draw_contact_sheet, overlay
 from csad.pseudo_labels.label_maps import MAXIMUM_CLASSES
-from csad.pseudo_labels.masks import ComponentMask, load_masks
 
 SHEET_IMAGES = 24
 SHEET_SIDE = 220

@@ -10,17 +10,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from csad.errors import StageError, TooFewComponents
+from csad.common.errors import StageError, TooFewComponents
+from csad.common.progress import track
+from csad.config.line import ProductLine
+from csad.config.settings import PseudoLabelSettings
 from csad.images import ImageFile, ImageSet, read_rgb
-from csad.line import ProductLine
-from csad.progress import track
+from csad.imaging.masks import load_masks, save_masks
+from csad.proposals.proposers import Mode, build_finder
 from csad.pseudo_labels.cluster import SWEEP, cluster_components
 from csad.pseudo_labels.generate import Components, describe
 from csad.pseudo_labels.mask_pictures import evenly_spaced, mask_overlay
-from csad.pseudo_labels.masks import load_masks, save_masks
 from csad.pseudo_labels.mean_shift import pairwise_quantile
-from csad.pseudo_labels.proposers import Mode, build_finder
-from csad.settings import PseudoLabelSettings
 
 MODES: tuple[Mode, ...] = ("coarse", "fine")
 LEAST_IMAGES = 2

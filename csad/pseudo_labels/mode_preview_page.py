@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from csad.atomic import write_text
+from csad.common.atomic import write_text
 from csad.pseudo_labels.gallery import Tile, draw_contact_sheet
 from csad.pseudo_labels.mode_preview import ModePreview, Picture, Preview
 

@@ -7,8 +7,8 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from csad import atomic
-from csad.errors import StageError
+from csad.common import atomic
+from csad.common.errors import StageError
 
 FILE = "clusters.json"
 LABEL_MAPS = "label_maps"

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import ConvexHull
 
-from csad.errors import StageError
+from csad.common.errors import StageError
 
 
 @dataclass(frozen=True)

@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from csad.array_store import ArrayStore
-from csad.backbone import Backbone, backbone_of
-from csad.errors import StageError
+from csad.common.errors import StageError
+from csad.compute.array_store import ArrayStore
+from csad.config.line import ProductLine
+from csad.features.backbone import Backbone, backbone_of
 from csad.images import ImageFile, ImageSet
-from csad.line import ProductLine
+from csad.images.training_images import canvas_of, open_canvases
 from csad.pseudo_labels.label_maps import load_label_map
 from csad.pseudo_labels.record import LABEL_MAPS, PseudoLabels
 from csad.segmentation.network import SegmentationNetwork
 from csad.segmentation.training import SegmentationData, train_segmentation
-from csad.training_images import canvas_of, open_canvases
 
 WEIGHTS = "segmentation.safetensors"
 

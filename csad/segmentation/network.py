@@ -7,7 +7,7 @@ from segmentation_models_pytorch.decoders.deeplabv3.decoder import DeepLabV3Plus
 from torch import Tensor, nn
 from torch.nn import functional
 
-from csad.backbone import Backbone
+from csad.features.backbone import Backbone
 from csad.segmentation.dropout import draw_on_cpu
 
 ATROUS_RATES = (6, 12, 18)

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from csad.checkpoint import Checkpoint, optimiser_tensors, restore_optimiser
+from csad.compute.checkpoint import Checkpoint, optimiser_tensors, restore_optimiser
 from csad.segmentation.network import SegmentationNetwork
 
 

@@ -14,17 +14,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from csad import checkpoint as checkpoints
-from csad.backbone import Backbone
-from csad.canvas import to_tensor
-from csad.errors import StageError
-from csad.progress import track
+from csad.common.errors import StageError
+from csad.common.progress import track
+from csad.compute import checkpoint as checkpoints
+from csad.config.settings import SegmentationSettings
+from csad.features.backbone import Backbone
+from csad.imaging.canvas import to_tensor
 from csad.segmentation.augmentation import random_affine, random_brightness, warp_images, warp_labels
 from csad.segmentation.losses import labelled_losses, unlabelled_losses
 from csad.segmentation.lsa import Component, LabelledImage, components_of, paste_components
 from csad.segmentation.network import LABEL_STRIDE, SegmentationNetwork
 from csad.segmentation.state import EndlessOrder, TrainingState
-from csad.settings import SegmentationSettings
 
 LSA_PROBABILITY = 0.5
 """Half of the labelled images stay as they were taken."""
@@ -42,7 +42,7 @@ logger = logging.getLogger(__name__)
 
 
 class Arrays(Protocol):
-    """Arrays uint8 of one shape by their index: a list, an array or a `csad.array_store.ArrayStore`."""
+    """Arrays uint8 of one shape by their index: a list, an array or a `csad.compute.array_store.ArrayStore`."""
 
     def __len__(self) -> int: ...
 

@@ -1,1 +1,1 @@
-"""Scoring over HTTP: a BentoML service around the one `csad.scorer.Scorer`."""
+"""Scoring over HTTP: a BentoML service around the one `csad.scoring.scorer.Scorer`."""

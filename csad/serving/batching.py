@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from csad.scorer import Score
+    from csad.scoring.scorer import Score
 
     ScoreImages = Callable[[Sequence[NDArray[np.uint8]], int], list[Score]]
     """Images and the number of busy lanes -> a score for each."""

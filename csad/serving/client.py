@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from csad.errors import ServingError
+from csad.common.errors import ServingError
 from csad.serving.proxy import opener_for, route
 from csad.serving.token import check_token
 

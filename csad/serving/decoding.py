@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from csad.errors import ImageError
+from csad.common.errors import ImageError
 from csad.serving.problems import of_image, overloaded
 
 if TYPE_CHECKING:

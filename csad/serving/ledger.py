@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from csad.errors import ServingError
-from csad.file_stamp import FileStamp
+from csad.common.errors import ServingError
+from csad.common.file_stamp import FileStamp
 
 
 @dataclass(frozen=True)

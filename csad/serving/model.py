@@ -1,4 +1,4 @@
-"""The loaded model of a service: one `csad.scorer.Scorer`, its name and how many processors it uses."""
+"""The loaded model of a service: one `csad.scoring.scorer.Scorer`, its name and how many processors it uses."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from csad.scorer import Score
+    from csad.scoring.scorer import Score
     from csad.serving.settings import ServingSettings
 
 CPU_BATCH = 4
@@ -50,8 +50,8 @@ class ServedModel:
         """
         import torch
 
-        from csad.evaluation.heat import HeatScale
-        from csad.scorer import Scorer
+        from csad.imaging.heat import HeatScale
+        from csad.scoring.scorer import Scorer
 
         self._cpus = usable_cpus()
         torch.set_num_threads(self._cpus)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse, Response
 
-from csad.errors import CorruptImage, EmptyImage, ImageError, NotAnImage, TooManyPixels
+from csad.common.errors import CorruptImage, EmptyImage, ImageError, NotAnImage, TooManyPixels
 
 
 class ProblemBody(BaseModel):

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from csad.evaluation.heat import HeatScale
-    from csad.scorer import Score
+    from csad.imaging.heat import HeatScale
+    from csad.scoring.scorer import Score
     from csad.serving.body_budget import BodyShare
     from csad.serving.settings import ServingSettings
     from csad.serving.uploads import Upload
@@ -185,7 +185,7 @@ def draw_overlay(image: NDArray[np.uint8], heat: NDArray[np.float32], scale: Hea
     import numpy as np
     from PIL import Image
 
-    from csad.evaluation.heat import draw_heat
+    from csad.imaging.heat import draw_heat
 
     # Drawing takes about a hundred bytes per pixel: a large image is made small first, not last.
     small = Image.fromarray(image)

@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from csad.serving.problems import ProblemBody
 
 if TYPE_CHECKING:
-    from csad.model_folder import Manifest
-    from csad.scorer import Score
+    from csad.scoring.model_folder import Manifest
+    from csad.scoring.scorer import Score
 
 
 class Answer(BaseModel):

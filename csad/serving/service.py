@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import bentoml
 
-from csad.errors import CsadError
+from csad.common.errors import CsadError
 from csad.serving.app import create_app
 from csad.serving.boundary import Boundary
 from csad.serving.ending import end_server, listen

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from csad.errors import ServingError
+from csad.common.errors import ServingError
 from csad.serving.token import check_token
 
 MEBIBYTE = 1024 * 1024

@@ -1,6 +1,6 @@
 """The bearer token, as the service and its clients take it from CSAD_TOKEN."""
 
-from csad.errors import ServingError
+from csad.common.errors import ServingError
 
 
 def check_token(token: str) -> None:

@@ -14,12 +14,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from csad.errors import ImageError, ServingError
-from csad.file_stamp import FileStamp
+from csad.common.errors import ImageError, ServingError
+from csad.common.file_stamp import FileStamp
+from csad.common.printable import printable
 from csad.images import decode_rgb
 from csad.images.layout import is_ground_truth
 from csad.images.walking import say_ignored, walk
-from csad.printable import printable
 from csad.serving.client import ImageRefused, ScoringClient, ServerAway, ServiceFailed
 from csad.serving.ledger import Ledger, Seen
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from csad.backbone import named_weights
-from csad.line import ProductLine
+from csad.config.line import ProductLine
+from csad.features.backbone import named_weights
 
 
 def backbone_weights(line: ProductLine, **_: Path) -> Sequence[Path]:

@@ -3,15 +3,15 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from csad.compute_device import stage_device
-from csad.line import ProductLine
+from csad.compute.compute_device import stage_device
+from csad.config.line import ProductLine
 from csad.pseudo_labels.gallery_page import write_gallery_page
 from csad.pseudo_labels.generate import generate
+from csad.runner.files import writing
+from csad.runner.snapshot import open_snapshot
+from csad.runner.stage import Stage
+from csad.runner.summary import Summary, plural
 from csad.stages.backbone_weights import backbone_weights
-from csad.stages.files import writing
-from csad.stages.snapshot import open_snapshot
-from csad.stages.stage import Stage
-from csad.stages.summary import Summary, plural
 
 
 @dataclass(frozen=True)

@@ -6,19 +6,19 @@ from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 
-from csad import atomic
-from csad.compute_device import stage_device
+from csad.common import atomic
+from csad.compute.compute_device import stage_device
+from csad.config.line import ProductLine
 from csad.evaluation.evaluate import evaluate
 from csad.evaluation.figures import Evaluation
 from csad.evaluation.report import write_report
-from csad.line import ProductLine
 from csad.pseudo_labels.record import GALLERY
-from csad.scorer import Scorer
-from csad.stages.files import writing
+from csad.runner.files import writing
+from csad.runner.snapshot import open_snapshot
+from csad.runner.stage import Stage
+from csad.runner.summary import Summary, plural
+from csad.scoring.scorer import Scorer
 from csad.stages.gallery import find_doubts
-from csad.stages.snapshot import open_snapshot
-from csad.stages.stage import Stage
-from csad.stages.summary import Summary, plural
 
 FIGURES = "evaluation.json"
 TABLE = "evaluation.txt"

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from csad.errors import StageError
-from csad.model_files import MANIFEST
+from csad.common.errors import StageError
 from csad.pseudo_labels.record import GALLERY, PseudoLabels
-from csad.stages.stage import StageRecord
-from csad.stages.stage_folders import folder_name
+from csad.runner.stage import StageRecord
+from csad.runner.stage_folders import folder_name
+from csad.scoring.model_files import MANIFEST
 
 
 def stages_of(model: Path) -> Path:

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from csad.config.line import ProductLine
 from csad.images import ImageSet, ground_truth_masks, scan
-from csad.line import ProductLine
-from csad.stages.checked_copy import copy_checked, require_all
-from csad.stages.files import writing
-from csad.stages.snapshot import Snapshot, all_images
-from csad.stages.stage import Stage
-from csad.stages.summary import Summary, plural
+from csad.runner.checked_copy import copy_checked, require_all
+from csad.runner.files import writing
+from csad.runner.snapshot import Snapshot, all_images
+from csad.runner.stage import Stage
+from csad.runner.summary import Summary, plural
 
 CONFIG = "defects_config.json"
 

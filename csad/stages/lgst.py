@@ -3,15 +3,15 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from csad.checkpoint import CHECKPOINT, discard
-from csad.compute_device import stage_device, training_device
+from csad.compute.checkpoint import CHECKPOINT, discard
+from csad.compute.compute_device import stage_device, training_device
+from csad.config.line import ProductLine
 from csad.lgst.fit import fit_lgst
-from csad.line import ProductLine
+from csad.runner.files import writing
+from csad.runner.snapshot import open_snapshot
+from csad.runner.stage import Stage
+from csad.runner.summary import Summary
 from csad.stages.backbone_weights import backbone_weights
-from csad.stages.files import writing
-from csad.stages.snapshot import open_snapshot
-from csad.stages.stage import Stage
-from csad.stages.summary import Summary
 
 
 @dataclass(frozen=True)

@@ -5,18 +5,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from csad import atomic
+from csad.common import atomic
+from csad.common.progress import track
+from csad.config.line import ProductLine
 from csad.images import ImageFile, read_rgb
-from csad.line import ProductLine
-from csad.progress import track
-from csad.pseudo_labels.finding import ComponentFinder, MaskCounts
+from csad.imaging.masks import save_masks
+from csad.proposals.finding import ComponentFinder, MaskCounts
+from csad.proposals.proposers import build_finder, foundation_weights
 from csad.pseudo_labels.mask_pictures import draw_mask_sheet
-from csad.pseudo_labels.masks import save_masks
-from csad.pseudo_labels.proposers import build_finder, foundation_weights
-from csad.stages.files import writing
-from csad.stages.snapshot import open_snapshot
-from csad.stages.stage import Stage
-from csad.stages.summary import Summary, plural
+from csad.runner.files import writing
+from csad.runner.snapshot import open_snapshot
+from csad.runner.stage import Stage
+from csad.runner.summary import Summary, plural
 from csad.stages.tagging import Tags
 
 RULES = "rules"

@@ -7,16 +7,16 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from csad import atomic
-from csad.errors import StageError
+from csad.common import atomic
+from csad.common.errors import StageError
+from csad.common.progress import track
+from csad.config.line import ProductLine
 from csad.foundation.tag_filter import FilteredWords, filter_words
 from csad.images import ImageFile, ImageSet, read_rgb
-from csad.line import ProductLine
-from csad.progress import track
-from csad.stages.files import writing
-from csad.stages.snapshot import open_snapshot
-from csad.stages.stage import Stage
-from csad.stages.summary import Summary, plural
+from csad.runner.files import writing
+from csad.runner.snapshot import open_snapshot
+from csad.runner.stage import Stage
+from csad.runner.summary import Summary, plural
 
 FILE = "tags.json"
 MODEL = "ram_plus"
@@ -177,7 +177,7 @@ def _asks_model(line: ProductLine) -> bool:
 def _from_model(line: ProductLine, dataset: ImageSet) -> Tags:
     """Ask RAM++ about one image of each product type, and leave out what names no part."""
     from csad.foundation.tagging import build_tagger, merge_tags
-    from csad.foundation.type_samples import images_to_tag
+    from csad.pseudo_labels.type_samples import images_to_tag
 
     tagger = build_tagger(line)
     chosen = images_to_tag(line, dataset.train)

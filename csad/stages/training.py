@@ -5,16 +5,16 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from csad.config.line import ProductLine
 from csad.images.outputs import require_apart
-from csad.line import ProductLine
 from csad.pseudo_labels import gallery_page
+from csad.runner.files import replace_folder, writing
+from csad.runner.model_place import require_model_or_nothing
+from csad.runner.stage import RECORD
+from csad.runner.stage_runner import StageRunner, duration
 from csad.stages import clustering, evaluation, ingest, lgst, masks, segnet, statistics, tagging
 from csad.stages.evaluation import EvaluationSummary
-from csad.stages.files import replace_folder, writing
 from csad.stages.gallery import stages_of
-from csad.stages.model_place import require_model_or_nothing
-from csad.stages.stage import RECORD
-from csad.stages.stage_runner import StageRunner, duration
 from csad.stages.statistics import StatisticsSummary
 
 _log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from csad.errors import StoreError
+from csad.common.errors import StoreError
 from csad.store.failures import Conflict, NotFound
 from csad.store.names import check_line, check_version
 from csad.store.objects import ObjectStore

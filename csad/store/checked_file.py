@@ -5,7 +5,7 @@ import io
 from pathlib import Path
 from typing import BinaryIO
 
-from csad.errors import StoreError
+from csad.common.errors import StoreError
 
 
 class CheckedFile(io.RawIOBase):

@@ -7,7 +7,7 @@ import urllib3
 from minio import Minio
 from minio.error import S3Error
 
-from csad.errors import StoreError
+from csad.common.errors import StoreError
 from csad.store.settings import StoreSettings
 
 WORKERS = 8

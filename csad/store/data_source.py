@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from csad.errors import StoreError
+from csad.common.errors import StoreError
 from csad.store.datasets import pull_dataset
 from csad.store.objects import ObjectStore
 from csad.store.settings import StoreSettings

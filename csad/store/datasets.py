@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from csad.errors import StoreError
-from csad.progress import track
+from csad.common.errors import StoreError
+from csad.common.progress import track
 from csad.store.failures import NotFound
 from csad.store.names import check_line
 from csad.store.objects import ObjectStore, file_sha256

@@ -20,7 +20,7 @@ from typing import Self
 
 import urllib3
 
-from csad.errors import StoreError
+from csad.common.errors import StoreError
 from csad.store.settings import StoreSettings
 
 LOCAL = "127.0.0.1"

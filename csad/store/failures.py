@@ -1,6 +1,6 @@
 """What can go wrong with a store so that a caller may want to tell it apart."""
 
-from csad.errors import StoreError
+from csad.common.errors import StoreError
 
 
 class Conflict(StoreError):  # noqa: N818 - named for what happened

@@ -3,8 +3,8 @@
 import re
 from pathlib import PurePosixPath
 
-from csad.errors import StoreError
-from csad.line import NAME
+from csad.common.errors import StoreError
+from csad.config.line import NAME
 
 DIGEST = re.compile(r"[0-9a-f]{64}")
 DIGEST_START = re.compile(r"[0-9a-f]{8,63}")

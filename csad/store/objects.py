@@ -9,8 +9,8 @@ from typing import BinaryIO, NamedTuple, Self, TypeVar, cast
 from minio import Minio
 from minio.deleteobjects import DeleteObject
 
-from csad import atomic
-from csad.errors import StoreError
+from csad.common import atomic
+from csad.common.errors import StoreError
 from csad.store.checked_file import CheckedFile
 from csad.store.client import CONNECT_SECONDS, SILENCE_SECONDS, make_bucket, make_client
 from csad.store.failures import Conflict, Damaged, NotFound

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from csad.errors import DatasetError, StoreError
-from csad.printable import printable
-from csad.progress import track
+from csad.common.errors import DatasetError, StoreError
+from csad.common.printable import printable
+from csad.common.progress import track
 from csad.store.failures import Conflict, Damaged, NotFound
 from csad.store.names import check_line
 from csad.store.objects import PART, ObjectStore, file_sha256
@@ -58,9 +58,9 @@ def push_dataset(store: ObjectStore, folder: Path, line: str) -> DatasetVersion:
         StoreError: The store refuses or does not answer, or a file changed under way.
         OSError: A file cannot be read.
     """
+    from csad.config.settings import ImageSettings
     from csad.images.ignored import tell_ignored
     from csad.images.layout import list_images
-    from csad.settings import ImageSettings
 
     check_line(line)
     images = list_images(folder, ImageSettings().validation_fraction)

@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from csad.errors import StoreError
-from csad.progress import track
+from csad.common.errors import StoreError
+from csad.common.progress import track
 from csad.store.failures import Conflict, NotFound
 from csad.store.names import VERSION, check_extra_file, check_line, check_model_file, check_relative, check_version
 from csad.store.objects import ObjectStore, file_sha256

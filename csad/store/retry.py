@@ -12,7 +12,7 @@ from xml.etree.ElementTree import ParseError
 from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
 from urllib3.exceptions import HTTPError, NameResolutionError, NewConnectionError, SSLError, TimeoutError
 
-from csad.errors import StoreError
+from csad.common.errors import StoreError
 from csad.store.failures import Conflict, NotFound
 from csad.store.settings import StoreSettings
 

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from csad.errors import StoreError
+from csad.common.errors import StoreError
 from csad.store.failures import Damaged
 
 T = TypeVar("T")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 
-from csad.errors import StoreError
+from csad.common.errors import StoreError
 
 ENDPOINT = "CSAD_STORE_ENDPOINT"
 BUCKET = "CSAD_STORE_BUCKET"

@@ -11,8 +11,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from csad.content import content_digest
-from csad.errors import StoreError
+from csad.common.content import content_digest
+from csad.common.errors import StoreError
 from csad.store.failures import NotFound
 from csad.store.names import DIGEST, DIGEST_START, check_digest, check_line, check_relative
 from csad.store.objects import ObjectStore

@@ -10,7 +10,7 @@ from typing import Self
 import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
 
-from csad.errors import WeightsError
+from csad.common.errors import WeightsError
 
 CATALOGUE = Path(__file__).with_name("weights.yaml")
 

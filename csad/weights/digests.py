@@ -6,8 +6,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from csad import atomic
-from csad.errors import WeightsError
+from csad.common import atomic
+from csad.common.errors import WeightsError
 
 FILE = "digests.json"
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import certifi
 import urllib3
 
-from csad.errors import WeightsError
-from csad.progress import track
+from csad.common.errors import WeightsError
+from csad.common.progress import track
 
 PIECE = 2**20
 CONNECT_SECONDS = 10.0

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from csad import atomic
-from csad.errors import WeightsError
-from csad.file_copy import copy_bytes
-from csad.file_stamp import FileStamp
-from csad.foundation.checkpoints import file_digest, read_state, verify_digest
+from csad.common import atomic
+from csad.common.errors import WeightsError
+from csad.common.file_copy import copy_bytes
+from csad.common.file_stamp import FileStamp
 from csad.weights.catalogue import PublishedWeights
+from csad.weights.checkpoints import file_digest, read_state, verify_digest
 from csad.weights.digests import FILE, Digests, read_digests, record, require_same
 
 SAFETENSORS = ".safetensors"

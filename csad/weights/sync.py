@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from csad.errors import WeightsError
-from csad.foundation.checkpoints import file_digest
+from csad.common.errors import WeightsError
 from csad.weights.catalogue import PublishedWeights, read_catalogue
+from csad.weights.checkpoints import file_digest
 from csad.weights.digests import Digests, read_digests, record
 from csad.weights.download import download
 from csad.weights.intake import check, here, take_in, take_over
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 
 class Mirror(Protocol):
-    """A copy of the weights folder elsewhere, such as `csad.store.weights.StoreMirror`."""
+    """A copy of the weights folder elsewhere, such as `csad.weights.mirror.StoreMirror`."""
 
     def find(self, name: str) -> Digests | None:
         """Digests of mirrored weights; None where they are not mirrored."""

@@ -18,9 +18,9 @@ from benchmarks.drawn_lines.camera import Camera
 from benchmarks.drawn_lines.data_set import Picture, draw_line, draw_scene, find, photograph
 from benchmarks.drawn_lines.drawing import Drawing
 from benchmarks.drawn_lines.lines import LINES
-from csad.errors import CsadError
+from csad.common.errors import CsadError
+from csad.config.line import ProductLine
 from csad.images import ground_truth_masks, scan_for_evaluation
-from csad.line import ProductLine
 
 DEFECTS = [(name, defect) for name, line in LINES.items() for defect in (*line.logical, *line.structural)]
 REARRANGED = {"two pins", "extra fruit", "ratio wrong", "wrong number of levers", "cut cable"}

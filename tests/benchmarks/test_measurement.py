@@ -11,8 +11,8 @@ from benchmarks import measurement
 from benchmarks.baselines import Baselines
 from benchmarks.datasets import ABLATIONS, FULL, NO_LSA, DataSet
 from benchmarks.measurement import Measurement, measure
-from csad.errors import CsadError
-from csad.line import ProductLine
+from csad.common.errors import CsadError
+from csad.config.line import ProductLine
 
 FIGURES = {
     "branches": {"full": {"logical": 97.0, "structural": None, "mean": 97.0, "by_kind": {}, "intervals": {}}},

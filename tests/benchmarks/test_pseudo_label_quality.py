@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.pseudo_label_quality import match_classes, measure_pseudo_labels
-from csad.errors import StageError
+from csad.common.errors import StageError
 from csad.pseudo_labels.label_maps import save_label_map
 from csad.pseudo_labels.record import LABEL_MAPS, PseudoLabels
 

@@ -10,9 +10,9 @@ from tests.cli.stub_scorer import ODD_NAMES, StubScorer
 @pytest.fixture
 def scorer(monkeypatch):
     stub = StubScorer()
-    module = ModuleType("csad.scorer")
+    module = ModuleType("csad.scoring.scorer")
     module.Scorer = type("Scorer", (), {"load": staticmethod(lambda folder, device: stub)})
-    monkeypatch.setitem(sys.modules, "csad.scorer", module)
+    monkeypatch.setitem(sys.modules, "csad.scoring.scorer", module)
     return stub
 
 

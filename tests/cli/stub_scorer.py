@@ -7,7 +7,7 @@ import numpy as np
 from click.testing import CliRunner
 
 from csad.cli import main
-from csad.line import ProductLine
+from csad.config.line import ProductLine
 
 ODD_NAMES = ["next\x85line.png", "line\u2028separator.png", os.fsdecode(b"latin-1 gr\xf6\xdfe.png"), "back\\slash.png"]
 

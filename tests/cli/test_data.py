@@ -8,8 +8,8 @@ from click.testing import CliRunner
 from PIL import Image
 
 from csad.cli import main
+from csad.config.line import ProductLine
 from csad.images import inspect
-from csad.line import ProductLine
 from csad.store.embedded import EmbeddedStore
 from csad.store.objects import ObjectStore
 from csad.store.settings import StoreSettings

@@ -10,8 +10,8 @@ import torch
 from click.testing import CliRunner
 
 from csad.cli import main
-from csad.compute_device import VARIABLE
-from csad.errors import CsadError
+from csad.common.errors import CsadError
+from csad.compute.compute_device import VARIABLE
 
 
 class WorkBeginsError(CsadError):
@@ -38,9 +38,9 @@ def loaded_on(monkeypatch):
         devices.append(device)
         beginning()
 
-    module = ModuleType("csad.scorer")
+    module = ModuleType("csad.scoring.scorer")
     module.Scorer = type("Scorer", (), {"load": staticmethod(load)})
-    monkeypatch.setitem(sys.modules, "csad.scorer", module)
+    monkeypatch.setitem(sys.modules, "csad.scoring.scorer", module)
     monkeypatch.setitem(sys.modules, "csad.evaluation.report", ModuleType("csad.evaluation.report"))
     sys.modules["csad.evaluation.report"].write_report = beginning
     return devices

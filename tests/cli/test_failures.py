@@ -5,7 +5,7 @@ import pytest
 from click.testing import CliRunner
 
 from csad.cli.failures import FailingClearly
-from csad.errors import DatasetError
+from csad.common.errors import DatasetError
 
 
 def outcome(error):

@@ -2,7 +2,7 @@ import numpy as np
 from PIL import Image
 
 from csad.cli.heat import write_heat
-from csad.evaluation.heat import HeatScale
+from csad.imaging.heat import HeatScale
 
 GREY = np.full((3, 5, 3), 90, np.uint8)
 

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from csad.cli import main
-from csad.line import ProductLine
+from csad.config.line import ProductLine
 
 
 def run(*arguments):

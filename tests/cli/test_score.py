@@ -68,7 +68,7 @@ def test_images_are_scored_in_batches(images, scorer):
 
 
 def test_large_images_are_scored_a_few_at_a_time(images, scorer, monkeypatch):
-    monkeypatch.setattr("csad.image_batches.BATCH_PIXELS", 1)
+    monkeypatch.setattr("csad.images.image_batches.BATCH_PIXELS", 1)
 
     run_score(images)
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from pyarrow import parquet
 
-from csad import file_stamp
+from csad.common import file_stamp
 from tests.cli.stub_scorer import ODD_NAMES, run_score
 
 
@@ -241,7 +241,7 @@ def test_an_image_that_vanishes_meanwhile_is_named_and_the_rest_is_scored(kept, 
         (images / "a.png").unlink()
         return scorer
 
-    monkeypatch.setattr(sys.modules["csad.scorer"].Scorer, "load", staticmethod(load))
+    monkeypatch.setattr(sys.modules["csad.scoring.scorer"].Scorer, "load", staticmethod(load))
 
     result = run_score(images, "--out", kept)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from csad.images import read_rgb
-from csad.scorer import Scorer
+from csad.scoring.scorer import Scorer
 from csad.store.datasets import push_dataset
 from csad.store.embedded import EmbeddedStore
 from csad.store.objects import ObjectStore

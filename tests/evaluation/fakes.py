@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from csad.config.line import ProductLine
 from csad.images import ImageFile, ImageSet
-from csad.line import ProductLine
 
 THRESHOLD = 100.0
 SHAPE = (8, 10)

@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from csad.errors import DatasetError, ImageError
+from csad.common.errors import DatasetError, ImageError
 from csad.evaluation.cases import Category
 from csad.evaluation.evaluate import evaluate
 from csad.evaluation.figures import Evaluation
@@ -138,7 +138,7 @@ def test_images_are_scored_once_in_batches(kit):
 
 
 def test_large_images_are_scored_a_few_at_a_time(kit, monkeypatch):
-    monkeypatch.setattr("csad.image_batches.BATCH_PIXELS", 2 * SHAPE[0] * SHAPE[1])
+    monkeypatch.setattr("csad.images.image_batches.BATCH_PIXELS", 2 * SHAPE[0] * SHAPE[1])
     scorer = FakeScorer()
     evaluate(scorer, kit.images(), batch=3)
     assert scorer.batches == [2, 2, 1, 2, 1, 1]

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from csad.errors import DatasetError
+from csad.common.errors import DatasetError
 from csad.evaluation.evaluate import evaluate
-from csad.evaluation.ground_truth import read_defects, read_saturation_rules
-from csad.evaluation.mask_doubts import MaskDoubts
-from csad.evaluation.mask_values import read_mask
 from csad.images import ImageFile
+from csad.metrics.ground_truth import read_defects, read_saturation_rules
+from csad.metrics.mask_doubts import MaskDoubts
+from csad.metrics.mask_values import read_mask
 
 from .fakes import SHAPE, DataSet, FakeScorer, picture
 

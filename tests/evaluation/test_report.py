@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from csad.branches import BRANCHES, GROUPS
 from csad.evaluation.evaluate import evaluate
 from csad.evaluation.figures import Evaluation
 from csad.evaluation.report import render, write_report
 from csad.images import ImageProblem
+from csad.scoring.branches import BRANCHES, GROUPS
 
 from .fakes import DataSet, FakeScorer, ScorerWithBackground, picture
 

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import torch
 
+from csad.config.line import ProductLine
 from csad.foundation import building
 from csad.foundation.grounding import Grounding
 from csad.foundation.sam import SamHq
-from csad.line import ProductLine
 from csad.stages import masks
 from tests.foundation.tiny_models import tiny_grounding_dino, tiny_sam, write_toy_bert
 

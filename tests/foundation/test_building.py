@@ -7,7 +7,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from csad.errors import WeightsError
+from csad.common.errors import WeightsError
+from csad.config.settings import FoundationSettings
 from csad.foundation.building import (
     build_grounding,
     build_sam,
@@ -16,8 +17,7 @@ from csad.foundation.building import (
     recorded_digest,
     weights_folder,
 )
-from csad.foundation.checkpoints import file_digest
-from csad.settings import FoundationSettings
+from csad.weights.checkpoints import file_digest
 from csad.weights.digests import Digests, record
 from tests.foundation.tiny_models import SKIP, tiny_grounding_dino, write_toy_bert
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from csad.errors import StageError
+from csad.common.errors import StageError
+from csad.config.settings import FoundationSettings
 from csad.foundation.grounding import Grounding, scaled_size
-from csad.settings import FoundationSettings
 from tests.foundation.tiny_models import SKIP, tiny_grounding_dino, write_toy_bert
 
 

@@ -13,14 +13,14 @@ import pytest
 import torch
 from PIL import Image
 
-from csad.errors import StageError, WeightsError
+from csad.common.errors import StageError, WeightsError
+from csad.config.line import ProductLine
 from csad.foundation import building
-from csad.line import ProductLine
-from csad.pseudo_labels.masks import load_masks
+from csad.imaging.masks import load_masks
 from csad.pseudo_labels.mode_preview import preview_modes
 from csad.pseudo_labels.mode_preview_page import write_preview
+from csad.runner.snapshot import open_snapshot
 from csad.stages import ingest, masks, tagging
-from csad.stages.snapshot import open_snapshot
 from tests.foundation.tiny_models import SKIP
 
 ROOT = Path(__file__).parents[2]

@@ -2,9 +2,9 @@
 
 import pytest
 
+from csad.config.line import ProductLine
 from csad.foundation import readiness
 from csad.foundation.readiness import what_is_missing
-from csad.line import ProductLine
 
 BERT = ("config.json", "vocab.txt", "model.safetensors")
 

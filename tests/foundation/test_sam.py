@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from csad.foundation.automatic_masks import crops_of, propose_objects
-from csad.foundation.component_finder import masks_in_boxes
+from csad.config.settings import FoundationSettings
 from csad.foundation.grounding import Detection
-from csad.foundation.part_selection import background_of
 from csad.foundation.sam import SamHq
-from csad.settings import FoundationSettings
+from csad.proposals.automatic_masks import crops_of, propose_objects
+from csad.proposals.component_finder import masks_in_boxes
+from csad.proposals.part_selection import background_of
 from tests.foundation.tiny_models import SKIP, tiny_sam
 
 package = pytest.importorskip("segment_anything_hq", reason=SKIP)

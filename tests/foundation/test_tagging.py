@@ -10,7 +10,9 @@ from safetensors.torch import load_file, save_file
 
 import csad
 from benchmarks.ram_plus_reference import PREPARED_SIDE, seeded_pixels
-from csad.errors import WeightsError
+from csad.common.errors import WeightsError
+from csad.config.line import ProductLine
+from csad.config.settings import TagGroup, TagSettings
 from csad.foundation import tagging
 from csad.foundation.packaged import read_packaged
 from csad.foundation.ram_plus.loading import load_ram_plus
@@ -19,8 +21,6 @@ from csad.foundation.ram_plus.vocabulary import Vocabulary, published_vocabulary
 from csad.foundation.tag_filter import FILE, REASONS, SHA256, filter_words, group_of_word
 from csad.foundation.tagging import FoundTag, Tagger, build_tagger, merge_tags
 from csad.images import read_rgb
-from csad.line import ProductLine
-from csad.settings import TagGroup, TagSettings
 from tests.foundation.tiny_ram_plus import ARCHITECTURE, save_tiny_weights
 
 DATA = Path(__file__).parent / "data"

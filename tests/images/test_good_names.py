@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from csad.delivery.gate_exam import Exam
-from csad.errors import DatasetError
+from csad.common.errors import DatasetError
+from csad.config.line import ProductLine
+from csad.gate.exam import Exam
 from csad.images import ImageFile, ImageSet, scan
 from csad.images.good_names import means_good, naming_hints
 from csad.images.layout import list_images
-from csad.line import ProductLine
 
 
 def write(root, *names):

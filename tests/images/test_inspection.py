@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from csad.errors import DatasetError
+from csad.common.errors import DatasetError
+from csad.config.line import ProductLine
 from csad.images import inspect, scan, scan_for_evaluation
-from csad.line import ProductLine
 
 LINE = ProductLine(name="kit")
 TOLERANT = ProductLine.from_yaml("name: kit\nimages: {max_bad_fraction: 0.5}\n")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from csad.errors import DatasetError
+from csad.common.errors import DatasetError
 from csad.images import ImageFile, ground_truth_masks
 from csad.images.layout import list_images
 

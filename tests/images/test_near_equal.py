@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from csad.errors import DatasetError
+from csad.common.errors import DatasetError
+from csad.config.line import ProductLine
 from csad.images import inspect, scan
 from csad.images.independence import describe
 from csad.images.near_equal import group_near_equal, nearest_others
-from csad.line import ProductLine
 
 LINE = ProductLine(name="kit")
 

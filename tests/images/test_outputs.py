@@ -1,6 +1,6 @@
 import pytest
 
-from csad.errors import DatasetError
+from csad.common.errors import DatasetError
 from csad.images.outputs import require_apart, require_no_image_in, require_outside
 from tests.images.test_layout import touch
 

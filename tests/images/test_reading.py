@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from csad.errors import ImageError
+from csad.common.errors import ImageError
 from csad.images import decode_rgb, read_rgb
 
 RED = [255, 0, 0]
@@ -201,7 +201,7 @@ def test_the_strips_in_which_an_image_is_converted_do_not_show(tmp_path, mode, m
     path = tmp_path / "a.tif"
     (image if image.mode == mode else image.convert("RGB").convert(mode)).save(path)
     whole = read_rgb(path)
-    monkeypatch.setattr("csad.strips.STRIP_PIXELS", 60)
+    monkeypatch.setattr("csad.imaging.strips.STRIP_PIXELS", 60)
     np.testing.assert_array_equal(read_rgb(path), whole)
 
 

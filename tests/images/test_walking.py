@@ -4,10 +4,10 @@ import os
 
 import pytest
 
-from csad.errors import DatasetError
+from csad.common.errors import DatasetError
+from csad.config.settings import MAXIMUM_DEPTH
 from csad.images.ignored import find_ignored
 from csad.images.walking import say_ignored, walk
-from csad.settings import MAXIMUM_DEPTH
 from tests.images.test_layout import touch
 
 

@@ -3,8 +3,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from csad.backbone import load_backbone
-from csad.errors import StageError
+from csad.common.errors import StageError
+from csad.features.backbone import load_backbone
 from csad.images import scan
 from csad.lgst.fit import WEIGHTS, fit_lgst, load_lgst
 

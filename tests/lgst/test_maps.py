@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from csad.errors import DatasetError
+from csad.common.errors import DatasetError
 from csad.lgst.maps import CellSample, MapNormaliser
-from csad.lgst.students import StudentMaps
+from csad.lgst.paper.students import StudentMaps
 
 
 def test_the_quantiles_of_normal_maps_become_zero_and_a_tenth():

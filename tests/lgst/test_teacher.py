@@ -3,7 +3,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from csad.errors import DatasetError, ModelFolderError
+from csad.common.errors import DatasetError, ModelFolderError
 from csad.lgst.teacher import Teacher, orthogonal_projection
 
 from .toy import ToyBackbone, toy_images

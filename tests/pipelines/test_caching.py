@@ -8,9 +8,9 @@ from kfp import dsl, local
 
 from components.ingest import ingest
 from components.tagging import tagging
-from csad.line import ProductLine
-from csad.stages.task import STORE_VARIABLE
-from pipelines.parameters import training_yaml
+from csad.config.line import ProductLine
+from csad.runner.task import STORE_VARIABLE
+from kfp_client.parameters import training_yaml
 
 
 @dsl.pipeline(name="first-stages")

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from csad.line import ProductLine
-from pipelines.parameters import compiled_defaults
+from csad.config.line import ProductLine
+from kfp_client.parameters import compiled_defaults
 from pipelines.promotion import promotion
 from pipelines.training import STAGES, training_on_gpu
 from tests.pipelines.compiled import ACCEPTED, AROUND, COMMITTED, LOOP, PROMOTION, RELEASE, ROOT, Compiled, compiled

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.images import FOUNDATION_IMAGE, TRAIN_IMAGE
+from components.images import FOUNDATION_IMAGE, TRAIN_IMAGE
 from pipelines.training import FOUNDATION_STAGES, STAGES
 from tests.pipelines.compiled import AROUND, LOOP, ROOT
 

@@ -1,7 +1,7 @@
 """Which tasks of the compiled pipelines get which secrets."""
 
-from csad.delivery.deployment_objects import DeploymentTarget, ServingObjects
-from csad.line import ProductLine
+from csad.config.line import ProductLine
+from csad.deployment.objects import DeploymentTarget, ServingObjects
 from pipelines.resources import STORE_OPTIONS, STORE_VARIABLES
 from tests.pipelines.compiled import AROUND
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from csad.images import read_rgb
-from csad.scorer import Scorer
+from csad.scoring.scorer import Scorer
 from csad.stages.training import train
 from csad.store.datasets import list_datasets
 from csad.store.embedded import EmbeddedStore

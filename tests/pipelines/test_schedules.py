@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from csad.errors import LineError
+from csad.common.errors import LineError
+from kfp_client.server import PipelineServerError, Server, version_name
 from pipelines.__main__ import main
 from pipelines.schedules import apply_plan, make_plan, read_lines
-from pipelines.server import PipelineServerError, Server, version_name
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "pipelines/compiled/training.yaml"

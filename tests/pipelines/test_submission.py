@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from csad.line import ProductLine
+from csad.config.line import ProductLine
+from kfp_client.names import PROMOTION
+from kfp_client.parameters import data_uri, promotion_parameters, release_yaml, training_yaml
+from kfp_client.server import PipelineServerError, Server, version_name
+from kfp_client.submission import start_promotion
 from pipelines.__main__ import main
-from pipelines.names import PROMOTION
-from pipelines.parameters import data_uri, promotion_parameters, release_yaml, training_yaml
-from pipelines.server import PipelineServerError, Server, version_name
-from pipelines.submission import start_promotion
 
 ROOT = Path(__file__).parents[2]
 TRAINING_FILE = ROOT / "pipelines/compiled/training.yaml"

@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from csad.errors import TooFewComponents
+from csad.common.errors import TooFewComponents
+from csad.config.settings import PseudoLabelSettings
 from csad.pseudo_labels.cluster import bandwidth_sweep, choose_quantile, cluster_components, minimum_images
-from csad.settings import PseudoLabelSettings
 
 
 def line(fraction=0.5, **values):

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional
 
-from csad.errors import StageError
+from csad.common.errors import StageError
 from csad.pseudo_labels.features import component_features, join_features, mean_colours, rotated_pictures
 from tests.pseudo_labels.drawings import bar, box
 

@@ -2,16 +2,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from csad.canvas import Canvas
-from csad.errors import StageError
+from csad.common.errors import StageError
 from csad.images import read_rgb
+from csad.imaging.canvas import Canvas
+from csad.imaging.masks import ComponentMask, save_masks
 from csad.pseudo_labels.gallery_page import write_gallery_page
 from csad.pseudo_labels.generate import generate
 from csad.pseudo_labels.label_maps import load_label_map
-from csad.pseudo_labels.masks import ComponentMask, save_masks
 from csad.pseudo_labels.record import PseudoLabels
+from csad.runner.snapshot import open_snapshot
 from csad.stages import ingest
-from csad.stages.snapshot import open_snapshot
 
 COLOURS = {"disc": (200, 40, 40), "square": (40, 160, 60), "bar": (40, 60, 190)}
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from csad.config.settings import PseudoLabelSettings
 from csad.pseudo_labels.label_filter import filter_label_maps, nearest_type
-from csad.settings import PseudoLabelSettings
 
 AUTO = PseudoLabelSettings()
 CHERRY, BANANA = [0.3, 0.02, 0.0, 0.1], [0.3, 0.0, 0.02, 0.1]

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from csad.errors import StageError
+from csad.common.errors import StageError
 from csad.pseudo_labels.label_maps import class_histogram, draw_label_map, fill_holes, load_label_map, save_label_map
 from tests.pseudo_labels.drawings import box
 

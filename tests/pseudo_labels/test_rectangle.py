@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from csad.errors import StageError
+from csad.common.errors import StageError
 from csad.pseudo_labels.rectangle import minimum_area_rectangle
 from tests.pseudo_labels.drawings import bar, box
 

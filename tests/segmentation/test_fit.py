@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from csad.array_store import ArrayStore
-from csad.backbone import load_backbone
-from csad.errors import StageError
+from csad.common.errors import StageError
+from csad.compute.array_store import ArrayStore
+from csad.features.backbone import load_backbone
 from csad.images import scan
 from csad.pseudo_labels.label_maps import save_label_map
 from csad.pseudo_labels.record import LABEL_MAPS, PseudoLabels

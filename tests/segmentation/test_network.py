@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from csad.backbone import Backbone
+from csad.features.backbone import Backbone
 from csad.segmentation.network import SegmentationNetwork, class_probabilities
 
 

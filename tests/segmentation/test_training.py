@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 import torch
 
-from csad.backbone import load_backbone
-from csad.canvas import to_tensor
-from csad.errors import StageError
+from csad.common.errors import StageError
+from csad.config.settings import SegmentationSettings
+from csad.features.backbone import load_backbone
+from csad.imaging.canvas import to_tensor
 from csad.segmentation import training
 from csad.segmentation.training import SegmentationData, train_segmentation
-from csad.settings import SegmentationSettings
 
 RED, BLUE = (200, 30, 30), (30, 30, 200)
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from csad.backbone import load_backbone
+from csad.config.settings import SegmentationSettings
+from csad.features.backbone import load_backbone
 from csad.segmentation import training
 from csad.segmentation.training import SegmentationData, train_segmentation
-from csad.settings import SegmentationSettings
 from tests.pretended_gpu import GPU
 
 pytestmark = [

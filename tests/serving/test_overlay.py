@@ -6,7 +6,7 @@ import tracemalloc
 import numpy as np
 from PIL import Image
 
-from csad.evaluation.heat import HeatScale
+from csad.imaging.heat import HeatScale
 from csad.serving.runtime import draw_overlay
 
 SCALE = HeatScale(low=0.5, high=1.0)

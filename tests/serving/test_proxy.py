@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from csad.errors import ServingError
+from csad.common.errors import ServingError
 from csad.serving.client import ScoringClient, ServerAway
 from csad.serving.proxy import is_this_machine, proxy_of, route
 

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from csad.images import read_rgb
-from csad.model_folder import read_manifest
-from csad.scorer import Scorer
+from csad.scoring.model_folder import read_manifest
+from csad.scoring.scorer import Scorer
 
 
 @pytest.fixture(scope="module")

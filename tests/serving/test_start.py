@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from csad.errors import ModelFolderError
-from csad.model_files import check_folder
+from csad.common.errors import ModelFolderError
+from csad.scoring.model_files import check_folder
 from csad.serving import runtime, service
 
 

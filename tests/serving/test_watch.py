@@ -12,8 +12,8 @@ import time
 import pytest
 from PIL import Image
 
-from csad.errors import ServingError
-from csad.file_stamp import FileStamp
+from csad.common.errors import ServingError
+from csad.common.file_stamp import FileStamp
 from csad.serving.client import ScoringClient
 from csad.serving.ledger import Ledger, Seen
 from csad.serving.watcher import FolderWatcher, Pace

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from PIL import Image
 
-from csad.errors import ServingError
+from csad.common.errors import ServingError
 from csad.serving.client import ScoringClient
 from csad.serving.ledger import Ledger
 from csad.serving.watcher import FAILURES, FolderWatcher, Pace

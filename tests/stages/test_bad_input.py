@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from csad.errors import DatasetError, ModelFolderError
+from csad.common.errors import DatasetError, ModelFolderError
 from csad.images import read_rgb
-from csad.scorer import Scorer
+from csad.scoring.scorer import Scorer
 from csad.stages.training import train
 
 GREY = (205, 205, 205)
@@ -95,8 +95,8 @@ def test_a_changed_byte_in_the_model_is_found(tiny_line, tiny_line_data, tmp_pat
 PROGRAM = """
 import resource, sys
 from pathlib import Path
-from csad.errors import CsadError
-from csad.line import ProductLine
+from csad.common.errors import CsadError
+from csad.config.line import ProductLine
 from csad.stages.training import train
 resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
 try:

@@ -5,11 +5,11 @@ import shutil
 import pytest
 from PIL import Image
 
-from csad.errors import DatasetError, StageError
+from csad.common.errors import DatasetError, StageError
 from csad.images import scan
+from csad.runner.snapshot import Snapshot, open_snapshot
+from csad.runner.stage_runner import StageRunner
 from csad.stages import ingest
-from csad.stages.snapshot import Snapshot, open_snapshot
-from csad.stages.stage_runner import StageRunner
 
 
 def stems(images):

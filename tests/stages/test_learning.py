@@ -2,16 +2,16 @@
 
 import pytest
 
-from csad.errors import StageError
-from csad.line import ProductLine
-from csad.pseudo_labels.masks import save_masks
+from csad.common.errors import StageError
+from csad.config.line import ProductLine
+from csad.imaging.masks import save_masks
 from csad.pseudo_labels.record import PseudoLabels
+from csad.runner.snapshot import open_snapshot
+from csad.runner.stage import RECORD
+from csad.runner.stage_runner import StageRunner
 from csad.segmentation import training
 from csad.segmentation.fit import WEIGHTS
 from csad.stages import clustering, lgst, segnet
-from csad.stages.snapshot import open_snapshot
-from csad.stages.stage import RECORD
-from csad.stages.stage_runner import StageRunner
 
 
 def test_clustering_finds_the_three_parts(tiny_line, images, proposed, tmp_path):

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from csad.errors import StageError
-from csad.line import ProductLine
-from csad.pseudo_labels import proposers
-from csad.pseudo_labels.masks import ComponentMask, load_masks
+from csad.common.errors import StageError
+from csad.config.line import ProductLine
+from csad.imaging.masks import ComponentMask, load_masks
+from csad.proposals import proposers
+from csad.runner.snapshot import open_snapshot
 from csad.stages import masks
-from csad.stages.snapshot import open_snapshot
 
 
 class Quarters:

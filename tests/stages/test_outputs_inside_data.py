@@ -1,7 +1,7 @@
 import pytest
 
-from csad.errors import DatasetError
-from csad.model_files import MANIFEST
+from csad.common.errors import DatasetError
+from csad.scoring.model_files import MANIFEST
 from csad.stages.training import train
 
 

@@ -3,12 +3,12 @@ import logging
 
 import pytest
 
-from csad.errors import StageError, WeightsError
-from csad.foundation.checkpoints import file_digest
-from csad.line import ProductLine
+from csad.common.errors import StageError, WeightsError
+from csad.config.line import ProductLine
+from csad.runner.stage import StageRecord
 from csad.stages import ingest, tagging
-from csad.stages.stage import StageRecord
 from csad.stages.tagging import TaggingSummary, Tags
+from csad.weights.checkpoints import file_digest
 from tests.foundation.tiny_ram_plus import ARCHITECTURE, save_tiny_weights
 
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from csad.errors import CsadError, DatasetError, StageError
+from csad.common.errors import CsadError, DatasetError, StageError
 from csad.images import read_rgb
-from csad.scorer import Scorer
+from csad.runner.snapshot import open_snapshot
+from csad.runner.stage import StageRecord
+from csad.scoring.scorer import Scorer
 from csad.stages.gallery import find_gallery, stages_of
-from csad.stages.snapshot import open_snapshot
-from csad.stages.stage import StageRecord
 from csad.stages.training import train
 
 STAGES = ["clustering", "evaluation", "ingest", "lgst", "masks", "segnet", "statistics", "tagging"]
@@ -191,7 +191,7 @@ def test_data_without_test_images_trains_and_the_report_says_that_nothing_was_me
 PROGRAM = """
 import sys
 from pathlib import Path
-from csad.line import ProductLine
+from csad.config.line import ProductLine
 from csad.stages.training import train
 train(ProductLine.from_file(Path(sys.argv[1])), Path(sys.argv[2]), Path(sys.argv[3]), seed=0)
 """

@@ -2,8 +2,8 @@
 
 import pytest
 
-from csad.errors import WeightsError
-from csad.line import ProductLine
+from csad.common.errors import WeightsError
+from csad.config.line import ProductLine
 from csad.stages import clustering, lgst, masks, segnet, statistics, tagging
 from csad.stages.tagging import FILE, Tags
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from csad.config.line import ProductLine
 from csad.images import inspect
-from csad.line import ProductLine
 from csad.store.objects import ObjectStore
 
 LINE = ProductLine(name="bottle")

@@ -10,7 +10,7 @@ import random
 import sys
 from pathlib import Path
 
-from csad.errors import StoreError
+from csad.common.errors import StoreError
 from csad.images.layout import list_images
 from csad.store import objects
 from csad.store.champion import promote, read_champion, rollback

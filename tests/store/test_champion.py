@@ -4,7 +4,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from csad.errors import StoreError
+from csad.common.errors import StoreError
 from csad.store.champion import promote, read_champion, rollback
 from csad.store.embedded import EmbeddedStore
 from csad.store.failures import Conflict, Damaged

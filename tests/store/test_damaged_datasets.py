@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from csad.errors import StoreError
+from csad.common.errors import StoreError
 from csad.store import datasets
 from csad.store.datasets import (
     list_datasets,

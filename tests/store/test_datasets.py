@@ -7,9 +7,9 @@ import unicodedata
 import pytest
 from PIL import Image
 
-from csad.errors import DatasetError, StoreError
+from csad.common.errors import DatasetError, StoreError
+from csad.config.line import ProductLine
 from csad.images import inspect
-from csad.line import ProductLine
 from csad.store.datasets import (
     list_datasets,
     list_lines,

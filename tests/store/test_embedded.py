@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import urllib3
 
-from csad.errors import StoreError
+from csad.common.errors import StoreError
 from csad.store import embedded
 from csad.store.embedded import EmbeddedStore
 from csad.store.objects import ObjectStore

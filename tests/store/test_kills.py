@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from csad.config.line import ProductLine
 from csad.images import inspect
-from csad.line import ProductLine
 from csad.store.champion import read_champion
 from csad.store.datasets import list_datasets, pull_dataset, verify_dataset
 from csad.store.objects import ObjectStore

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from csad.errors import StoreError
-from csad.line import NAME
+from csad.common.errors import StoreError
+from csad.config.line import NAME
 from csad.store.names import check_digest, check_extra_file, check_line, check_model_file, check_relative, check_version
 from csad.store.sealed import Damaged, seal, unseal
 

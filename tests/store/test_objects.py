@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from csad.errors import StoreError
+from csad.common.errors import StoreError
 from csad.store.failures import Conflict, Damaged, NotFound
 from csad.store.objects import PART, ObjectStore
 from csad.store.retry import WORKING

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from csad.errors import StoreError
+from csad.common.errors import StoreError
 from csad.store import registry
 from csad.store.failures import Damaged
 from csad.store.registry import (

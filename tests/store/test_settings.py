@@ -1,6 +1,6 @@
 import pytest
 
-from csad.errors import StoreError
+from csad.common.errors import StoreError
 from csad.store.settings import StoreSettings
 
 WHOLE = {

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from csad.errors import StoreError
+from csad.common.errors import StoreError
 from csad.store.datasets import (
     list_datasets,
     list_lines,

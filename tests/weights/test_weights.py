@@ -8,14 +8,14 @@ from click.testing import CliRunner
 from safetensors.torch import load_file
 
 from csad.cli import main
-from csad.errors import StoreError, WeightsError
+from csad.common.errors import StoreError, WeightsError
+from csad.config.settings import FoundationSettings
 from csad.foundation.building import SAM_FILE
-from csad.foundation.checkpoints import file_digest
-from csad.settings import FoundationSettings
-from csad.store.weights import RECORD, StoreMirror
 from csad.weights.catalogue import PublishedWeights, choose, read_catalogue
+from csad.weights.checkpoints import file_digest
 from csad.weights.digests import FILE, read_digests
 from csad.weights.intake import check, take_in
+from csad.weights.mirror import RECORD, StoreMirror
 from csad.weights.sync import import_folder, sync
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import torch
 
-from csad.foundation.checkpoints import load_strictly
 from csad.foundation.ram_plus.architecture import RamPlusArchitecture
 from csad.foundation.ram_plus.model import RamPlus
+from csad.weights.checkpoints import load_strictly
 
 OLD_PREFIXES = {"vision_multi.": "tagging_head."}
 """Names in older files of the authors."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from csad.delivery.cluster import Cluster
+from csad.deployment.cluster import Cluster
 from csad.store.embedded import EmbeddedStore
 from csad.store.objects import ObjectStore
 from tests.cluster.deployment.scene import IMAGE, ROOT, Scene, context_of_image

@@ -9,10 +9,10 @@ import sys
 import threading
 from pathlib import Path
 
-from csad.delivery.cluster import Cluster
-from csad.delivery.cluster_lease import LeaseTerms
-from csad.delivery.deployment import DeploymentTarget, DeployTerms, Step, deploy
-from csad.line import ProductLine
+from csad.config.line import ProductLine
+from csad.deployment.cluster import Cluster
+from csad.deployment.cluster_lease import LeaseTerms
+from csad.deployment.deployment import DeploymentTarget, DeployTerms, Step, deploy
 from csad.store.objects import ObjectStore
 from csad.store.settings import StoreSettings
 

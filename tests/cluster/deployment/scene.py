@@ -18,12 +18,12 @@ from pathlib import Path
 
 import yaml
 
-from csad.delivery.cluster import Cluster, Kind
-from csad.delivery.cluster_lease import LeaseTerms
-from csad.delivery.deployment import DeploymentResult, DeploymentTarget, DeployTerms, deploy
-from csad.delivery.deployment_names import ServingNames
-from csad.delivery.rollout import RolloutTerms
-from csad.line import ProductLine
+from csad.config.line import ProductLine
+from csad.deployment.cluster import Cluster, Kind
+from csad.deployment.cluster_lease import LeaseTerms
+from csad.deployment.deployment import DeploymentResult, DeploymentTarget, DeployTerms, deploy
+from csad.deployment.names import ServingNames
+from csad.deployment.rollout import RolloutTerms
 from csad.store.champion import read_champion
 from csad.store.embedded import EmbeddedStore
 from csad.store.objects import ObjectStore

@@ -8,11 +8,11 @@ import pytest
 from click.testing import CliRunner
 
 from csad.cli import main
-from csad.delivery.cluster import Kind
-from csad.delivery.deployment import Step, roll_back
-from csad.delivery.deployment_names import ServingNames
-from csad.delivery.deployment_objects import verified_manifest
-from csad.delivery.smoke_channel import ForwardedChannel, reach
+from csad.deployment.cluster import Kind
+from csad.deployment.deployment import Step, roll_back
+from csad.deployment.names import ServingNames
+from csad.deployment.objects import verified_manifest
+from csad.deployment.smoke_channel import ForwardedChannel, reach
 from tests.cluster.deployment.scene import TERMS, Scene, line
 
 AT_A_TIME = 4

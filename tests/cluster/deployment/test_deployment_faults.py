@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from csad.delivery.cluster import Cluster
-from csad.delivery.deployment import DeploymentTarget, DeployTerms, Step, deploy
-from csad.delivery.deployment_status import line_status
-from csad.delivery.rollout import RolloutTerms
-from csad.errors import DeploymentError
+from csad.common.errors import DeploymentError
+from csad.deployment.cluster import Cluster
+from csad.deployment.deployment import DeploymentTarget, DeployTerms, Step, deploy
+from csad.deployment.rollout import RolloutTerms
+from csad.deployment.status import line_status
 from csad.store.champion import promote, read_champion
 from csad.store.registry import ROOT as MODELS
 from csad.store.registry import ModelLabels, register_model

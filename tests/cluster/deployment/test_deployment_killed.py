@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from csad.delivery.deployment import Step
-from csad.delivery.deployment_status import line_status
+from csad.deployment.deployment import Step
+from csad.deployment.status import line_status
 from tests.cluster.deployment.scene import IMAGE, Scene, line
 
 AT_A_TIME = 6

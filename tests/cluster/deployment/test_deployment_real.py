@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from csad.delivery.deployment import DeploymentTarget, DeployTerms, deploy
-from csad.delivery.packaging import package
-from csad.delivery.packaging_smoke import choose_images, smoke_test_of
-from csad.delivery.provenance import Provenance
-from csad.delivery.rollout import RolloutTerms
+from csad.config.line import DeploymentSettings
+from csad.deployment.deployment import DeploymentTarget, DeployTerms, deploy
+from csad.deployment.rollout import RolloutTerms
 from csad.images import scan_for_evaluation
-from csad.line import DeploymentSettings
-from csad.scorer import Scorer
+from csad.packaging.archive_smoke import choose_images, smoke_test_of
+from csad.packaging.packaging import package
+from csad.packaging.provenance import Provenance
+from csad.scoring.scorer import Scorer
 from csad.store.registry import register_model
 from tests.cluster.deployment.scene import Scene
 

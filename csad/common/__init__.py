@@ -1,0 +1,1 @@
+"""What every package may use: errors, whole files or none, digests, text, progress."""

@@ -1,0 +1,1 @@
+"""Where numbers are computed and kept: devices, checkpoints, arrays on disk."""

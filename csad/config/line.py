@@ -1,0 +1,141 @@
+"""The product line: one YAML file that says how one line's scorer is made.
+
+    line = ProductLine.from_file(Path("lines/bottles.yaml"))
+    line.lgst.explained_variance  # 0.95
+
+A file needs only a name. `csad line new` writes one with every setting and its comment.
+"""
+
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, ValidationError, field_validator
+
+from csad.common.errors import LineError
+from csad.config import line_yaml
+from csad.config.settings import (
+    BackboneSettings,
+    DeploymentSettings,
+    FusionSettings,
+    GateSettings,
+    HistogramSettings,
+    ImageSettings,
+    LgstSettings,
+    PseudoLabelSettings,
+    ScheduleSettings,
+    SegmentationSettings,
+    Settings,
+    TagSettings,
+    ThresholdSettings,
+)
+
+__all__ = [
+    "BackboneSettings",
+    "DeploymentSettings",
+    "FusionSettings",
+    "GateSettings",
+    "HistogramSettings",
+    "ImageSettings",
+    "LgstSettings",
+    "ProductLine",
+    "PseudoLabelSettings",
+    "ScheduleSettings",
+    "SegmentationSettings",
+    "TagSettings",
+    "ThresholdSettings",
+]
+
+NAME = re.compile(r"[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?")
+
+
+class ProductLine(Settings):
+    """Everything that decides how the scorer of one product line is made."""
+
+    name: str = Field(description="Name of the product line.")
+    images: ImageSettings = Field(default_factory=ImageSettings, description="Images.")
+    backbone: BackboneSettings = Field(default_factory=BackboneSettings, description="Pretrained network.")
+    tags: TagSettings = Field(default_factory=TagSettings, description="Names of the parts.")
+    pseudo_labels: PseudoLabelSettings = Field(
+        default_factory=PseudoLabelSettings, description="Component masks and their classes."
+    )
+    segmentation: SegmentationSettings = Field(
+        default_factory=SegmentationSettings, description="Component segmentation network."
+    )
+    histogram: HistogramSettings = Field(
+        default_factory=HistogramSettings, description="How much of each component, and where."
+    )
+    lgst: LgstSettings = Field(default_factory=LgstSettings, description="Local-global student-teacher branch.")
+    fusion: FusionSettings = Field(default_factory=FusionSettings, description="How the branches become one score.")
+    threshold: ThresholdSettings = Field(default_factory=ThresholdSettings, description="The decision.")
+    gate: GateSettings = Field(default_factory=GateSettings, description="Which new model may go into service.")
+    deployment: DeploymentSettings = Field(default_factory=DeploymentSettings, description="How it is served.")
+    schedule: ScheduleSettings = Field(default_factory=ScheduleSettings, description="When it retrains by itself.")
+
+    @field_validator("name")
+    @classmethod
+    def _name_is_a_slug(cls, name: str) -> str:
+        if not NAME.fullmatch(name):
+            raise ValueError(
+                "1 to 63 ASCII characters: lower-case letters, digits, - and _, first and last a letter or digit "
+                "(the name becomes part of file, run and service names), such as bottle_line-2"
+            )
+        return name
+
+    @classmethod
+    def from_yaml(cls, text: str, source: str = "product line") -> Self:
+        """Parse a product line.
+
+        Args:
+            text: YAML; missing keys take their defaults.
+            source: What the text is called in error messages, usually its file.
+
+        Raises:
+            LineError: Broken YAML, an unknown or repeated key, a wrong value; all of them in one message.
+        """
+        values = line_yaml.parse(text, source)
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            raise LineError(line_yaml.explain(error, cls, text, source)) from None
+
+    @classmethod
+    def from_file(cls, path: Path) -> Self:
+        """Read a product line file.
+
+        Raises:
+            LineError: The file cannot be read, or does not hold a valid product line.
+        """
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+            raise LineError(
+                f"cannot read the product line {path}: {reason}; "
+                f"write a new one with `csad line new NAME --output {path}`"
+            ) from None
+        return cls.from_yaml(text, source=str(path))
+
+    def to_yaml(self) -> str:
+        """Return a commented file that parses back to this line."""
+        return line_yaml.write(self)
+
+    def digest(self) -> str:
+        """SHA-256 of the settings that make the scorer; how it is served and when it retrains do not change it."""
+        return _sha256(self.model_dump(mode="json", exclude={"gate", "deployment", "schedule"}))
+
+    def section_digest(self, *names: str) -> str:
+        """SHA-256 of some sections only: what a stage that reads just these depends on.
+
+        Raises:
+            KeyError: A name that is no section.
+        """
+        values = self.model_dump(mode="json")
+        return _sha256({name: values[name] for name in names})
+
+
+def _sha256(values: dict[str, object]) -> str:
+    canonical = json.dumps(values, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()

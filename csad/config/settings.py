@@ -1,0 +1,344 @@
+"""The sections of a product line: every setting with its meaning, its limits and a default that needs no tuning.
+
+The descriptions become the comments of the file that `csad line new` writes.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+
+from csad.config.cron import check_cron
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+PositiveFraction = Annotated[float, Field(gt=0, lt=1)]
+Weight = Annotated[float, Field(ge=0)]
+Box = tuple[Fraction, Fraction, Fraction, Fraction]
+TagGroup = Literal[
+    "action", "property", "colour", "material", "background", "picture", "abstract", "collective", "container"
+]
+MAX_PIXELS = 100_000_000
+MAXIMUM_DEPTH = 12
+"""Levels of folders of images, or of a stage's files, that are looked into."""
+
+
+class Settings(BaseModel):
+    """A section: immutable, finite numbers, and no key that it does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class ImageSettings(Settings):
+    """Which images are accepted and how they reach the network."""
+
+    max_bad_fraction: Fraction = Field(
+        default=0.01,
+        description="Unreadable images are skipped up to this fraction of all files; above it nothing starts.",
+    )
+    max_pixels: int = Field(
+        default=MAX_PIXELS,
+        gt=0,
+        le=178_956_970,
+        description="Larger images are refused from their header, before they fill the memory.",
+    )
+    validation_fraction: PositiveFraction = Field(
+        default=0.2,
+        description="Share of the good images held out for calibration when the data has no validation/good folder.",
+    )
+    product_box: Literal["auto", "full"] | Box = Field(
+        default="auto",
+        description="Part of the image that shows the product: auto (found on the training images), full, "
+        "or [left, top, right, bottom] as fractions of width and height.",
+    )
+    area: int = Field(
+        default=131_072,
+        ge=16_384,
+        le=4_194_304,
+        description="Pixels of the network's input; the aspect ratio of the product box is kept.",
+    )
+
+    exclude: tuple[str, ...] = Field(
+        default=(),
+        description="Good images of train and validation that are left out: names without extension.",
+    )
+
+    @field_validator("product_box")
+    @classmethod
+    def _box_has_an_inside(cls, product_box: str | Box) -> str | Box:
+        if not isinstance(product_box, str):
+            left, top, right, bottom = product_box
+            if left >= right or top >= bottom:
+                raise ValueError("left smaller than right and top smaller than bottom")
+        return product_box
+
+
+class BackboneSettings(Settings):
+    """The frozen pretrained network that every branch shares."""
+
+    name: str = Field(
+        default="tf_efficientnet_lite0",
+        min_length=1,
+        description="tf_efficientnet_lite0 (small, its weights come with the installation), "
+        "wide_resnet50_2.tv2_in1k (the paper's, needs a weights file and preferably a GPU), or any other model of "
+        "timm that gives feature maps, such as a ConvNeXt or DINOv2 (needs a weights file; not tested by us).",
+    )
+    weights: str = Field(
+        default="embedded",
+        min_length=1,
+        description="embedded (those of the installed package), or a safetensors or .pth file in timm's format.",
+    )
+
+
+class TagSettings(Settings):
+    """Names of the parts, for open-vocabulary masks."""
+
+    words: tuple[str, ...] | None = Field(
+        default=None, description="The parts' names, e.g. [screw, washer]; null lets the tagging model find them."
+    )
+    drop: tuple[str, ...] = Field(default=(), description="Words to remove from the tags that were found.")
+    keep: tuple[str, ...] = Field(
+        default=(), description="Found words to keep although their group is dropped; drop wins over keep."
+    )
+    drop_groups: tuple[TagGroup, ...] = Field(
+        default=("action", "property", "colour", "material", "background", "picture", "abstract", "collective"),
+        description="Groups of found words that name no part and are left out: these, and container.",
+    )
+    images: Literal["auto"] | Annotated[int, Field(ge=1, le=100)] = Field(
+        default="auto",
+        description="Training images that the tagging model sees, their tags merged; auto takes one per product type.",
+    )
+    weights: str | None = Field(
+        default=None,
+        min_length=1,
+        description="File of the tagging model RAM++; null: ram_plus_swin_large_14m.safetensors beside the other "
+        "foundation models.",
+    )
+
+
+class FoundationSettings(Settings):
+    """Grounding DINO and SAM-HQ; read with `proposals: foundation` only. The defaults of SAM are the paper's."""
+
+    weights: str | None = Field(
+        default=None, min_length=1, description="Folder of the model files; null: the one that CSAD_WEIGHTS names."
+    )
+    sam: Literal["vit_h", "vit_l", "vit_b", "vit_tiny"] = Field(
+        default="vit_h",
+        description="SAM-HQ's image encoder: vit_h is the paper's, vit_tiny the cheapest; `csad weights` has all.",
+    )
+    box_threshold: PositiveFraction = Field(
+        default=0.25, description="Least score of a box that the words find; the paper's lines use .15 to .3."
+    )
+    text_threshold: PositiveFraction = Field(
+        default=0.2, description="Least score at which a word counts to a box's phrase; it decides no mask."
+    )
+    box_overlap: PositiveFraction = Field(
+        default=0.7, description="Of two boxes that overlap more (intersection over union), the better one stays."
+    )
+    points_per_side: int = Field(default=32, ge=1, le=256, description="Point prompts along a side, in every crop.")
+    predicted_iou: Fraction = Field(default=0.88, description="Least quality that SAM predicts for a proposal.")
+    stability: Fraction = Field(default=0.96, description="Least stability of a proposal against its cut-off.")
+    mask_overlap: PositiveFraction = Field(
+        default=0.7, description="Of two proposals whose boxes overlap more, the better one stays."
+    )
+    crop_layers: int = Field(default=1, ge=0, le=3, description="Layer n adds 4^n crops, each encoded once.")
+    minimum_region: int = Field(
+        default=500, ge=0, description="Holes and islands of a proposal with fewer pixels are removed."
+    )
+
+
+class PseudoLabelSettings(Settings):
+    """Component masks and their grouping into classes (paper 3.1)."""
+
+    proposals: Literal["classical", "foundation"] = Field(
+        default="classical",
+        description="Who proposes component masks: classical needs no foundation model; foundation is the paper's "
+        "Grounding DINO and SAM-HQ, with their weights and preferably a GPU.",
+    )
+    mode: Literal["auto", "fine", "coarse"] = Field(
+        default="auto",
+        description="fine: filtered proposals; coarse: open-vocabulary masks only; auto: what is available. "
+        "`csad masks preview` shows both.",
+    )
+    foundation: FoundationSettings = Field(
+        default_factory=FoundationSettings, description="The foundation models, where they propose the masks."
+    )
+    filter_by_grounding: bool = Field(default=True, description="Keep proposals that lie on open-vocabulary masks.")
+    filter_by_combine: bool = Field(default=True, description="Drop proposals that only unite or repeat smaller ones.")
+    rotations: int = Field(default=8, ge=1, le=360, description="Rotations averaged in a component's features.")
+    bandwidth: float | None = Field(
+        default=None,
+        gt=0,
+        description="Mean-shift bandwidth; null derives it from bandwidth_quantile, whatever the backbone.",
+    )
+    bandwidth_quantile: PositiveFraction = Field(
+        default=0.03,
+        description="Quantile of the pairwise component distances; smaller gives more classes. It is widened until few "
+        "components belong to no class.",
+    )
+    minimum_image_fraction: PositiveFraction = Field(
+        default=0.08,
+        description="A class must appear in this fraction of all images (the paper's alpha): less than the share of "
+        "the rarest product type.",
+    )
+    label_filter: bool = Field(default=True, description="Train on label maps with a usual class histogram only.")
+    minimum_type_fraction: PositiveFraction = Field(
+        default=0.1, description="A product type must hold this fraction of the images; rarer ones count as noise."
+    )
+    types: Literal["auto"] | Annotated[int, Field(ge=1, le=50)] = Field(
+        default="auto", description="Number of product types made on this line; auto counts them."
+    )
+
+
+class LossWeights(Settings):
+    """Weights of the segmentation losses (paper Eq. 3)."""
+
+    cross_entropy: Weight = Field(default=0.5, description="Cross entropy on labelled images.")
+    dice: Weight = Field(default=10.0, description="Dice on labelled images.")
+    focal: Weight = Field(default=1.0, description="Focal loss on labelled images.")
+    histogram: Weight = Field(default=10.0, description="Class histogram of unlabelled images.")
+    entropy: Weight = Field(default=1.0, description="Entropy of the prediction on unlabelled images.")
+
+
+class SegmentationSettings(Settings):
+    """Training of the component segmentation network (paper 3.2)."""
+
+    steps: int = Field(default=600, ge=1, description="Optimiser steps.")
+    labelled_only_fraction: Fraction = Field(
+        default=0.42, description="Share of the steps before unlabelled images join (50 of 120 epochs in the paper)."
+    )
+    batch: int = Field(default=4, ge=1, description="Labelled and as many unlabelled images per step.")
+    learning_rate: float = Field(default=0.001, gt=0, description="Initial rate; it decays to zero.")
+    lsa: bool = Field(default=True, description="Logical synthetic anomalies: paste components at other places.")
+    losses: LossWeights = Field(default_factory=LossWeights, description="Weights of the five losses.")
+
+
+class HistogramSettings(Settings):
+    """How much of each component an image holds, and where (paper 3.3)."""
+
+    grids: tuple[Annotated[int, Field(ge=1, le=16)], ...] = Field(
+        default=(1, 2), min_length=1, description="Cells per side: 1 is the whole product, 2 its quarters."
+    )
+    soft: bool = Field(default=True, description="Sum class probabilities rather than counting the likeliest class.")
+    square_root: bool = Field(default=True, description="Square root of the fractions, so that small parts count.")
+    words: int = Field(
+        default=64, ge=0, le=4096, description="Visual words of the extra word histogram; 0 switches it off."
+    )
+    covariance: Literal["ledoit_wolf", "pseudo_inverse"] = Field(
+        default="ledoit_wolf", description="ledoit_wolf (shrunk, stable) or pseudo_inverse (the paper's program)."
+    )
+    per_type: bool = Field(default=True, description="One Gaussian per product type; an image takes the nearest.")
+    copies: bool = Field(
+        default=True,
+        description="Learn from copies of good images what other light and a shift change (ledoit_wolf only).",
+    )
+
+
+class LgstSettings(Settings):
+    """The local-global student-teacher branch (paper 3.4)."""
+
+    global_student: Literal["linear", "autoencoder", "none"] = Field(
+        default="linear", description="linear (principal components, seconds), autoencoder (the paper's), or none."
+    )
+    local_student: Literal["memory", "pdn", "none"] = Field(
+        default="memory", description="memory (nearest normal patches), pdn (the paper's network), or none."
+    )
+    explained_variance: PositiveFraction = Field(default=0.95, description="Variance that the linear student keeps.")
+    max_components: int = Field(default=128, ge=1, description="Limit on the linear student's components.")
+    memory_size: int = Field(default=4000, ge=1, description="Patches that the memory keeps.")
+    steps: int = Field(default=2000, ge=1, description="Optimiser steps of the networks (autoencoder, pdn).")
+    batch: int = Field(default=2, ge=1, description="Images per step of the networks.")
+    learning_rate: float = Field(default=0.001, gt=0, description="Adam's rate for the networks.")
+
+
+class FusionSettings(Settings):
+    """How the branches' scores become one."""
+
+    weighting: Literal["evidence", "equal"] = Field(
+        default="evidence",
+        description="evidence: a branch counts as much as good images say; equal: the paper's plain sum.",
+    )
+
+
+class ThresholdSettings(Settings):
+    """The decision."""
+
+    false_reject_rate: PositiveFraction = Field(
+        default=0.01, description="Good products that may be rejected, as a fraction; sets the threshold."
+    )
+
+
+class GateSettings(Settings):
+    """Which new model may take the place of the one in service. Nothing here changes a score."""
+
+    minimum_auroc: Fraction = Field(
+        default=0.7, description="Least AUROC on every kind of anomaly, 0.5 is guessing; also the first model needs it."
+    )
+    maximum_false_reject_rate: Fraction = Field(
+        default=0.1, description="Rejected good images, as a fraction, above which no model passes."
+    )
+    tolerated_loss: Fraction = Field(
+        default=0.01,
+        description="A model may be worse by this much, in AUROC of a kind of anomaly or in rejected good images.",
+    )
+    maximum_loss: Fraction = Field(
+        default=0.1,
+        description="Seemingly worse by more than this, it is refused even where the images are too few to be sure.",
+    )
+    latency_ratio: float = Field(
+        default=1.5, gt=0, description="An image may take this many times as long as with the model in service."
+    )
+    latency_milliseconds: float | None = Field(
+        default=None, gt=0, description="Most milliseconds for one image on the gate's machine; null: no such limit."
+    )
+
+
+class DeploymentSettings(Settings):
+    """How the scorer is served. Nothing here changes a score, so nothing is trained again for it."""
+
+    minimum_replicas: int = Field(
+        default=1, ge=1, le=100, description="Pods that always run; 2 keep answering while a node fails."
+    )
+    maximum_replicas: int = Field(
+        default=4, ge=1, le=100, validate_default=True, description="Pods at the highest load, by the autoscaler."
+    )
+    strategy: Literal["rolling", "blue_green"] = Field(
+        default="rolling",
+        description="rolling: new pods start before old ones stop, which takes room for one more pod; blue_green: "
+        "for GPU nodes without a spare GPU, pods on CPU bridge the exchange.",
+    )
+    cpu: float = Field(default=1.0, gt=0, le=256, description="Processors that a pod is given.")
+    memory: str = Field(default="2Gi", pattern=r"^[0-9]+[MG]i$", description="Memory of a pod, e.g. 1500Mi or 4Gi.")
+    gpus: int = Field(default=0, ge=0, le=8, description="NVIDIA GPUs of a pod.")
+
+    @field_validator("maximum_replicas")
+    @classmethod
+    def _maximum_is_not_below_minimum(cls, maximum: int, others: ValidationInfo) -> int:
+        minimum = others.data.get("minimum_replicas", 1)
+        if maximum < minimum:
+            raise ValueError(f"at least minimum_replicas, which is {minimum}")
+        return maximum
+
+
+class ScheduleSettings(Settings):
+    """When the line retrains on Kubeflow. Nothing here changes a score."""
+
+    cron: str | None = Field(
+        default=None,
+        description="When it retrains: second minute hour day month weekday, in the server's time zone, e.g. "
+        "0 0 2 * * 1 (Mondays at 2:00); null: never by itself. Unchanged data cost one step.",
+    )
+    enabled: bool = Field(default=True, description="false pauses the schedule and keeps it on the server.")
+    data: str | None = Field(
+        default=None,
+        min_length=1,
+        description="store://LINE (what was pushed last), store://LINE@DIGEST or a folder that the pods mount; "
+        "null: store:// and the line's name.",
+    )
+    mask_shards: int = Field(default=1, ge=1, le=256, description="GPU tasks that share the mask proposals.")
+    deploy: bool = Field(
+        default=False, description="Hand each accepted model to the promotion pipeline, which puts it into service."
+    )
+
+    @field_validator("cron")
+    @classmethod
+    def _cron_has_six_fields(cls, cron: str | None) -> str | None:
+        return None if cron is None else check_cron(cron)

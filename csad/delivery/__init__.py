@@ -1,1 +1,0 @@
-"""From a trained model to an endpoint: the gate, the Bento, the deployment."""

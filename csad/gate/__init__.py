@@ -1,0 +1,1 @@
+"""May a new model take the place of the one in service?"""

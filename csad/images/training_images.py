@@ -1,0 +1,64 @@
+"""The normal images of a line on its canvas."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from csad.config.line import ProductLine
+from csad.images import ImageFile, read_rgb
+from csad.imaging.canvas import Canvas, CanvasStore, fit_canvas
+from csad.imaging.working_image import working_image
+
+SAMPLE = 48
+"""Images from which the canvas and the way of finding components are chosen."""
+
+
+@dataclass(frozen=True, eq=False)
+class SampleImages:
+    """Some training images, small enough to be held together.
+
+    Attributes:
+        images: At their working size, uint8 (h, w, 3) each.
+        sizes: (H, W) of the files: a canvas may show more detail than the working size.
+    """
+
+    images: tuple[NDArray[np.uint8], ...]
+    sizes: tuple[tuple[int, int], ...]
+
+    def canvas(self, line: ProductLine) -> Canvas:
+        """Choose the canvas of the line from these images."""
+        return fit_canvas(self.images, line.images.area, line.images.product_box, self.sizes)
+
+
+def sample_images(line: ProductLine, files: Sequence[ImageFile]) -> SampleImages:
+    """Read up to `SAMPLE` images, evenly spaced over the sorted files, each reduced before the next one is read."""
+    images, sizes = [], []
+    for image in _read(line, [files[index] for index in evenly_spaced(len(files), SAMPLE)]):
+        images.append(working_image(image))
+        sizes.append((image.shape[0], image.shape[1]))
+    return SampleImages(tuple(images), tuple(sizes))
+
+
+def evenly_spaced(count: int, most: int) -> list[int]:
+    """Up to `most` of the indices 0..count - 1, from the first to the last: names often follow days or types."""
+    chosen: list[int] = np.unique(np.linspace(0, count - 1, min(most, count)).round().astype(int)).tolist()
+    return chosen
+
+
+def canvas_of(line: ProductLine, files: Sequence[ImageFile]) -> Canvas:
+    """Choose the canvas from the training images; the same files give the same canvas in every stage."""
+    return sample_images(line, files).canvas(line)
+
+
+def open_canvases(line: ProductLine, canvas: Canvas, files: Sequence[ImageFile]) -> CanvasStore:
+    """Decode images once onto the canvas; use as a context manager."""
+    return CanvasStore(canvas, _read(line, files))
+
+
+def _read(line: ProductLine, files: Sequence[ImageFile]) -> Iterator[NDArray[np.uint8]]:
+    for file in files:
+        yield read_rgb(file.path, line.images.max_pixels)

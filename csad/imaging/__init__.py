@@ -1,0 +1,1 @@
+"""Pixels, without models: canvas, foreground, light, component masks, heat maps."""

@@ -1,0 +1,1 @@
+"""Figures from scores, maps and ground truth: AUROC, sPRO, thresholds."""

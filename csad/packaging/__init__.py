@@ -1,0 +1,1 @@
+"""From an accepted model to an archive that a serving pod fetches, checked by running it."""

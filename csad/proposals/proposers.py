@@ -1,0 +1,95 @@
+"""How the components of a line are found: the mask proposer that it names, and the rules after it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from csad.common.errors import StageError
+from csad.config.line import ProductLine
+from csad.images import ImageSet
+from csad.images.training_images import sample_images
+from csad.imaging.masks import MaskProposer
+from csad.proposals.classical import build_classical
+from csad.proposals.finding import ComponentFinder, RefinedProposals
+
+Mode = Literal["fine", "coarse"]
+
+logger = logging.getLogger(__name__)
+
+
+def build_finder(line: ProductLine, images: ImageSet, words: Sequence[str]) -> ComponentFinder:
+    """Build what finds the components of a line's training images.
+
+    Args:
+        line: Product line; `line.pseudo_labels` names the proposer, the mode and the rules.
+        images: Data set.
+        words: Names of the parts, which the foundation models look for.
+
+    Raises:
+        StageError: The coarse mode has no words to look for.
+        WeightsError: The foundation models or their files are missing.
+    """
+    if line.pseudo_labels.proposals == "classical":
+        return RefinedProposals(build_proposer(line, images), line.pseudo_labels.filter_by_combine)
+    return build_foundation_finder(line, words, foundation_mode(line, words))
+
+
+def build_proposer(line: ProductLine, images: ImageSet) -> MaskProposer:
+    """Build the classical proposer for the training images of a line."""
+    sample = sample_images(line, images.train)
+    return build_classical(sample.images, sample.canvas(line), line.pseudo_labels.mode)
+
+
+def foundation_mode(line: ProductLine, words: Sequence[str]) -> Mode:
+    """The line's mode; "auto" is coarse where there are words to look for, else fine."""
+    mode = line.pseudo_labels.mode
+    if mode != "auto":
+        return mode
+    return "coarse" if words else "fine"
+
+
+def foundation_weights(line: ProductLine, words: Sequence[str]) -> tuple[Path, ...]:
+    """The files of the foundation models that `build_finder` loads for a line that uses them.
+
+    Raises:
+        WeightsError: One of them is missing.
+    """
+    from csad.foundation.building import grounding_files, sam_file
+
+    settings = line.pseudo_labels
+    grounds = foundation_mode(line, words) == "coarse" or _filters_by_grounding(line, words)
+    return (sam_file(settings.foundation), *(grounding_files(settings.foundation) if grounds else ()))
+
+
+def _filters_by_grounding(line: ProductLine, words: Sequence[str]) -> bool:
+    return line.pseudo_labels.filter_by_grounding and bool(words)
+
+
+def build_foundation_finder(line: ProductLine, words: Sequence[str], mode: Mode) -> ComponentFinder:
+    """Build the foundation models for one mode; what a mode does not use is not loaded.
+
+    Raises:
+        StageError: The coarse mode has no words to look for.
+        WeightsError: The foundation models or their files are missing.
+    """
+    if mode == "coarse" and not words:
+        raise StageError(
+            "the coarse mode looks for words, and there are none; name the parts in tags.words, or set "
+            "pseudo_labels.mode: fine"
+        )
+    from csad.foundation.building import build_grounding, build_sam, foundation_device
+    from csad.proposals.component_finder import CoarseComponents, FineComponents
+
+    settings = line.pseudo_labels
+    device = foundation_device()
+    if mode == "coarse":
+        return CoarseComponents(
+            build_grounding(settings.foundation, device), build_sam(settings.foundation, device), words
+        )
+    if settings.filter_by_grounding and not words:
+        logger.warning("filter-by-grounding is left out: there are no words to look for; name them in tags.words")
+    grounding = build_grounding(settings.foundation, device) if _filters_by_grounding(line, words) else None
+    return FineComponents(build_sam(settings.foundation, device), settings, grounding, words)

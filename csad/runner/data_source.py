@@ -1,0 +1,95 @@
+"""What a task reads: data sets by their address, and the outputs of tasks that divided a stage's work."""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from csad.common.errors import DatasetError
+from csad.runner.files import copy_file, writing
+from csad.runner.stage import RECORD
+from csad.runner.stage_folders import FETCHED, folder_name
+
+STORED = "store://"
+
+
+def locate(uri: str) -> Path:
+    """Resolve the address of a folder.
+
+    Args:
+        uri: A path, or file:///path.
+
+    Raises:
+        DatasetError: Another kind of address.
+    """
+    if "://" not in uri:
+        return Path(uri)
+    parts = urlsplit(uri)
+    if parts.scheme != "file" or parts.netloc not in ("", "localhost"):
+        raise DatasetError(
+            f"cannot read data from {uri}; expected store://LINE, store://LINE@DIGEST, a folder's path or file:///path"
+        )
+    return Path(unquote(parts.path))
+
+
+@contextmanager
+def opened(uri: str, kept: Path | None = None) -> Iterator[Path]:
+    """Have the files of an address at hand.
+
+    Args:
+        uri: A path, file:///path, store://LINE or store://LINE@DIGEST.
+        kept: Where a fetched version stays for the next run; without it, it is removed afterwards.
+
+    Yields:
+        The folder.
+
+    Raises:
+        DatasetError: Another kind of address.
+        StoreError: The store is not set up, does not answer, or has no such data.
+        StageError: The fetched files cannot be written.
+    """
+    if not uri.startswith(STORED):
+        yield locate(uri)
+        return
+    from csad.store.data_source import fetch
+
+    if kept is not None and "@" in uri:
+        folder = kept / folder_name(FETCHED, hashlib.sha256(uri.encode()).hexdigest())
+        with writing(folder):
+            fetch(uri, folder)
+            os.utime(folder)
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="csad-data-") as temporary:
+        folder = Path(temporary) / "images"
+        with writing(folder):
+            fetch(uri, folder)
+        yield folder
+
+
+@contextmanager
+def gathered(folders: Sequence[str]) -> Iterator[Path]:
+    """Bring the outputs of all shares together.
+
+    Args:
+        folders: One per share. A single one is used as it is.
+
+    Yields:
+        A folder with the files of all; it is gone afterwards.
+
+    Raises:
+        StageError: The files cannot be written.
+    """
+    if len(folders) == 1:
+        yield Path(folders[0])
+        return
+    with tempfile.TemporaryDirectory(prefix="csad-shares-") as together:
+        with writing(Path(together)):
+            for folder in map(Path, folders):
+                for file in folder.rglob("*"):
+                    if file.is_file() and file.name != RECORD:
+                        copy_file(file, Path(together) / file.relative_to(folder))
+        yield Path(together)

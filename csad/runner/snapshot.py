@@ -1,0 +1,108 @@
+"""The data set as `ingest` left it: LOCO layout, every file checked, its digests on record."""
+
+from collections import Counter
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from csad.common import atomic
+from csad.common.errors import StageError
+from csad.common.printable import printable
+from csad.images import ImageFile, ImageProblem, ImageSet
+from csad.images.layout import list_images
+
+FILE = "snapshot.json"
+
+
+class SnapshotProblem(BaseModel):
+    """A file that was left out, and why."""
+
+    model_config = ConfigDict(frozen=True)
+
+    path: str
+    reason: str
+
+
+class Snapshot(BaseModel):
+    """`snapshot.json`.
+
+    Attributes:
+        digest: Over names and contents of all images, masks and the defects' configuration.
+        training_digest: Over train and validation images alone.
+        counts: Images per "split/kind".
+        bytes: Size of all images together.
+        problems: Files that were left out.
+        groups: Group of near-equal images by the key of every good image.
+        dependent: Names of validation images left out for being near-equal to training images.
+        unusual: Why a good image looks like none of the others, by its key.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    digest: str
+    training_digest: str
+    counts: dict[str, int]
+    bytes: int
+    problems: tuple[SnapshotProblem, ...]
+    groups: dict[str, int] = {}
+    dependent: tuple[str, ...] = ()
+    unusual: dict[str, str] = {}
+
+    @classmethod
+    def of(cls, images: ImageSet) -> "Snapshot":
+        """Describe a checked data set."""
+        files = all_images(images)
+        return cls(
+            digest=images.digest,
+            training_digest=images.training_digest,
+            counts=dict(Counter(f"{image.split}/{image.kind}" for image in files)),
+            bytes=sum(images.contents[image.path].stamp.size for image in files),
+            problems=tuple(_relative(problem, images.root) for problem in images.problems),
+            groups=dict(images.groups),
+            dependent=tuple(image.stem for image in images.dependent),
+            unusual=dict(images.unusual),
+        )
+
+    @classmethod
+    def find(cls, folder: Path) -> "Snapshot | None":
+        """Read the snapshot of a folder; None where `ingest` did not write one."""
+        try:
+            return cls.model_validate_json((folder / FILE).read_text(encoding="utf-8"))
+        except (OSError, ValidationError, UnicodeDecodeError):
+            return None
+
+    def write(self, folder: Path) -> None:
+        """Leave the snapshot in a folder."""
+        atomic.write_text(folder / FILE, self.model_dump_json(indent=2) + "\n")
+
+
+def open_snapshot(folder: Path) -> ImageSet:
+    """List an ingested data set; its files were checked when it was made.
+
+    Raises:
+        StageError: `ingest` did not write this folder.
+    """
+    snapshot = Snapshot.find(folder)
+    if snapshot is None:
+        raise StageError(f"{folder} has no readable {FILE}; expected the output of the ingest stage, run it first")
+    listed = list_images(folder, 0.5)
+    return ImageSet(
+        root=folder,
+        train=tuple(image for image in listed if image.split == "train"),
+        validation=tuple(image for image in listed if image.split == "validation"),
+        test=tuple(image for image in listed if image.split == "test"),
+        digest=snapshot.digest,
+        training_digest=snapshot.training_digest,
+        problems=tuple(ImageProblem(folder / problem.path, problem.reason) for problem in snapshot.problems),
+        groups=snapshot.groups,
+        unusual=snapshot.unusual,
+    )
+
+
+def all_images(images: ImageSet) -> tuple[ImageFile, ...]:
+    """Train, validation and test images in this order."""
+    return (*images.train, *images.validation, *images.test)
+
+
+def _relative(problem: ImageProblem, root: Path) -> SnapshotProblem:
+    return SnapshotProblem(path=printable(problem.path.relative_to(root).as_posix()), reason=problem.reason)

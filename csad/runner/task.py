@@ -1,0 +1,126 @@
+"""A stage inside a pipeline's task: parse, run, reuse, fail with one message."""
+
+import logging
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from csad.common.errors import OS_REMEDIES, CsadError
+from csad.config.line import ProductLine
+from csad.runner.data_source import gathered, opened
+from csad.runner.files import writing
+from csad.runner.lock import end_with_holder
+from csad.runner.share import Share
+from csad.runner.stage import NO_OPTIONS, Options, Stage, StageRecord
+from csad.runner.stage_runner import StageRunner
+from csad.runner.summary import Summary
+
+S = TypeVar("S", bound=Summary)
+
+STORE_VARIABLE = "CSAD_STAGES"
+"""Where a local run keeps finished stages; unset in a cluster, where the pipeline's own cache does that."""
+
+
+@dataclass(frozen=True)
+class TaskResult(Generic[S]):
+    """A finished task.
+
+    Attributes:
+        folder: Where its output lies: the artifact's own path, or a folder that a local run reuses.
+        summary: What the stage had to say.
+    """
+
+    folder: str
+    summary: S
+
+    def publish(self, name: str, path: str) -> None:
+        """Copy a file of the output to an artifact of its own."""
+        with writing(Path(path)):
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(Path(self.folder) / name, path)
+
+
+def run_task(
+    stage: Stage[S],
+    line_yaml: str,
+    seed: int,
+    output: str,
+    share: str | None = None,
+    **inputs: str | Sequence[str],
+) -> TaskResult[S]:
+    """Run a stage on artifacts.
+
+    Args:
+        stage: The stage.
+        line_yaml: The product line, as text.
+        seed: Seed of the run.
+        output: Path of the output artifact.
+        share: The part of the images that this task does, where several divide them.
+        **inputs: Paths or URIs of the inputs, by the stage's names; several where several tasks made one input.
+
+    Raises:
+        SystemExit: The stage failed for a reason that a user can put right; its message is the exit status.
+    """
+    with failing_clearly(stage.name), ExitStack() as held:
+        line = ProductLine.from_yaml(line_yaml)
+        options = NO_OPTIONS if share is None else Share.parse(share).options
+        store = os.environ.get(STORE_VARIABLE)
+        kept = Path(store) if store else None
+        if kept:
+            end_with_holder(kept)
+        folders = {
+            name: held.enter_context(opened(given, kept) if isinstance(given, str) else gathered(given))
+            for name, given in inputs.items()
+        }
+        if kept:
+            result = StageRunner(kept, line, seed).run(stage, options, **folders)
+            return TaskResult(str(result.folder), result.summary)
+        return TaskResult(output, _run_in_place(stage, line, seed, Path(output), options, folders))
+
+
+@contextmanager
+def failing_clearly(task: str) -> Iterator[None]:
+    """Log as a task does, and end with one message where a user can put things right.
+
+    Args:
+        task: Put in front of the message.
+
+    Raises:
+        SystemExit: Instead of a CsadError, or of a file that the system refuses; its message is the exit status.
+    """
+    _log_plainly()
+    try:
+        yield
+    except CsadError as error:
+        raise SystemExit(f"Error: {task}: {error}") from None
+    except OSError as error:
+        reason = OS_REMEDIES.get(error.errno or 0, error.strerror or str(error))
+        raise SystemExit(f"Error: {task}: {error.filename or 'a file'}: {reason}") from None
+
+
+def _run_in_place(
+    stage: Stage[S], line: ProductLine, seed: int, output: Path, options: Options, inputs: dict[str, Path]
+) -> S:
+    started = time.monotonic()
+    with writing(output):
+        key = stage.key(line, seed, inputs, options)
+        summary = stage.execute(line, seed, output, inputs, options)
+        StageRecord.of(stage, key, time.monotonic() - started, summary).write(output)
+    logging.getLogger(__name__).info("%s: %s", stage.name, summary.headline())
+    return summary
+
+
+def _log_plainly() -> None:
+    """Write csad's messages as they are, one per line, beside whatever the pipeline's executor writes."""
+    logger = logging.getLogger("csad")
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    logger.handlers = [handler]
+    logger.setLevel(logging.INFO)
+    logger.propagate = False

@@ -1,0 +1,1 @@
+"""The scoring path: branches, their fusion, the anomaly map, the model folder, the scorer."""

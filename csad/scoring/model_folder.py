@@ -1,0 +1,160 @@
+"""A model on disk: a manifest, tensors in safetensors, a checksum for each file."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from csad.common import atomic
+from csad.common.errors import ModelFolderError
+from csad.imaging.border import BorderModel
+from csad.metrics.threshold import Threshold
+from csad.scoring.fusion import Fusion
+from csad.scoring.model_files import MANIFEST as MANIFEST
+from csad.scoring.model_files import check_files
+from csad.scoring.model_files import digest as digest
+
+FORMAT = 1
+EMPTY_CHECKSUM = '"checksum": ""'
+
+
+class CanvasRecord(BaseModel):
+    """The crop and size that images are brought to; see `csad.imaging.canvas.Canvas`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    box: tuple[float, float, float, float]
+    height: int
+    width: int
+
+
+class Manifest(BaseModel):
+    """`model.json`: everything about a model that is not a tensor.
+
+    Attributes:
+        format: Version of the folder's layout.
+        version: csad that wrote it.
+        created: When, ISO 8601 in UTC.
+        line: Settings, as YAML.
+        seed: Of the training run.
+        snapshot: Digest of the data that trained it.
+        weights: Pretrained weights behind it: name, source and digest.
+        canvas: Crop and size of the input.
+        classes: Component classes; 0 when the components branch is absent.
+        types: Product types.
+        fusion: Scales and weights of the branches.
+        threshold: The decision.
+        map_scale: Per map the values that normal images' cells have at quantiles .9 and .995.
+        normal_scores: Scores of the good images that calibrated, ascending, to place a score among them.
+        odd_images: Good images among them that score above the threshold: "train/good/003", the oddest first.
+        synthetic_detection: Fraction of each kind of synthetic anomaly that scores above the threshold, 0..1.
+        border: Of normal images; shows differences between recording sessions, never part of a score.
+        files: SHA-256 of every other file in the folder.
+        checksum: SHA-256 of this file with the checksum left empty.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: int = FORMAT
+    version: str = Field(default_factory=lambda: metadata.version("csad"))
+    created: str = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    line: str
+    seed: int
+    snapshot: str
+    weights: dict[str, dict[str, str]]
+    canvas: CanvasRecord
+    classes: int
+    types: int
+    fusion: Fusion
+    threshold: Threshold
+    map_scale: dict[str, tuple[float, float]]
+    normal_scores: tuple[float, ...]
+    odd_images: tuple[str, ...] = ()
+    synthetic_detection: dict[str, float] = {}
+    border: BorderModel
+    files: dict[str, str] = {}
+    checksum: str = ""
+
+
+def write_model(folder: Path, manifest: Manifest, tensors: Mapping[str, Mapping[str, Tensor]]) -> Manifest:
+    """Write tensors, then the manifest with their digests: a folder with a manifest is whole.
+
+    Args:
+        folder: Created where it is missing.
+        manifest: Its `files` and `checksum` are filled in here.
+        tensors: Per file name (without ending) the tensors that it holds.
+
+    Raises:
+        ModelFolderError: A file cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {}
+    for name, group in tensors.items():
+        path = folder / f"{name}.safetensors"
+        try:
+            with atomic.replacing(path) as temporary:
+                save_file({key: value.detach().cpu().contiguous() for key, value in group.items()}, temporary)
+        except SafetensorError as error:
+            raise ModelFolderError(f"{path} cannot be written ({error}); free some space and run again") from error
+        files[path.name] = digest(path)
+    text = manifest.model_copy(update={"files": files, "checksum": ""}).model_dump_json(indent=2) + "\n"
+    checksum = _text_digest(text)
+    atomic.write_text(folder / MANIFEST, text.replace(EMPTY_CHECKSUM, EMPTY_CHECKSUM[:-1] + f'{checksum}"'))
+    return manifest.model_copy(update={"files": files, "checksum": checksum})
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read and check the manifest and the checksum of every file.
+
+    Raises:
+        ModelFolderError: Something is missing, of another version or changed; the message names the file.
+    """
+    path = folder / MANIFEST
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelFolderError(
+            f"{folder} is no model folder: {MANIFEST} cannot be read; train a model first"
+        ) from error
+    try:
+        manifest = Manifest.model_validate_json(text)
+    except ValidationError as error:
+        first: Any = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise ModelFolderError(
+            f"{path} is damaged or of another version: {place}: {first['msg']}; train again"
+        ) from error
+    if manifest.format != FORMAT:
+        raise ModelFolderError(f"{path} has format {manifest.format}, this csad reads {FORMAT}; train the model again")
+    if manifest.checksum and _text_digest(text.replace(manifest.checksum, "")) != manifest.checksum:
+        raise ModelFolderError(f"{path} was changed: its checksum does not fit; copy the model folder again")
+    check_files(folder, manifest.files)
+    return manifest
+
+
+def read_tensors(folder: Path, name: str) -> dict[str, Tensor]:
+    """Read one file of tensors; an absent one is empty.
+
+    Raises:
+        ModelFolderError: The file is damaged.
+    """
+    path = folder / f"{name}.safetensors"
+    if not path.is_file():
+        return {}
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise ModelFolderError(f"{path} is damaged ({error}); copy the model folder again") from error
+
+
+def _text_digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

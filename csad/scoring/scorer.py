@@ -1,0 +1,175 @@
+"""THE scoring path: images in, scores, maps and findings out. Evaluation, batch scoring and serving all call it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from csad.common.errors import ImageError, ModelFolderError
+from csad.compute.device import check_device
+from csad.config.line import ProductLine
+from csad.features.backbone import WeightsRecord, backbone_from_tensors
+from csad.features.words import Vocabulary
+from csad.imaging.canvas import Canvas, to_tensor
+from csad.lgst.fit import LgstModel
+from csad.lgst.maps import MapNormaliser
+from csad.scoring.branches import Histograms, Perception, Views, raw_scores
+from csad.scoring.findings import describe
+from csad.scoring.histogram import PatchHistogram
+from csad.scoring.inventory import Inventory
+from csad.scoring.localisation import anomaly_map, normal_tail
+from csad.scoring.model_folder import Manifest, read_manifest, read_tensors
+from csad.segmentation.network import SegmentationNetwork
+
+STAGES = 3
+"""Stages of the backbone that scoring reads."""
+
+MAP_STRIDE = 4
+"""Canvas pixels per cell of the anomaly map before it is brought back to the image."""
+
+
+@dataclass(frozen=True, eq=False)
+class Score:
+    """What the model says about one image.
+
+    Attributes:
+        value: Larger is more anomalous.
+        threshold: Above it the image is rejected.
+        branches: Normalised score of each branch and group of branches.
+        map: Where it is unusual, float32 (H, W) at the image's size, at least 0; `Scorer.normal_tail` is what
+            normal images' upper tail reaches.
+        findings: What is unusual about the components, in words, worst first.
+    """
+
+    value: float
+    threshold: float
+    branches: dict[str, float]
+    map: NDArray[np.float32]
+    findings: tuple[str, ...]
+
+    @property
+    def anomalous(self) -> bool:
+        """The decision."""
+        return self.value > self.threshold
+
+
+class Scorer:
+    """A trained model of one product line.
+
+    Attributes:
+        line: The settings that it was trained with.
+        manifest: Where it comes from.
+    """
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        perception: Perception,
+        histograms: Histograms,
+        inventory: Inventory | None,
+    ) -> None:
+        self.manifest = manifest
+        self.line = ProductLine.from_yaml(manifest.line)
+        record = manifest.canvas
+        self._canvas = Canvas(record.box, record.height, record.width)
+        self._perception = perception
+        self._histograms = histograms
+        self._inventory = inventory
+        self._scales = {name: MapNormaliser(*quantiles) for name, quantiles in manifest.map_scale.items()}
+
+    @property
+    def threshold(self) -> float:
+        """Above it an image is rejected."""
+        return self.manifest.threshold.value
+
+    @property
+    def normal_tail(self) -> float:
+        """What the upper tail of normal images' cells reaches on the map of a score; above 0."""
+        return normal_tail(self._scales, self.manifest.fusion.weights)
+
+    @classmethod
+    def load(cls, folder: Path, device: str = "cpu") -> Self:
+        """Load and verify a model folder.
+
+        Args:
+            folder: As `csad train` wrote it.
+            device: "cpu", "cuda" or "cuda:N": where the backbone and the networks run.
+
+        Raises:
+            ModelFolderError: The folder is incomplete, damaged or of another version.
+            DeviceError: There is no such device.
+        """
+        check_device(device)
+        manifest = read_manifest(folder)
+        line = ProductLine.from_yaml(manifest.line)
+        try:
+            weights = WeightsRecord(**manifest.weights["backbone"])
+            backbone = backbone_from_tensors(line.backbone.name, weights, STAGES, read_tensors(folder, "backbone"))
+            network = None
+            if manifest.classes:
+                network = SegmentationNetwork(backbone, manifest.classes)
+                network.load_trainable_state(read_tensors(folder, "segmentation"))
+                network.eval()
+            lgst = LgstModel.from_tensors(backbone, read_tensors(folder, "lgst"))
+            words = read_tensors(folder, "vocabulary")
+            vocabulary = Vocabulary.from_tensors(words) if words else None
+            component_tensors, word_tensors = read_tensors(folder, "components"), read_tensors(folder, "words")
+            histograms = Histograms(
+                PatchHistogram.from_tensors(component_tensors, line.histogram) if component_tensors else None,
+                PatchHistogram.from_tensors(word_tensors, line.histogram) if word_tensors else None,
+            )
+            counted = read_tensors(folder, "inventory")
+            inventory = Inventory.from_tensors(counted) if counted else None
+        except (KeyError, TypeError) as error:
+            raise ModelFolderError(f"{folder} lacks {error}; copy the whole model folder again") from error
+        perception = Perception(backbone, network, vocabulary, lgst).to(device)
+        return cls(manifest, perception, histograms, inventory)
+
+    def score(self, image: NDArray[np.uint8]) -> Score:
+        """Score one image, uint8 (H, W, 3)."""
+        return self.score_batch([image])[0]
+
+    def score_batch(self, images: Sequence[NDArray[np.uint8]]) -> list[Score]:
+        """Score images of any sizes, uint8 (H, W, 3) each; an image scores the same alone and among others.
+
+        Raises:
+            ImageError: An image is not uint8 (H, W, 3).
+        """
+        if not images:
+            return []
+        for image in images:
+            if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+                raise ImageError(f"expected an RGB image, uint8 (H, W, 3), got {image.dtype} {image.shape}")
+        views = self._perception.look(to_tensor(np.stack([self._canvas.draw(image) for image in images])))
+        fusion = self.manifest.fusion
+        raw = {name: values.numpy() for name, values in raw_scores(views, self._histograms).items()}
+        branches = fusion.branch_scores(raw)
+        values = fusion.combine(branches)
+        named = {**branches, **fusion.groups(branches)}
+        return [
+            self._explain(image, index, views, float(values[index]), {k: float(v[index]) for k, v in named.items()})
+            for index, image in enumerate(images)
+        ]
+
+    def background_score(self, image: NDArray[np.uint8]) -> float:
+        """How unusual the bare border of an image is; never part of a score, only a check on the data."""
+        return self.manifest.border.distance(image)
+
+    def _explain(
+        self, image: NDArray[np.uint8], index: int, views: Views, value: float, branches: dict[str, float]
+    ) -> Score:
+        differences = []
+        findings: tuple[str, ...] = ()
+        if self._inventory is not None and views.probabilities is not None:
+            differences = self._inventory.differences(views.probabilities[index])
+            findings = describe(differences)
+        size = (self._canvas.height // MAP_STRIDE, self._canvas.width // MAP_STRIDE)
+        weights = self.manifest.fusion.weights
+        drawn = anomaly_map(views, index, self._scales, weights, self._inventory, differences, size)
+        heat = self._canvas.undraw(drawn.numpy(), image.shape[0], image.shape[1])
+        return Score(value, self.threshold, branches, heat, findings)

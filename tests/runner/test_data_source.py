@@ -1,0 +1,66 @@
+"""`ingest` from a real store."""
+
+import pytest
+
+from csad.common.errors import StoreError
+from csad.runner.data_source import opened
+from csad.runner.task import STORE_VARIABLE, run_task
+from csad.stages import ingest
+from csad.store.datasets import push_dataset
+from csad.store.embedded import EmbeddedStore
+from csad.store.objects import ObjectStore
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with EmbeddedStore(tmp_path_factory.mktemp("store")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def pushed(server, tiny_line_data):
+    return push_dataset(ObjectStore.connect(server.settings), tiny_line_data, "tiny")
+
+
+@pytest.fixture
+def store(server, pushed, monkeypatch):
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+    return pushed
+
+
+def test_what_was_pushed_last_is_ingested_as_the_folder_would_be(
+    tiny_line, tiny_line_data, store, tmp_path, monkeypatch
+):
+    monkeypatch.delenv(STORE_VARIABLE, raising=False)
+    done = run_task(ingest.STAGE, tiny_line.to_yaml(), 0, str(tmp_path / "images"), data="store://tiny")
+
+    folder = ingest.run(tiny_line, tiny_line_data, tmp_path / "directly")
+    assert (done.summary.digest, done.summary.training_digest) == (folder.digest, folder.training_digest)
+    assert done.summary.digest == store.digest
+
+
+def test_a_version_is_fetched_and_gone_afterwards(store):
+    with opened(f"store://tiny@{store.digest}") as folder:
+        assert len(list(folder.glob("train/good/*.png"))) == 10
+    assert not folder.exists()
+
+
+def test_a_local_run_keeps_a_version_for_the_next(store, tmp_path):
+    address = f"store://tiny@{store.digest}"
+    with opened(address, tmp_path) as folder:
+        before = {file: file.stat().st_mtime_ns for file in folder.rglob("*.png")}
+    with opened(address, tmp_path) as again:
+        assert again == folder
+        assert {file: file.stat().st_mtime_ns for file in again.rglob("*.png")} == before
+
+
+def test_without_a_store_the_message_says_what_to_set(monkeypatch):
+    monkeypatch.delenv("CSAD_STORE_ENDPOINT", raising=False)
+    with pytest.raises(StoreError, match="CSAD_STORE_ENDPOINT"), opened("store://tiny"):
+        raise AssertionError("opened")
+
+
+def test_an_unknown_line_is_named(store):
+    with pytest.raises(StoreError, match="no data set of line nobody"), opened("store://nobody"):
+        raise AssertionError("opened")

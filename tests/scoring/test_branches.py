@@ -1,0 +1,111 @@
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from csad.features.backbone import load_backbone
+from csad.features.words import Vocabulary
+from csad.lgst.fit import LgstModel
+from csad.lgst.linear import LinearStudent, pool
+from csad.lgst.memory import VIEWS
+from csad.lgst.teacher import Teacher
+from csad.scoring.branches import BRANCHES, GROUPS, Histograms, Perception, Views, raw_scores
+from csad.scoring.histogram import GaussianPerType, PatchHistogram
+from csad.segmentation.network import SegmentationNetwork
+
+NONE = Histograms(None, None)
+
+
+def unit_histogram(entries):
+    """Distance of the fractions of whole images from none at all."""
+    gaussian = GaussianPerType(torch.zeros(1, entries).double(), torch.eye(entries).double()[None])
+    return PatchHistogram((1,), (gaussian,), soft=True, square_root=False)
+
+
+def views_of(probabilities=None, words=None, global_map=None, **local_maps):
+    return Views(probabilities, words, global_map, local_maps)
+
+
+def test_every_branch_belongs_to_one_group():
+    assert sorted(name for members in GROUPS.values() for name in members) == sorted(set(BRANCHES))
+
+
+def test_every_memory_is_a_branch():
+    assert set(VIEWS) <= set(GROUPS["lgst"])
+
+
+def test_the_global_score_is_the_maximum_of_its_map():
+    scores = raw_scores(views_of(global_map=torch.tensor([[[1.0, 7.0]], [[3.0, 2.0]]])), NONE)
+
+    assert {name: values.tolist() for name, values in scores.items()} == {"global@max": [7, 3]}
+
+
+def test_a_local_score_is_the_mean_of_the_twenty_highest_cells():
+    scores = raw_scores(views_of(local=torch.arange(25.0).view(1, 5, 5), detail=torch.tensor([[[4.0, 2.0]]])), NONE)
+
+    # (24 + ... + 5) / 20, and both cells where there are only two.
+    assert {name: values.tolist() for name, values in scores.items()} == {"local@top20": [14.5], "detail@top20": [3]}
+
+
+def test_histograms_give_a_column_per_grid():
+    shares = torch.tensor([0.4, 0.6, 0.8]).view(1, 3, 1, 1).expand(1, 3, 4, 4)
+
+    scores = raw_scores(views_of(probabilities=shares, words=shares), Histograms(unit_histogram(2), None))
+
+    assert set(scores) == {"components@1"}
+    assert scores["components@1"].item() == pytest.approx(1)
+
+
+def test_nothing_seen_gives_no_column():
+    assert raw_scores(views_of(), NONE) == {}
+
+
+@pytest.fixture(scope="module")
+def perception():
+    """All that looks at pixels, with students and words drawn at random."""
+    torch.manual_seed(0)
+    backbone = load_backbone("tf_efficientnet_lite0", stages=3)
+    teacher = Teacher.fit(backbone, [torch.rand(4, 3, 64, 64)], 512, 0)
+    features = teacher(torch.rand(1, 3, 64, 64))
+    linear = LinearStudent(pool(features)[0], torch.zeros(0, pool(features)[0].numel()))
+    vocabulary = Vocabulary(features[0].flatten(1).T[:3].contiguous(), 100.0)
+    return Perception(
+        backbone, SegmentationNetwork(backbone, 2).eval(), vocabulary, LgstModel(teacher, linear, {}, None)
+    )
+
+
+def test_one_look_gives_every_view(perception):
+    views = perception.look(torch.rand(2, 3, 64, 64))
+
+    assert views.probabilities.shape == (2, 3, 16, 16)
+    assert views.words.shape == (2, 4, 8, 8)
+    assert views.global_map.shape == (2, 8, 8)
+    assert views.local_maps == {}
+
+
+@given(order=st.permutations(range(3)))
+def test_permuting_a_batch_permutes_what_is_seen(perception, order):
+    canvases = torch.rand(3, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    views, permuted = perception.look(canvases), perception.look(canvases[list(order)])
+
+    for seen, moved in (
+        (views.probabilities, permuted.probabilities),
+        (views.words, permuted.words),
+        (views.global_map, permuted.global_map),
+    ):
+        torch.testing.assert_close(moved, seen[list(order)], atol=1e-4, rtol=1e-4)
+
+
+def test_what_is_absent_is_not_seen(perception):
+    bare = Perception(perception.backbone, None, None, LgstModel(perception.lgst.teacher, None, {}, None))
+
+    assert bare.look(torch.rand(1, 3, 64, 64)) == views_of()
+
+
+def test_moving_to_a_device_changes_nothing_that_is_seen(perception):
+    canvases = torch.rand(1, 3, 64, 64)
+
+    moved, views = perception.to("cpu").look(canvases), perception.look(canvases)
+
+    assert torch.equal(moved.probabilities, views.probabilities)
+    assert torch.equal(moved.global_map, views.global_map)
