@@ -85,9 +85,11 @@ IN_PACKAGES = [module for module in modules_in(ROOT) if "/" in module]
 
 
 def test_imports_are_found_inside_functions_too():
-    source = "import kfp.dsl\nfrom csad.common import a\ndef f():\n    from minio import Minio\n    from .near import x"
+    source = (
+        "import kfp.dsl\nfrom csad.common import atomic\ndef f():\n    from minio import Minio\n    from .near import x"
+    )
 
-    assert imported(source) == {"kfp.dsl", "csad.common.a", "minio.Minio", ".near.x"}
+    assert imported(source) == {"kfp.dsl", "csad.common.atomic", "minio.Minio", ".near.x"}
     assert top_levels(imported(source)) == {"kfp", "csad", "minio", ""}
     assert parts_of(imported(source), "csad") == {"common"}
 
