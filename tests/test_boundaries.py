@@ -85,8 +85,7 @@ IN_PACKAGES = [module for module in modules_in(ROOT) if "/" in module]
 
 
 def test_imports_are_found_inside_functions_too():
-    source = "import kfp.dsl\nfrom csad.common import atomic\n"
-    source += "def f():\n    from minio import Minio\n    from .near import x"
+    source = (
         "import kfp.dsl\nfrom csad.common import atomic\ndef f():\n    from minio import Minio\n    from .near import x"
     )
 

@@ -226,7 +226,7 @@ def test_missing_weights_say_how_to_get_them(tmp_path, monkeypatch):
 def test_tagging_does_without_the_old_libraries():
     root = Path(csad.__file__).parent
     files = [root / "stages/tagging.py", *root.glob("foundation/tag*.py"), *root.glob("foundation/ram_plus/*.py")]
-    files += [root / "foundation/checkpoints.py", root / "foundation/packaged.py", root / "foundation/type_samples.py"]
+    files += [root / "weights/checkpoints.py", root / "foundation/packaged.py", root / "pseudo_labels/type_samples.py"]
     assert len(files) > 10
     for file in files:
         found = {name.split(".")[0] for name in imported_names(file.read_text(encoding="utf-8"))}
