@@ -6,7 +6,7 @@ import os
 import re
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import AbstractContextManager, contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -194,6 +194,13 @@ class Server:
         """Return the name of an experiment."""
         with _asking(self.endpoint):
             return str(self._client.get_experiment(experiment_id=identity).display_name)
+
+    def _asking(self) -> AbstractContextManager[None]:
+        return _asking(self.endpoint)
+
+    @staticmethod
+    def _all(page: Callable[[str], Any], field: str) -> Iterator[Any]:
+        return _all(page, field)
 
     def _pipeline(self, name: str) -> str | None:
         def page(token: str) -> Any:

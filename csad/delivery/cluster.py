@@ -44,7 +44,7 @@ class Type(NamedTuple):
 
 
 class Kind(Enum):
-    """What a line consists of in a cluster."""
+    """What a line and its runs consist of in a cluster."""
 
     DEPLOYMENT = Type("apps/v1", "Deployment")
     REPLICA_SET = Type("apps/v1", "ReplicaSet")
@@ -57,6 +57,11 @@ class Kind(Enum):
     OLD_DISRUPTION_BUDGET = Type("policy/v1beta1", "PodDisruptionBudget")
     NETWORK_POLICY = Type("networking.k8s.io/v1", "NetworkPolicy")
     SERVICE_MONITOR = Type("monitoring.coreos.com/v1", "ServiceMonitor")
+    NAMESPACE = Type("v1", "Namespace")
+    NODE = Type("v1", "Node")
+    SECRET = Type("v1", "Secret")
+    SERVICE_ACCOUNT = Type("v1", "ServiceAccount")
+    WORKFLOW = Type("argoproj.io/v1alpha1", "Workflow")
 
 
 class ClusterConflict(DeploymentError):  # noqa: N818 - named for what happened
