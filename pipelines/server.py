@@ -18,6 +18,7 @@ from kfp_server_api import ApiException, V2beta1Pipeline, V2beta1RecurringRun
 from urllib3.exceptions import HTTPError
 
 from csad.errors import CsadError
+from pipelines.server_patience import be_patient
 
 ENDPOINT = "KFP_ENDPOINT"
 TOKEN = "KFP_EXISTING_TOKEN"
@@ -82,6 +83,7 @@ class Server:
                 existing_token=os.environ.get(TOKEN) or None,
                 credentials=credentials,
             )
+            be_patient(client._run_api.api_client)
             client.get_kfp_healthz(sleep_duration=1)
         return cls(client, host, user)
 

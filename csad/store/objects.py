@@ -11,10 +11,11 @@ from minio.deleteobjects import DeleteObject
 
 from csad import atomic
 from csad.errors import StoreError
+from csad.patience import Patience
 from csad.store.checked_file import CheckedFile
 from csad.store.client import CONNECT_SECONDS, SILENCE_SECONDS, make_bucket, make_client
 from csad.store.failures import Conflict, Damaged, NotFound
-from csad.store.retry import CONNECTING, WORKING, Patience, retrying
+from csad.store.retry import CONNECTING, WORKING, retrying
 from csad.store.settings import StoreSettings
 
 __all__ = ["Conflict", "Damaged", "Listed", "NotFound", "ObjectStore"]
