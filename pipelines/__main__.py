@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from csad.cli.failures import FailingClearly
+from pipelines.doctor_command import doctor
 from pipelines.options import endpoint_option, json_option, namespace_option
 from pipelines.run_commands import retry, runs, stop, why
 
@@ -43,6 +44,7 @@ def main() -> None:
     The usual order on a cluster:
       csad data push data/bottles --line bottles           the images, into the store
       python -m pipelines compile                          YAML for the cluster
+      python -m pipelines doctor                           can the cluster run it, and what mends it if not
       python -m pipelines submit lines/bottles.yaml        one run
       python -m pipelines schedules plan                   what `schedules apply` would change
       python -m pipelines schedules apply                  every line of lines/ retrains as its file says
@@ -289,7 +291,7 @@ def status(line: str | None, endpoint: str | None, kfp_namespace: str | None, as
     click.echo(json.dumps(found.to_json(), indent=2) if as_json else found.to_text())
 
 
-for command in (runs, why, retry, stop):
+for command in (doctor, runs, why, retry, stop):
     main.add_command(command)
 
 
