@@ -1,7 +1,6 @@
 """The doctor on a real API server: it finds what is missing, and what it prints mends that."""
 
 import secrets
-from pathlib import Path
 
 import pytest
 
@@ -10,7 +9,6 @@ from tests.pipelines.test_demands import Task, write_pipeline
 from tests.services.kfp_server import KfpServer
 
 pytestmark = pytest.mark.timeout(300)
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -46,12 +44,11 @@ def missing(findings):
 
 
 def shell(cluster, command):
-    """Run what the doctor prints, as it is printed."""
+    """Run what the doctor prints, as it is printed, in the root of the checkout."""
     cluster.run("bash", "-c", command)
 
 
 def test_what_the_doctor_prints_mends_what_it_finds(cluster, doctor, names, monkeypatch):
-    monkeypatch.chdir(ROOT)
     monkeypatch.setitem(cluster.environment, "AWS_ACCESS_KEY_ID", "key")
     monkeypatch.setitem(cluster.environment, "AWS_SECRET_ACCESS_KEY", "secret")
     runs, serving = names

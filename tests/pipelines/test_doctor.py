@@ -286,7 +286,8 @@ def test_versions_are_compared_with_what_was_tried(tag, status):
         (Places("csad", "csad"), "kubectl apply -k manifests/overlays/dev  # or external-s3"),
         (Places("kubeflow", "csad"), "kubectl apply -k manifests/overlays/standalone  # or standalone-external-s3"),
         (Places("kubeflow", "lines"), "kubectl kustomize manifests/overlays/standalone | "
-         "sed 's/: kubeflow$/: kubeflow/; s/space: csad$/space: lines/; s/^  name: csad$/  name: lines/' | kubectl apply -f -"),
+         "sed 's/: kubeflow$/: kubeflow/; s/space: csad$/space: lines/; s/^  name: csad$/  name: lines/' "
+         "| kubectl apply -f -"),
     ],
 )  # fmt: skip
 def test_the_overlay_that_mends_fits_the_namespaces(places, command):
