@@ -6,7 +6,7 @@ import os
 import re
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import AbstractContextManager, contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -18,6 +18,7 @@ from kfp_server_api import ApiException, V2beta1Pipeline, V2beta1RecurringRun
 from urllib3.exceptions import HTTPError
 
 from csad.common.errors import CsadError
+from kfp_client.server_patience import be_patient
 
 ENDPOINT = "KFP_ENDPOINT"
 TOKEN = "KFP_EXISTING_TOKEN"
@@ -82,6 +83,7 @@ class Server:
                 existing_token=os.environ.get(TOKEN) or None,
                 credentials=credentials,
             )
+            be_patient(client._run_api.api_client)
             client.get_kfp_healthz(sleep_duration=1)
         return cls(client, host, user)
 
@@ -194,6 +196,13 @@ class Server:
         """Return the name of an experiment."""
         with _asking(self.endpoint):
             return str(self._client.get_experiment(experiment_id=identity).display_name)
+
+    def _asking(self) -> AbstractContextManager[None]:
+        return _asking(self.endpoint)
+
+    @staticmethod
+    def _all(page: Callable[[str], Any], field: str) -> Iterator[Any]:
+        return _all(page, field)
 
     def _pipeline(self, name: str) -> str | None:
         def page(token: str) -> Any:

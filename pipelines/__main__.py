@@ -7,21 +7,14 @@ from pathlib import Path
 import click
 
 from csad.cli.failures import FailingClearly
+from pipelines.doctor_command import doctor
+from pipelines.options import endpoint_option, json_option, namespace_option
+from pipelines.run_commands import retry, runs, stop, why
 
 COMPILED = Path("pipelines/compiled")
 LINES = Path("lines")
 EXAMPLE = LINES / "fastener_kit.yaml"
 
-endpoint_option = click.option(
-    "--endpoint",
-    envvar="KFP_ENDPOINT",
-    help="Pipeline server, such as http://localhost:8888.  [default: $KFP_ENDPOINT]",
-)
-namespace_option = click.option(
-    "--kfp-namespace",
-    envvar="KFP_NAMESPACE",
-    help="Yours, where the server has several users.  [default: $KFP_NAMESPACE]",
-)
 package_option = click.option(
     "--package",
     default=COMPILED / "training.yaml",
@@ -35,7 +28,6 @@ account_option = click.option(
     show_default=True,
     help='Of the runs; "" for the server\'s own choice.',
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 line_argument = click.argument(
     "file", metavar="LINE.yaml", type=click.Path(exists=True, dir_okay=False, path_type=Path)
 )
@@ -52,9 +44,12 @@ def main() -> None:
     The usual order on a cluster:
       csad data push data/bottles --line bottles           the images, into the store
       python -m pipelines compile                          YAML for the cluster
+      python -m pipelines doctor                           can the cluster run it, and what mends it if not
       python -m pipelines submit lines/bottles.yaml        one run
       python -m pipelines schedules plan                   what `schedules apply` would change
       python -m pipelines schedules apply                  every line of lines/ retrains as its file says
+      python -m pipelines runs                             what runs, and what is stuck
+      python -m pipelines why last                         each stage, and the reason of what failed or waits
 
     Exit codes: 0 done, 1 the work failed, 2 wrong use.
     """  # noqa: D301 - click's mark is the character itself
@@ -275,6 +270,29 @@ def apply(
     planned = make_plan(server, found, package, service_account)
     apply_plan(server, planned)
     click.echo(json.dumps(planned.to_json(), indent=2) if as_json else planned.to_text())
+
+
+@schedules.command()
+@click.option("--line", help="Only this product line.")
+@endpoint_option
+@namespace_option
+@json_option
+def status(line: str | None, endpoint: str | None, kfp_namespace: str | None, as_json: bool) -> None:
+    """Show each line's last run and its next one.
+
+    \b
+    Example:
+      python -m pipelines schedules status
+    """  # noqa: D301
+    from kfp_client.server_runs import RunServer
+    from pipelines.schedule_status import schedule_status
+
+    found = schedule_status(RunServer.connect(endpoint, kfp_namespace), line)
+    click.echo(json.dumps(found.to_json(), indent=2) if as_json else found.to_text())
+
+
+for command in (doctor, runs, why, retry, stop):
+    main.add_command(command)
 
 
 if __name__ == "__main__":

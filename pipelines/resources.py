@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from kfp import dsl, kubernetes
 from kfp.dsl.pipeline_channel import PipelineChannel
 
+from csad.common.patience import VARIABLE as PATIENCE
 from kfp_client.names import TOKEN_SECRET
 
 GPU_ACCELERATOR = "nvidia.com/gpu"
@@ -20,7 +21,10 @@ STORE_VARIABLES = {
 STORE_OPTIONS = {"region": "AWS_REGION", "prefix": "CSAD_STORE_PREFIX"}
 """Keys that the secret of some stores has beside these."""
 TOKEN_VARIABLE = {"token": "CSAD_TOKEN"}
+PATIENCE_SECONDS = "300"
+"""For so long a task waits for a store, a pipeline server or a cluster that is away; Kubeflow does not repeat it."""
 RETRIES = 2
+"""Of a pod that was deleted or whose node was lost. A container that ends with an error is not repeated."""
 BACKOFF = "60s"
 
 
@@ -75,6 +79,7 @@ def place_on_cpu(task: dsl.PipelineTask, resources: Resources) -> dsl.PipelineTa
     task.set_memory_request(resources.memory_request).set_memory_limit(resources.memory_limit)
     # Else as many as the node has cores: a training would differ from node to node, and threads wait for their quota.
     task.set_env_variable("OMP_NUM_THREADS", resources.cpu_request)
+    task.set_env_variable(PATIENCE, PATIENCE_SECONDS)
     task.set_retry(num_retries=RETRIES, backoff_duration=BACKOFF, backoff_factor=2.0)
     kubernetes.set_timeout(task, seconds=resources.hours * 3600)
     kubernetes.empty_dir_mount(

@@ -220,7 +220,7 @@ def _wanted(line: ProductLine, cron: str, version: str, service_account: str) ->
 def _retire(name: str, runs: Sequence[V2beta1RecurringRun], reason: str) -> list[Change]:
     return [
         Change(name, "disable", (reason,), run.recurring_run_id)
-        if _is_enabled(run)
+        if is_enabled(run)
         else Change(name, "keep", (f"disabled: {reason}",), run.recurring_run_id)
         for run in runs
     ]
@@ -238,7 +238,7 @@ def _adjust(line: ProductLine, wanted: Schedule, found: Sequence[tuple[V2beta1Re
     identity = first.recurring_run_id
     if differences:
         change = Change(line.name, "replace", tuple(differences), identity, wanted, enabled)
-    elif _is_enabled(first) != enabled:
+    elif is_enabled(first) != enabled:
         action: Action = "enable" if enabled else "disable"
         change = Change(line.name, action, (f"schedule.enabled is {str(enabled).lower()}",), identity)
     else:
@@ -263,7 +263,8 @@ def _found(server: Server, run: V2beta1RecurringRun, versions: dict[str, str]) -
     )
 
 
-def _is_enabled(run: V2beta1RecurringRun) -> bool:
+def is_enabled(run: V2beta1RecurringRun) -> bool:
+    """Whether a recurring run starts runs."""
     return run.status == "ENABLED" if run.status else run.mode == "ENABLE"
 
 

@@ -1,7 +1,6 @@
 """One namespace of a Kubernetes cluster: server-side apply, look, delete; failures in words."""
 
 import json
-import logging
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -13,9 +12,10 @@ from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 from kubernetes.dynamic import DynamicClient
 from kubernetes.dynamic.exceptions import DynamicApiError, ResourceNotFoundError
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, SSLError
 
 from csad.common.errors import DeploymentError
+from csad.common.patience import Patience, keep_trying
 from csad.deployment.cluster_api import connection
 
 T = TypeVar("T")
@@ -24,7 +24,7 @@ Object = dict[str, Any]
 
 FIELD_MANAGER = "csad"
 PATIENCE = 20.0
-"""Seconds for which an API server that does not answer is asked again: it may be restarted for an upgrade."""
+"""Seconds for which an API server that does not answer is asked again, at least: it may be restarted for an upgrade."""
 
 PASSING = frozenset({429, 500, 502, 503, 504})
 
@@ -32,8 +32,6 @@ NO_FILE = f"{os.devnull}/none"
 """Where the client keeps what a cluster offers. The file that it shares with other programs would remember the kinds of
 yesterday's cluster. It reads it once, where there is one, and goes on where it cannot write it: here it never can.
 """
-
-_log = logging.getLogger(__name__)
 
 
 class Type(NamedTuple):
@@ -44,7 +42,7 @@ class Type(NamedTuple):
 
 
 class Kind(Enum):
-    """What a line consists of in a cluster."""
+    """What a line and its runs consist of in a cluster."""
 
     DEPLOYMENT = Type("apps/v1", "Deployment")
     REPLICA_SET = Type("apps/v1", "ReplicaSet")
@@ -57,6 +55,11 @@ class Kind(Enum):
     OLD_DISRUPTION_BUDGET = Type("policy/v1beta1", "PodDisruptionBudget")
     NETWORK_POLICY = Type("networking.k8s.io/v1", "NetworkPolicy")
     SERVICE_MONITOR = Type("monitoring.coreos.com/v1", "ServiceMonitor")
+    NAMESPACE = Type("v1", "Namespace")
+    NODE = Type("v1", "Node")
+    SECRET = Type("v1", "Secret")
+    SERVICE_ACCOUNT = Type("v1", "ServiceAccount")
+    WORKFLOW = Type("argoproj.io/v1alpha1", "Workflow")
 
 
 class ClusterConflict(DeploymentError):  # noqa: N818 - named for what happened
@@ -261,24 +264,16 @@ class Cluster:
         return self._dynamic.resources.get(api_version=kind.value.api, kind=kind.value.kind)
 
     def _do(self, work: Callable[[], T], what: str) -> T:
-        deadline = time.monotonic() + PATIENCE
-        pause = 0.2
-        while True:
-            try:
-                return work()
-            except (ApiException, DynamicApiError) as error:
-                if error.status not in PASSING or time.monotonic() > deadline:
-                    raise self._explained(error, what) from None
-                _log.warning("cannot %s: HTTP status %s; trying again", what, error.status)
-            except (HTTPError, OSError) as error:
-                if time.monotonic() > deadline:
-                    host = self.api.configuration.host
-                    raise DeploymentError(
-                        f"cannot {what}: the Kubernetes API at {host} does not answer ({type(error).__name__}); "
-                        "check that the cluster runs and that this machine may reach it"
-                    ) from None
-            time.sleep(pause)
-            pause = min(2 * pause, 3.0)
+        host = self.api.configuration.host
+        try:
+            return keep_trying(work, _passing, f"{what} (the Kubernetes API at {host})", Patience(PATIENCE))
+        except (ApiException, DynamicApiError) as error:
+            raise self._explained(error, what) from None
+        except (HTTPError, OSError) as error:
+            raise DeploymentError(
+                f"cannot {what}: the Kubernetes API at {host} does not answer ({type(error).__name__}); "
+                "check that the cluster runs and that this machine may reach it"
+            ) from None
 
     def _explained(self, error: ApiException, what: str) -> DeploymentError:
         status = int(error.status or 0)
@@ -297,6 +292,14 @@ class Cluster:
 
 class _Absent(DeploymentError):  # noqa: N818 - named for what was found
     """There is no such object, or no such namespace."""
+
+
+def _passing(error: Exception) -> str | None:
+    if isinstance(error, ApiException | DynamicApiError):
+        return f"HTTP status {error.status}" if error.status in PASSING else None
+    if isinstance(getattr(error, "reason", error), SSLError):
+        return None
+    return type(error).__name__ if isinstance(error, HTTPError | OSError) else None
 
 
 def _message(error: ApiException) -> str:

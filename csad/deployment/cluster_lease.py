@@ -56,10 +56,15 @@ class DeployerLease:
     def check(self) -> None:
         """Ask before every change whether the lease is still held.
 
+        After a pause of the API server its renewal may be under way: nobody can take it while that server is away.
+
         Raises:
             LeaseLost: It is not.
         """
-        if time.monotonic() - self._renewed > self._terms.seconds:
+        deadline = time.monotonic() + self._terms.seconds
+        while self._is_late() and self._thread.is_alive() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        if self._is_late():
             raise LeaseLost(
                 f"the lease {self._name} could not be renewed for {self._terms.seconds} s, so another deployer may "
                 "have taken over; nothing more was changed, see `csad status` and run again"
@@ -115,6 +120,9 @@ class DeployerLease:
                 self._cluster.replace(Kind.LEASE, lease)
         except DeploymentError as error:
             _log.warning("the lease %s could not be given back (%s); it ends by itself", self._name, error)
+
+    def _is_late(self) -> bool:
+        return time.monotonic() - self._renewed > self._terms.seconds
 
     def _stop_renewing(self) -> None:
         self._end.set()

@@ -11,10 +11,11 @@ from minio.deleteobjects import DeleteObject
 
 from csad.common import atomic
 from csad.common.errors import StoreError
+from csad.common.patience import Patience
 from csad.store.checked_file import CheckedFile
 from csad.store.client import CONNECT_SECONDS, SILENCE_SECONDS, make_bucket, make_client
 from csad.store.failures import Conflict, Damaged, NotFound
-from csad.store.retry import CONNECTING, WORKING, Patience, retrying
+from csad.store.retry import CONNECTING, WORKING, retrying
 from csad.store.settings import StoreSettings
 
 __all__ = ["Conflict", "Damaged", "Listed", "NotFound", "ObjectStore"]
@@ -41,10 +42,17 @@ class ObjectStore:
     settings' prefix.
     """
 
-    def __init__(self, settings: StoreSettings, client: Minio) -> None:
-        """Use `connect`, which also checks that the store answers."""
+    def __init__(self, settings: StoreSettings, client: Minio, patience: Patience = WORKING) -> None:
+        """Use `connect`, which also checks that the store answers and makes the bucket.
+
+        Args:
+            settings: The store and the keys.
+            client: Reaches it.
+            patience: How long a store that fails is asked again.
+        """
         self.settings = settings
         self._client = client
+        self._patience = patience
 
     @classmethod
     def connect(cls, settings: StoreSettings) -> Self:
@@ -184,6 +192,27 @@ class ObjectStore:
 
         return self._do(read, f"read {key}")
 
+    def read_end(self, key: str, size: int) -> bytes:
+        """Return the last bytes of an object, `size` at most.
+
+        Raises:
+            NotFound: No such object.
+            StoreError: The store does not answer.
+        """
+
+        def read() -> bytes:
+            whole = self._client.stat_object(self.settings.bucket, self._full(key)).size or 0
+            if whole == 0:
+                return b""
+            response = self._client.get_object(self.settings.bucket, self._full(key), offset=max(0, whole - size))
+            try:
+                return bytes(response.read())
+            finally:
+                response.close()
+                response.release_conn()
+
+        return self._do(read, f"read {key}")
+
     def exists(self, key: str) -> bool:
         """Whether there is an object with this key.
 
@@ -278,8 +307,8 @@ class ObjectStore:
     def _full(self, key: str) -> str:
         return self.settings.prefix + key
 
-    def _do(self, work: Callable[[], T], what: str, patience: Patience = WORKING) -> T:
-        return retrying(work, what, self.settings, patience)
+    def _do(self, work: Callable[[], T], what: str) -> T:
+        return retrying(work, what, self.settings, self._patience)
 
 
 def file_sha256(path: Path) -> str:

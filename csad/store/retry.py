@@ -1,11 +1,7 @@
 """Try again what may succeed the next time, and say clearly what did not."""
 
 import http.client
-import logging
-import random
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeVar
 from xml.etree.ElementTree import ParseError
 
@@ -13,13 +9,12 @@ from minio.error import InvalidResponseError, MinioException, S3Error, ServerErr
 from urllib3.exceptions import HTTPError, NameResolutionError, NewConnectionError, SSLError, TimeoutError
 
 from csad.common.errors import StoreError
+from csad.common.patience import Patience, keep_trying
 from csad.store.failures import Conflict, NotFound
 from csad.store.settings import StoreSettings
 
 T = TypeVar("T")
 
-FIRST_PAUSE = 0.2
-LONGEST_PAUSE = 2.0
 PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 """HTTP answers after which the same request may succeed."""
 
@@ -36,22 +31,6 @@ REFUSALS = {
 
 FAILURES = (MinioException, ParseError, ValueError, HTTPError, http.client.HTTPException, OSError)
 """What the client raises, and the disk; a ParseError or ValueError where the answer is not the XML of S3."""
-
-_log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How long to go on.
-
-    Attributes:
-        seconds: After the first failure no new attempt starts later than this.
-        attempts: But there are at least so many.
-    """
-
-    seconds: float
-    attempts: int
-
 
 CONNECTING = Patience(seconds=6, attempts=2)
 WORKING = Patience(seconds=45, attempts=3)
@@ -83,25 +62,16 @@ def retrying(work: Callable[[], T], what: str, settings: StoreSettings, patience
     Raises:
         StoreError: It failed for good; the message names the store and what to do.
     """
-    pause, failed_at = FIRST_PAUSE, 0.0
-    attempt = 0
-    while True:
-        attempt += 1
-        try:
-            return work()
-        except FAILURES as error:
-            if not passes(error):
-                if isinstance(error, OSError):
-                    raise
-                raise explained(error, what, settings) from None
-            now = time.monotonic()
-            failed_at = failed_at or now
-            if attempt >= patience.attempts and now - failed_at >= patience.seconds:
-                raise explained(error, what, settings) from None
-            if attempt == 3:
-                _log.warning("the store at %s does not answer, trying again to %s", settings.url, what)
-            time.sleep(pause * random.uniform(0.5, 1))
-            pause = min(2 * pause, LONGEST_PAUSE)
+
+    def passing(error: Exception) -> str | None:
+        return _reason(error) if isinstance(error, FAILURES) and passes(error) else None
+
+    try:
+        return keep_trying(work, passing, f"{what} in the store at {settings.url}", patience)
+    except FAILURES as error:
+        if isinstance(error, OSError) and not passes(error):
+            raise
+        raise explained(error, what, settings) from None
 
 
 def explained(error: Exception, what: str, settings: StoreSettings) -> StoreError:
@@ -127,6 +97,16 @@ def explained(error: Exception, what: str, settings: StoreSettings) -> StoreErro
         f"{start}: {_silence(error)}; check that the store runs, that CSAD_STORE_ENDPOINT is right, "
         "and that this machine may reach it"
     )
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, S3Error):
+        return f"it answers {error.code or error.response.status}"
+    if isinstance(error, ServerError):
+        return f"it answers with HTTP status {error.status_code}"
+    if isinstance(error, InvalidResponseError):
+        return f"it answers with HTTP status {error._code}"
+    return _silence(error)
 
 
 def _lost(error: S3Error) -> bool:

@@ -22,6 +22,7 @@ KINDS = {
     "/apis/coordination.k8s.io/v1": {"leases": "Lease"},
     "/apis/networking.k8s.io/v1": {"networkpolicies": "NetworkPolicy"},
     "/apis/policy/v1": {"poddisruptionbudgets": "PodDisruptionBudget"},
+    "/apis/argoproj.io/v1alpha1": {"workflows": "Workflow"},
 }
 
 

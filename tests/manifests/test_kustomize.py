@@ -11,6 +11,9 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 OVERLAYS = ("dev", "external-s3")
+"""Runs and models in one namespace."""
+STANDALONE = ("standalone", "standalone-external-s3")
+"""Runs in kubeflow, models in csad."""
 VERSIONS = [f"1.{minor}" for minor in range(29, 38)]
 CLUSTER_WIDE = {"Namespace"}
 
@@ -39,8 +42,9 @@ def of_kind(objects, kind):
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_every_object_is_valid_on_every_supported_kubernetes(objects, version):
-    for one in objects:
+@pytest.mark.parametrize("overlay", [*OVERLAYS, *STANDALONE, "profile"])
+def test_every_object_is_valid_on_every_supported_kubernetes(overlay, version):
+    for one in render(overlay):
         kubernetes_validate.validate(one, version, strict=True)
 
 
@@ -135,6 +139,56 @@ def test_the_external_overlay_keeps_runs_from_the_nodes_credentials():
     (rule,) = policies["pipeline-runs-to-store"]["egress"]
     assert rule["to"] == [{"ipBlock": {"cidr": "0.0.0.0/0", "except": ["169.254.0.0/16"]}}]
     assert {port["port"] for port in rule["ports"]} == {443, 8333, 9000}
+
+
+def names(objects, namespace):
+    return {(one["kind"], one["metadata"]["name"]) for one in objects if one["metadata"].get("namespace") == namespace}
+
+
+@pytest.mark.parametrize("overlay", STANDALONE)
+def test_a_standalone_kubeflow_gets_the_accounts_where_it_starts_runs_and_nothing_else(overlay):
+    objects = render(overlay)
+    assert names(objects, "kubeflow") == {
+        ("ServiceAccount", "csad-pipeline"),
+        ("ServiceAccount", "csad-deployer"),
+        ("Role", "csad-run"),
+        ("RoleBinding", "csad-run"),
+    }
+    assert {one["metadata"].get("namespace") for one in objects if one["kind"] not in CLUSTER_WIDE} == {
+        "kubeflow", "csad"
+    }  # fmt: skip
+    assert [one["metadata"]["name"] for one in of_kind(objects, "Namespace")] == ["csad"]
+
+
+@pytest.mark.parametrize("overlay", STANDALONE)
+def test_the_deployer_of_kubeflow_and_it_alone_may_deploy_where_models_are_served(overlay):
+    bindings = [one for one in of_kind(render(overlay), "RoleBinding") if one["metadata"]["namespace"] == "csad"]
+    assert [(one["roleRef"]["name"], one["subjects"]) for one in bindings] == [
+        ("csad-deployer", [{"kind": "ServiceAccount", "name": "csad-deployer", "namespace": "kubeflow"}])
+    ]
+
+
+def test_the_runs_of_kubeflow_reach_the_store_of_the_serving_namespace():
+    policies = {one["metadata"]["name"]: one["spec"] for one in of_kind(render("standalone"), "NetworkPolicy")}
+    (rule,) = policies["csad-store"]["ingress"]
+    runs = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kubeflow"}}}
+    assert rule == {"from": [{"podSelector": {}}, runs], "ports": [{"port": 8333, "protocol": "TCP"}]}
+    assert set(policies) == {"csad-store", "deny-all"}  # a policy for runs would select none here
+
+
+def test_a_profile_gets_accounts_and_roles_and_nothing_that_limits_what_else_lives_there():
+    objects = render("profile")
+    assert {one["kind"] for one in objects} == {"ServiceAccount", "Role", "RoleBinding"}
+    assert {one["metadata"]["namespace"] for one in objects} == {"kubeflow-user-example-com"}
+    subjects = [subject for one in of_kind(objects, "RoleBinding") for subject in one["subjects"]]
+    assert {subject["namespace"] for subject in subjects} == {"kubeflow-user-example-com"}
+
+
+def test_one_set_of_roles_serves_every_overlay():
+    def rules(overlay):
+        return {one["metadata"]["name"]: one["rules"] for one in of_kind(render(overlay), "Role")}
+
+    assert all(rules(overlay) == rules("dev") for overlay in ("external-s3", *STANDALONE, "profile"))
 
 
 SCRIPTS = sorted(

@@ -40,6 +40,7 @@ def test_only_tasks_that_talk_to_the_store_get_its_keys_and_only_by_the_secrets_
             assert {one["name"] for one in pipeline.container(task).get("env", [])} <= {
                 "CSAD_DEVICE",
                 "OMP_NUM_THREADS",
+                "CSAD_PATIENCE",
             }
 
 

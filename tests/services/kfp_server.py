@@ -7,7 +7,6 @@ OpenAPI models; what does not conform is a 400, and is kept in `violations`.
 import json
 import re
 import threading
-import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.parser import BytesParser
@@ -19,21 +18,15 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import yaml
 
+from tests.services.kfp_answers import Refused, find, identity, page
+from tests.services.kfp_runs import Runs
 from tests.services.openapi import Unexpected, check
 
 ROOT = "/apis/v2beta1"
 JSON_TYPES = {"STRING": str, "NUMBER_INTEGER": int, "NUMBER_DOUBLE": (int, float), "LIST": list, "STRUCT": dict}
 
 
-class Refused(Exception):  # noqa: N818 - an answer, like any other
-    """An answer that is no success."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-
-
-class KfpServer:
+class KfpServer(Runs):
     """Starts on entering, stops on leaving.
 
     Attributes:
@@ -41,6 +34,7 @@ class KfpServer:
         violations: What did not conform to the OpenAPI models.
         experiments, pipelines, versions, runs, recurring: By id.
         refuse: Which requests, by method and path, are answered with 500.
+        version, multi_user: What it says about itself.
     """
 
     def __init__(self, token: str | None = None) -> None:
@@ -53,6 +47,8 @@ class KfpServer:
         self.runs: dict[str, dict[str, Any]] = {}
         self.recurring: dict[str, dict[str, Any]] = {}
         self.refuse: Callable[[str, str], bool] = lambda method, path: False
+        self.version = "2.17.0"
+        self.multi_user = False
         self._clock = datetime(2026, 1, 1, tzinfo=UTC)
         self._lock = threading.Lock()
         server = self
@@ -93,55 +89,53 @@ class KfpServer:
         raise Refused(404, f"no such address: {method} {path}")
 
     def healthz(self, **_: Any) -> tuple[str, Any]:
-        return "V2beta1GetHealthzResponse", {"multi_user": False}
+        # The real server answers with more than its description says.
+        return "object", {"commit_sha": "0" * 40, "tag_name": self.version, "multi_user": self.multi_user}
 
     def create_experiment(self, *, body: bytes, **_: Any) -> tuple[str, Any]:
         asked = self._read(body, "V2beta1Experiment")
         if any(known["display_name"] == asked["display_name"] for known in self.experiments.values()):
             raise Refused(409, f"experiment {asked['display_name']} exists")
-        made = {**asked, "experiment_id": _identity(), "created_at": self.now(), "storage_state": "AVAILABLE"}
+        made = {**asked, "experiment_id": identity(), "created_at": self.now(), "storage_state": "AVAILABLE"}
         self.experiments[made["experiment_id"]] = made
         return "V2beta1Experiment", made
 
     def list_experiments(self, *, query: dict[str, str], **_: Any) -> tuple[str, Any]:
-        return "V2beta1ListExperimentsResponse", _page(self.experiments, "experiments", query)
+        return "V2beta1ListExperimentsResponse", page(self.experiments, "experiments", query)
 
     def get_experiment(self, identity: str, **_: Any) -> tuple[str, Any]:
-        return "V2beta1Experiment", _find(self.experiments, identity, "experiment")
+        return "V2beta1Experiment", find(self.experiments, identity, "experiment")
 
     def upload_pipeline(self, *, query: dict[str, str], body: bytes, content_type: str) -> tuple[str, Any]:
         specification = _uploaded(body, content_type)
         name = query.get("name") or specification["pipeline_spec"]["pipelineInfo"]["name"]
         if any(known["display_name"] == name for known in self.pipelines.values()):
             raise Refused(409, f"pipeline {name} exists")
-        made = {"pipeline_id": _identity(), "display_name": name, "created_at": self.now()}
+        made = {"pipeline_id": identity(), "display_name": name, "created_at": self.now()}
         self.pipelines[made["pipeline_id"]] = made
         self._add_version(made["pipeline_id"], name, specification)
         return "V2beta1Pipeline", made
 
     def upload_version(self, *, query: dict[str, str], body: bytes, content_type: str) -> tuple[str, Any]:
-        _find(self.pipelines, query["pipelineid"], "pipeline")
+        find(self.pipelines, query["pipelineid"], "pipeline")
         return "V2beta1PipelineVersion", self._add_version(
             query["pipelineid"], query["name"], _uploaded(body, content_type)
         )
 
     def list_pipelines(self, *, query: dict[str, str], **_: Any) -> tuple[str, Any]:
-        return "V2beta1ListPipelinesResponse", _page(self.pipelines, "pipelines", query)
+        return "V2beta1ListPipelinesResponse", page(self.pipelines, "pipelines", query)
 
     def list_versions(self, pipeline: str, *, query: dict[str, str], **_: Any) -> tuple[str, Any]:
-        _find(self.pipelines, pipeline, "pipeline")
+        find(self.pipelines, pipeline, "pipeline")
         mine = {key: value for key, value in self.versions.items() if value["pipeline_id"] == pipeline}
-        return "V2beta1ListPipelineVersionsResponse", _page(mine, "pipeline_versions", query)
+        return "V2beta1ListPipelineVersionsResponse", page(mine, "pipeline_versions", query)
 
     def create_run(self, *, body: bytes, **_: Any) -> tuple[str, Any]:
         asked = self._read(body, "V2beta1Run")
         self._check_run(asked)
-        made = {**asked, "run_id": _identity(), "created_at": self.now(), "state": "PENDING"}
+        made = {**asked, "run_id": identity(), "created_at": self.now(), "state": "PENDING"}
         self.runs[made["run_id"]] = made
         return "V2beta1Run", made
-
-    def get_run(self, identity: str, **_: Any) -> tuple[str, Any]:
-        return "V2beta1Run", _find(self.runs, identity, "run")
 
     def create_recurring(self, *, body: bytes, **_: Any) -> tuple[str, Any]:
         asked = self._read(body, "V2beta1RecurringRun")
@@ -153,7 +147,7 @@ class KfpServer:
             raise Refused(400, f"cron expression {cron!r} is not valid")
         made = {
             **asked,
-            "recurring_run_id": _identity(),
+            "recurring_run_id": identity(),
             "created_at": self.now(),
             "max_concurrency": str(asked["max_concurrency"]),
             "status": "ENABLED" if asked["mode"] == "ENABLE" else "DISABLED",
@@ -162,15 +156,15 @@ class KfpServer:
         return "V2beta1RecurringRun", made
 
     def list_recurring(self, *, query: dict[str, str], **_: Any) -> tuple[str, Any]:
-        return "V2beta1ListRecurringRunsResponse", _page(self.recurring, "recurringRuns", query)
+        return "V2beta1ListRecurringRunsResponse", page(self.recurring, "recurringRuns", query)
 
     def delete_recurring(self, identity: str, **_: Any) -> tuple[str, Any]:
-        _find(self.recurring, identity, "recurring run")
+        find(self.recurring, identity, "recurring run")
         del self.recurring[identity]
         return "object", {}
 
     def set_recurring(self, identity: str, verb: str, **_: Any) -> tuple[str, Any]:
-        found = _find(self.recurring, identity, "recurring run")
+        found = find(self.recurring, identity, "recurring run")
         found["mode"] = verb.upper()
         found["status"] = f"{verb.upper()}D"
         return "object", {}
@@ -181,7 +175,7 @@ class KfpServer:
             raise Refused(409, f"version {name} exists")
         made = {
             "pipeline_id": pipeline,
-            "pipeline_version_id": _identity(),
+            "pipeline_version_id": identity(),
             "display_name": name,
             "created_at": self.now(),
             "pipeline_spec": specification,
@@ -191,10 +185,10 @@ class KfpServer:
 
     def _check_run(self, asked: dict[str, Any]) -> None:
         """A run names an experiment and a pipeline, and gives every parameter that has no default, of its type."""
-        _find(self.experiments, asked.get("experiment_id", ""), "experiment")
+        find(self.experiments, asked.get("experiment_id", ""), "experiment")
         reference = asked.get("pipeline_version_reference")
         if reference:
-            version = _find(self.versions, reference["pipeline_version_id"], "pipeline version")
+            version = find(self.versions, reference["pipeline_version_id"], "pipeline version")
             if version["pipeline_id"] != reference["pipeline_id"]:
                 raise Refused(400, "the version is of another pipeline")
             specification = version["pipeline_spec"]
@@ -235,7 +229,10 @@ ROUTES = [
     ("GET", f"{ROOT}/pipelines", "list_pipelines"),
     ("GET", f"{ROOT}/pipelines/([^/]+)/versions", "list_versions"),
     ("POST", f"{ROOT}/runs", "create_run"),
+    ("GET", f"{ROOT}/runs", "list_runs"),
     ("GET", f"{ROOT}/runs/([^/:]+)", "get_run"),
+    ("POST", f"{ROOT}/runs/([^/:]+):terminate", "terminate_run"),
+    ("POST", f"{ROOT}/runs/([^/:]+):retry", "retry_run"),
     ("POST", f"{ROOT}/recurringruns", "create_recurring"),
     ("GET", f"{ROOT}/recurringruns", "list_recurring"),
     ("DELETE", f"{ROOT}/recurringruns/([^/:]+)", "delete_recurring"),
@@ -286,30 +283,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
-
-
-def _identity() -> str:
-    return str(uuid.uuid4())
-
-
-def _find(known: dict[str, dict[str, Any]], identity: str, what: str) -> dict[str, Any]:
-    if identity not in known:
-        raise Refused(404, f"{what} {identity!r} not found")
-    return known[identity]
-
-
-def _page(known: dict[str, dict[str, Any]], field: str, query: dict[str, str]) -> dict[str, Any]:
-    """One page, at most two entries long so that every test of a client reads several."""
-    found = sorted(known.values(), key=lambda one: one["created_at"], reverse=query.get("sort_by") == "created_at desc")
-    for predicate in json.loads(query.get("filter") or "{}").get("predicates", []):
-        wanted = predicate.get("stringValue") or predicate.get("string_value")
-        found = [one for one in found if one[predicate["key"]] == wanted]
-    start = int(query.get("page_token") or 0)
-    size = min(int(query.get("page_size") or 10), 2)
-    answer: dict[str, Any] = {field: found[start : start + size], "total_size": len(found)}
-    if start + size < len(found):
-        answer["next_page_token"] = str(start + size)
-    return answer
 
 
 def _uploaded(body: bytes, content_type: str) -> dict[str, Any]:

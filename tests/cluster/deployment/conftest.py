@@ -14,7 +14,7 @@ from csad.store.embedded import EmbeddedStore
 from csad.store.objects import ObjectStore
 from tests.cluster.deployment.scene import IMAGE, ROOT, Scene, context_of_image
 
-ROLE = ROOT / "manifests" / "base" / "role-deployer.yaml"
+ROLE = ROOT / "manifests" / "base" / "serving" / "role-deployer.yaml"
 
 
 @pytest.fixture(scope="session")
