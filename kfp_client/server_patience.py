@@ -1,7 +1,7 @@
 """The published client of a pipeline server, made to outlive a restart of that server inside a task.
 
-A person repeats a command; nobody repeats a task (see `csad.common.patience`). What may have been carried out although its
-answer was lost, such as the start of a run, is not sent twice.
+A person repeats a command; nobody repeats a task (see `csad.common.patience`). What may have been carried out although
+its answer was lost, such as the start of a run, is not sent twice.
 """
 
 import re
