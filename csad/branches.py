@@ -13,10 +13,11 @@ from csad.compute_device import compute_exactly
 from csad.histogram import PatchHistogram
 from csad.lgst.fit import LgstModel
 from csad.lgst.linear import LinearStudent
+from csad.lgst.mean_map import BRANCH as MEAN_MAP
 from csad.segmentation.network import SegmentationNetwork, class_probabilities
 from csad.words import Vocabulary
 
-GROUPS = {"histogram": ("components", "words"), "lgst": ("global", "local", "neighbourhood", "detail")}
+GROUPS = {"histogram": ("components", "words"), "lgst": ("global", "local", "neighbourhood", "detail", MEAN_MAP)}
 BRANCHES = tuple(branch for members in GROUPS.values() for branch in members)
 
 LOCAL_CELLS = 5
@@ -68,6 +69,7 @@ class Perception:
             else None,
             memories={name: memory.to(device) for name, memory in lgst.memories.items()},
             students=lgst.students.to(device) if lgst.students else None,
+            mean_map=lgst.mean_map,
         )
         vocabulary = self.vocabulary.to(device) if self.vocabulary else None
         network = self.network.to(device) if self.network else None
@@ -102,6 +104,8 @@ class Perception:
         local_maps = {name: memory.distance_map(pyramid, without) for name, memory in lgst.memories.items()}
         if lgst.students:
             maps = lgst.students.maps(canvases, features)
+            if lgst.mean_map:
+                return None, {MEAN_MAP: lgst.mean_map(maps)}
             # The second head expects the autoencoder's blur, so it speaks for the arrangement (paper 3.4).
             if maps.second_head is not None:
                 global_map = maps.second_head
@@ -138,5 +142,8 @@ def raw_scores(views: Views, histograms: Histograms) -> dict[str, Tensor]:
         columns["global@max"] = views.global_map.flatten(1).amax(dim=1).double()
     for branch, values in views.local_maps.items():
         cells = values.flatten(1)
+        if branch == MEAN_MAP:
+            columns[f"{branch}@max"] = cells.amax(dim=1).double()
+            continue
         columns[f"{branch}@top"] = cells.topk(min(LOCAL_CELLS, cells.shape[1]), dim=1).values.mean(dim=1).double()
     return columns

@@ -5,13 +5,33 @@ The descriptions become the comments of the file that `csad line new` writes.
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
+from csad.branch_settings import FusionSettings, HistogramSettings, LgstSettings, LossWeights, SegmentationSettings
 from csad.cron import check_cron
+from csad.setting_types import Fraction, PositiveFraction, Settings, Side
 
-Fraction = Annotated[float, Field(ge=0, le=1)]
-PositiveFraction = Annotated[float, Field(gt=0, lt=1)]
-Weight = Annotated[float, Field(ge=0)]
+__all__ = [
+    "MAXIMUM_DEPTH",
+    "MAX_PIXELS",
+    "BackboneSettings",
+    "DeploymentSettings",
+    "FoundationSettings",
+    "FusionSettings",
+    "GateSettings",
+    "HistogramSettings",
+    "ImageSettings",
+    "LgstSettings",
+    "LossWeights",
+    "PseudoLabelSettings",
+    "ScheduleSettings",
+    "SegmentationSettings",
+    "Settings",
+    "TagGroup",
+    "TagSettings",
+    "ThresholdSettings",
+]
+
 Box = tuple[Fraction, Fraction, Fraction, Fraction]
 TagGroup = Literal[
     "action", "property", "colour", "material", "background", "picture", "abstract", "collective", "container"
@@ -19,12 +39,6 @@ TagGroup = Literal[
 MAX_PIXELS = 100_000_000
 MAXIMUM_DEPTH = 12
 """Levels of folders of images, or of a stage's files, that are looked into."""
-
-
-class Settings(BaseModel):
-    """A section: immutable, finite numbers, and no key that it does not know."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class ImageSettings(Settings):
@@ -54,6 +68,11 @@ class ImageSettings(Settings):
         ge=16_384,
         le=4_194_304,
         description="Pixels of the network's input; the aspect ratio of the product box is kept.",
+    )
+    size: tuple[Side, Side] | None = Field(
+        default=None,
+        description="Fixed [height, width] of the network's input in pixels, whatever the aspect ratio, multiples of "
+        "32 (the paper's is [256, 256]); null: from area.",
     )
 
     exclude: tuple[str, ...] = Field(
@@ -163,11 +182,17 @@ class PseudoLabelSettings(Settings):
     )
     filter_by_grounding: bool = Field(default=True, description="Keep proposals that lie on open-vocabulary masks.")
     filter_by_combine: bool = Field(default=True, description="Drop proposals that only unite or repeat smaller ones.")
+    component_features: Literal["deep_and_colour", "deep"] = Field(
+        default="deep_and_colour",
+        description="What is compared of two components: deep_and_colour (features of the network and the mean "
+        "colour, on one scale), or deep (the features as they are: the paper's, whose bandwidths hold there).",
+    )
     rotations: int = Field(default=8, ge=1, le=360, description="Rotations averaged in a component's features.")
     bandwidth: float | None = Field(
         default=None,
         gt=0,
-        description="Mean-shift bandwidth; null derives it from bandwidth_quantile, whatever the backbone.",
+        description="Mean-shift bandwidth; null derives it from bandwidth_quantile, whatever the backbone. The "
+        "published 3 and 3.5 are 13.2 and 15.4 without the published program's projection.",
     )
     bandwidth_quantile: PositiveFraction = Field(
         default=0.03,
@@ -179,78 +204,22 @@ class PseudoLabelSettings(Settings):
         description="A class must appear in this fraction of all images (the paper's alpha): less than the share of "
         "the rarest product type.",
     )
+    alpha_counts: Literal["images", "members"] = Field(
+        default="images",
+        description="What minimum_image_fraction holds against the number of images: the images that show a class, or "
+        "the class's members (the paper's).",
+    )
     label_filter: bool = Field(default=True, description="Train on label maps with a usual class histogram only.")
+    label_clusters: Literal["types", "largest", "all"] = Field(
+        default="types",
+        description="Which clusters of class histograms are usual: types (found on square roots of the fractions), "
+        "largest (the paper's Eq. 1), or all (the published program's, where a line makes several types).",
+    )
     minimum_type_fraction: PositiveFraction = Field(
         default=0.1, description="A product type must hold this fraction of the images; rarer ones count as noise."
     )
     types: Literal["auto"] | Annotated[int, Field(ge=1, le=50)] = Field(
         default="auto", description="Number of product types made on this line; auto counts them."
-    )
-
-
-class LossWeights(Settings):
-    """Weights of the segmentation losses (paper Eq. 3)."""
-
-    cross_entropy: Weight = Field(default=0.5, description="Cross entropy on labelled images.")
-    dice: Weight = Field(default=10.0, description="Dice on labelled images.")
-    focal: Weight = Field(default=1.0, description="Focal loss on labelled images.")
-    histogram: Weight = Field(default=10.0, description="Class histogram of unlabelled images.")
-    entropy: Weight = Field(default=1.0, description="Entropy of the prediction on unlabelled images.")
-
-
-class SegmentationSettings(Settings):
-    """Training of the component segmentation network (paper 3.2)."""
-
-    steps: int = Field(default=600, ge=1, description="Optimiser steps.")
-    labelled_only_fraction: Fraction = Field(
-        default=0.42, description="Share of the steps before unlabelled images join (50 of 120 epochs in the paper)."
-    )
-    batch: int = Field(default=4, ge=1, description="Labelled and as many unlabelled images per step.")
-    learning_rate: float = Field(default=0.001, gt=0, description="Initial rate; it decays to zero.")
-    lsa: bool = Field(default=True, description="Logical synthetic anomalies: paste components at other places.")
-    losses: LossWeights = Field(default_factory=LossWeights, description="Weights of the five losses.")
-
-
-class HistogramSettings(Settings):
-    """How much of each component an image holds, and where (paper 3.3)."""
-
-    grids: tuple[Annotated[int, Field(ge=1, le=16)], ...] = Field(
-        default=(1, 2), min_length=1, description="Cells per side: 1 is the whole product, 2 its quarters."
-    )
-    soft: bool = Field(default=True, description="Sum class probabilities rather than counting the likeliest class.")
-    square_root: bool = Field(default=True, description="Square root of the fractions, so that small parts count.")
-    words: int = Field(
-        default=64, ge=0, le=4096, description="Visual words of the extra word histogram; 0 switches it off."
-    )
-    covariance: Literal["ledoit_wolf", "pseudo_inverse"] = Field(
-        default="ledoit_wolf", description="ledoit_wolf (shrunk, stable) or pseudo_inverse (the paper's program)."
-    )
-    per_type: bool = Field(default=True, description="One Gaussian per product type; an image takes the nearest.")
-
-
-class LgstSettings(Settings):
-    """The local-global student-teacher branch (paper 3.4)."""
-
-    global_student: Literal["linear", "autoencoder", "none"] = Field(
-        default="linear", description="linear (principal components, seconds), autoencoder (the paper's), or none."
-    )
-    local_student: Literal["memory", "pdn", "none"] = Field(
-        default="memory", description="memory (nearest normal patches), pdn (the paper's network), or none."
-    )
-    explained_variance: PositiveFraction = Field(default=0.95, description="Variance that the linear student keeps.")
-    max_components: int = Field(default=128, ge=1, description="Limit on the linear student's components.")
-    memory_size: int = Field(default=4000, ge=1, description="Patches that the memory keeps.")
-    steps: int = Field(default=2000, ge=1, description="Optimiser steps of the networks (autoencoder, pdn).")
-    batch: int = Field(default=2, ge=1, description="Images per step of the networks.")
-    learning_rate: float = Field(default=0.001, gt=0, description="Adam's rate for the networks.")
-
-
-class FusionSettings(Settings):
-    """How the branches' scores become one."""
-
-    weighting: Literal["evidence", "equal"] = Field(
-        default="evidence",
-        description="evidence: a branch counts as much as good images say; equal: the paper's plain sum.",
     )
 
 

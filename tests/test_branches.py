@@ -11,6 +11,7 @@ from csad.lgst.linear import LinearStudent, pool
 from csad.lgst.memory import VIEWS
 from csad.lgst.teacher import Teacher
 from csad.segmentation.network import SegmentationNetwork
+from csad.settings import HistogramSettings
 from csad.words import Vocabulary
 
 NONE = Histograms(None, None)
@@ -19,7 +20,7 @@ NONE = Histograms(None, None)
 def unit_histogram(entries):
     """Distance of the fractions of whole images from none at all."""
     gaussian = GaussianPerType(torch.zeros(1, entries).double(), torch.eye(entries).double()[None])
-    return PatchHistogram((1,), (gaussian,), soft=True, square_root=False)
+    return PatchHistogram((1,), (gaussian,), HistogramSettings(grids=(1,), square_root=False))
 
 
 def views_of(probabilities=None, words=None, global_map=None, **local_maps):

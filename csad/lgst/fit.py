@@ -20,6 +20,7 @@ from csad.images import ImageSet
 from csad.lgst import copies
 from csad.lgst.copies import REACH, groups_with_copies, with_copies
 from csad.lgst.linear import MAXIMUM_IMAGES, LinearStudent, fit_pooled, out_of_fold_scores, pool
+from csad.lgst.mean_map import MeanMap, fit_mean_map
 from csad.lgst.memory import VIEWS, PatchMemory, fit_patch_memories
 from csad.lgst.sampling import CanvasImages
 from csad.lgst.students import Students
@@ -31,9 +32,6 @@ from csad.training_images import canvas_of, evenly_spaced, open_canvases
 WEIGHTS = "lgst.safetensors"
 OUT_OF_FOLD = "out_of_fold.safetensors"
 """What the global student says about training images that it was not fitted on; absent where that cannot be had."""
-
-TEACHER_CHANNELS = 512
-"""Width of the teacher in the paper; narrower backbones keep all their channels."""
 
 BATCH = 8
 
@@ -49,12 +47,14 @@ class LgstModel:
         linear: Global student without training.
         memories: Local student without training, one memory per view of `csad.lgst.memory.VIEWS`; empty without one.
         students: The paper's networks.
+        mean_map: Scales of their two maps, where the largest value of the mean is the score.
     """
 
     teacher: Teacher
     linear: LinearStudent | None
     memories: dict[str, PatchMemory]
     students: Students | None
+    mean_map: MeanMap | None = None
 
     def tensors(self) -> dict[str, Tensor]:
         """Flat tensors on the CPU, each part under its own prefix."""
@@ -64,6 +64,8 @@ class LgstModel:
         parts.update({f"memory-{name}": memory.tensors() for name, memory in self.memories.items()})
         if self.students:
             parts["students"] = self.students.tensors()
+        if self.mean_map:
+            parts["mean_map"] = self.mean_map.tensors()
         return {f"{part}.{name}": value.cpu() for part, tensors in parts.items() for name, value in tensors.items()}
 
     @classmethod
@@ -74,13 +76,14 @@ class LgstModel:
             prefix = f"{name}."
             return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
 
-        linear, students = part("linear"), part("students")
+        linear, students, mean_map = part("linear"), part("students"), part("mean_map")
         memories = {name: part(f"memory-{name}") for name in VIEWS}
         return cls(
             Teacher.from_tensors(backbone, part("teacher")),
             LinearStudent.from_tensors(linear) if linear else None,
             {name: PatchMemory.from_tensors(name, memory) for name, memory in memories.items() if memory},
             Students.from_tensors(students) if students else None,
+            MeanMap.from_tensors(mean_map) if mean_map else None,
         )
 
 
@@ -96,7 +99,7 @@ def fit_lgst(
 
     Args:
         line: Product line; `line.lgst` chooses the students.
-        images: Data set; the training images are used.
+        images: Data set; the training images are used, and for the scale of a mean map the validation images.
         output: Folder.
         seed: Of every draw.
         checkpoint: File from which the training of networks resumes.
@@ -106,7 +109,7 @@ def fit_lgst(
     canvas = canvas_of(line, images.train)
     backbone = backbone_of(line.backbone, stages=3).to(device)
     with open_canvases(line, canvas, images.train) as canvases:
-        teacher = Teacher.fit(backbone, canvases.batches(BATCH), TEACHER_CHANNELS, seed)
+        teacher = Teacher.fit(backbone, canvases.batches(BATCH), settings.channels, seed, settings.grid)
 
         linear = students = None
         memories = {}
@@ -127,7 +130,11 @@ def fit_lgst(
         if settings.local_student == "pdn" or settings.global_student == "autoencoder":
             training = StudentTraining.of(settings)
             students = train_students(teacher, CanvasImages(canvases), training, seed, device, checkpoint)
-    model = LgstModel(teacher, linear, memories, students)
+    mean_map = None
+    if students and settings.score == "mean_map":
+        with open_canvases(line, canvas, images.validation) as validation:
+            mean_map = fit_mean_map(students, teacher, validation.batches(BATCH), seed)
+    model = LgstModel(teacher, linear, memories, students, mean_map)
     save_file(model.tensors(), output / WEIGHTS)
     save_file(unseen, output / OUT_OF_FOLD)
     return model

@@ -1,11 +1,13 @@
 """Stage `lgst`: fit the local and the global student to their teacher (paper 3.4)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from csad.checkpoint import CHECKPOINT, discard
 from csad.compute_device import stage_device, training_device
 from csad.lgst.fit import fit_lgst
+from csad.lgst.penalty_source import penalty_files
 from csad.line import ProductLine
 from csad.stages.backbone_weights import backbone_weights
 from csad.stages.files import writing
@@ -67,6 +69,17 @@ def run(line: ProductLine, images: Path, output: Path, seed: int) -> LgstSummary
     )
 
 
+def weights(line: ProductLine, **inputs: Path) -> Sequence[Path]:
+    """Files of the backbone, and the penalty images that the line names.
+
+    Raises:
+        WeightsError: The weights of the backbone are missing.
+        DatasetError: The line names a folder of penalty images that is missing or empty.
+    """
+    pictures = penalty_files(line.lgst.penalty) if line.lgst.local_student == "pdn" else ()
+    return (*backbone_weights(line, **inputs), *pictures)
+
+
 STAGE = Stage(
     name="lgst",
     run=run,
@@ -75,5 +88,5 @@ STAGE = Stage(
     seeded=True,
     resumable=True,
     device=training_device,
-    weights=backbone_weights,
+    weights=weights,
 )

@@ -7,6 +7,7 @@ from csad.checkpoint import CHECKPOINT, discard
 from csad.compute_device import stage_device, training_device
 from csad.line import ProductLine
 from csad.segmentation.fit import fit_segmentation
+from csad.segmentation.training import steps_of
 from csad.stages.backbone_weights import backbone_weights
 from csad.stages.files import writing
 from csad.stages.snapshot import open_snapshot
@@ -62,7 +63,7 @@ def run(line: ProductLine, images: Path, pseudo_labels: Path, output: Path, seed
     with writing(output):
         fit = fit_segmentation(line, dataset, pseudo_labels, output, seed, checkpoint, device)
         discard(checkpoint)
-    steps = line.segmentation.steps if fit.classes else 0
+    steps = steps_of(line.segmentation, fit.labelled) if fit.classes else 0
     return SegnetSummary(classes=fit.classes, labelled=fit.labelled, unlabelled=fit.unlabelled, steps=steps)
 
 
