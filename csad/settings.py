@@ -174,7 +174,8 @@ class PseudoLabelSettings(Settings):
     )
     mode: Literal["auto", "fine", "coarse"] = Field(
         default="auto",
-        description="fine: filtered proposals; coarse: open-vocabulary masks only; auto: what is available. "
+        description="fine: filtered proposals; coarse: open-vocabulary masks only; auto: fine without words, or where "
+        "the words name the product as a whole, else coarse. "
         "`csad masks preview` shows both.",
     )
     foundation: FoundationSettings = Field(

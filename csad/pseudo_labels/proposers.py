@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Literal
 
 from csad.errors import StageError
-from csad.images import ImageSet
+from csad.images import ImageSet, read_rgb
 from csad.line import ProductLine
 from csad.pseudo_labels.classical import build_classical
 from csad.pseudo_labels.finding import ComponentFinder, RefinedProposals
 from csad.pseudo_labels.masks import MaskProposer
-from csad.training_images import sample_images
+from csad.pseudo_labels.mode_choice import SAMPLE, choose_mode
+from csad.training_images import evenly_spaced, sample_images
 
 Mode = Literal["fine", "coarse"]
 
@@ -34,7 +35,7 @@ def build_finder(line: ProductLine, images: ImageSet, words: Sequence[str]) -> C
     """
     if line.pseudo_labels.proposals == "classical":
         return RefinedProposals(build_proposer(line, images), line.pseudo_labels.filter_by_combine)
-    return build_foundation_finder(line, words, foundation_mode(line, words))
+    return build_foundation_finder(line, words, foundation_mode(line, images, words))
 
 
 def build_proposer(line: ProductLine, images: ImageSet) -> MaskProposer:
@@ -43,12 +44,20 @@ def build_proposer(line: ProductLine, images: ImageSet) -> MaskProposer:
     return build_classical(sample.images, sample.canvas(line), line.pseudo_labels.mode)
 
 
-def foundation_mode(line: ProductLine, words: Sequence[str]) -> Mode:
-    """The line's mode; "auto" is coarse where there are words to look for, else fine."""
+def foundation_mode(line: ProductLine, images: ImageSet, words: Sequence[str]) -> Mode:
+    """The line's mode; "auto" is fine without words to look for, and where they name the product as a whole.
+
+    Raises:
+        WeightsError: The foundation models, which "auto" asks where there are words, or their files are missing.
+    """
     mode = line.pseudo_labels.mode
     if mode != "auto":
         return mode
-    return "coarse" if words else "fine"
+    if not words:
+        return "fine"
+    chosen = evenly_spaced(len(images.train), SAMPLE)
+    sample = [read_rgb(images.train[index].path, line.images.max_pixels) for index in chosen]
+    return choose_mode(build_foundation_finder(line, words, "coarse"), sample)
 
 
 def foundation_weights(line: ProductLine, words: Sequence[str]) -> tuple[Path, ...]:
@@ -60,7 +69,7 @@ def foundation_weights(line: ProductLine, words: Sequence[str]) -> tuple[Path, .
     from csad.foundation.building import grounding_files, sam_file
 
     settings = line.pseudo_labels
-    grounds = foundation_mode(line, words) == "coarse" or _filters_by_grounding(line, words)
+    grounds = settings.mode == "coarse" or (settings.mode == "auto" and words) or _filters_by_grounding(line, words)
     return (sam_file(settings.foundation), *(grounding_files(settings.foundation) if grounds else ()))
 
 
