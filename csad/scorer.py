@@ -85,6 +85,11 @@ class Scorer:
         self._scales = {name: MapNormaliser(*quantiles) for name, quantiles in manifest.map_scale.items()}
 
     @property
+    def parts(self) -> tuple[Perception, Histograms]:
+        """What looks at canvases and what counts, to measure them by themselves."""
+        return self._perception, self._histograms
+
+    @property
     def threshold(self) -> float:
         """Above it an image is rejected."""
         return self.manifest.threshold.value
