@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from csad.setting_types import Cells, Fraction, PositiveFraction, Settings, Weight
 
@@ -123,11 +123,13 @@ class LgstSettings(Settings):
         "normalised maps is one branch (the paper's; needs autoencoder and pdn).",
     )
 
-    @model_validator(mode="after")
-    def _mean_map_has_two_maps(self) -> "LgstSettings":
-        if self.score == "mean_map" and (self.global_student, self.local_student) != ("autoencoder", "pdn"):
-            raise ValueError("score: mean_map only with global_student: autoencoder and local_student: pdn")
-        return self
+    @field_validator("score")
+    @classmethod
+    def _mean_map_has_two_maps(cls, score: str, others: ValidationInfo) -> str:
+        students = (others.data.get("global_student"), others.data.get("local_student"))
+        if score == "mean_map" and students != ("autoencoder", "pdn"):
+            raise ValueError("branches, for mean_map needs global_student: autoencoder and local_student: pdn")
+        return score
 
 
 class FusionSettings(Settings):

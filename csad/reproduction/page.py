@@ -41,8 +41,8 @@ PROGRAM = """
 | what | paper, and `method: paper` | published program |
 | --- | --- | --- |
 | teacher's features | [512, 56, 56] | [512, 64, 64] |
-| component features | as they are, bandwidths 15.4 (13.2 for screw_bag) | a random 2048 -> 512 projection without a seed, \
-bandwidths 3.5 (3.0; splicing_connectors 4.0) |
+| component features | as they are, bandwidths 15.4 (13.2 for screw_bag) | a random 2048 -> 512 projection without a \
+seed, bandwidths 3.5 (3.0; splicing_connectors 4.0) |
 | rotations | 60 different angles | 60 with 0 and 360 degrees both |
 | usual label maps | the largest cluster (Eq. 1); all for pushpins and splicing_connectors | of each cluster the 50 % \
 nearest to its mean |
