@@ -59,14 +59,13 @@ def paste_rectangle(image: LabelledImage, donor: LabelledImage, generator: np.ra
     aspect = float(np.exp(generator.uniform(*np.log(CUT_ASPECT))))
     rows = int(np.clip(round((area * aspect) ** 0.5), 1, height))
     columns = int(np.clip(round((area / aspect) ** 0.5), 1, width))
-    source, target = (
-        tuple(
-            slice(start, start + side)
-            for side, most in ((rows, height), (columns, width))
-            for start in (int(generator.integers(most - side + 1)),)
-        )
-        for _ in range(2)
-    )
+    source, target = (_place((rows, columns), (height, width), generator) for _ in range(2))
     pixels, labels = image.pixels.copy(), image.labels.copy()
     pixels[target], labels[target] = donor.pixels[source], donor.labels[source]
     return LabelledImage(pixels, labels)
+
+
+def _place(rectangle: tuple[int, int], image: tuple[int, int], generator: np.random.Generator) -> tuple[slice, slice]:
+    """Draw a place for a rectangle inside an image, (rows, columns) both."""
+    starts = [int(generator.integers(whole - side + 1)) for side, whole in zip(rectangle, image, strict=True)]
+    return slice(starts[0], starts[0] + rectangle[0]), slice(starts[1], starts[1] + rectangle[1])

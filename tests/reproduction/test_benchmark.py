@@ -27,6 +27,7 @@ def small(data, output, tables):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # three minutes of work, on a busy machine more
 def test_all_seven_tables_of_the_miniature_and_again_without_training(tmp_path, monkeypatch):
     data = write_miniature(tmp_path / "loco")
     first = invoke(*small(data, tmp_path / "out", "1 2 3 4 5 6 7"))
