@@ -1,9 +1,13 @@
 import numpy as np
 import pytest
 
+from csad.images import scan
+from csad.line import ProductLine
+from csad.pseudo_labels import proposers
 from csad.pseudo_labels.finding import Finding, MaskCounts
 from csad.pseudo_labels.masks import ComponentMask
 from csad.pseudo_labels.mode_choice import choose_mode, names_the_whole
+from csad.pseudo_labels.proposers import foundation_mode
 
 
 def row(*spans):
@@ -52,3 +56,40 @@ def test_most_images_decide_and_those_without_any_mask_do_not_count():
 
 def test_without_any_mask_only_the_proposals_are_left():
     assert chosen([], []) == "fine"
+
+
+@pytest.fixture
+def images(tiny_line, tiny_line_data):
+    return scan(tiny_line_data, tiny_line)
+
+
+def auto(mode="auto"):
+    return ProductLine.from_yaml(f"name: kit\npseudo_labels: {{proposals: foundation, mode: {mode}}}\n")
+
+
+@pytest.mark.parametrize(
+    ("masks", "mode"), [(row((10, 90), (30, 60)), "fine"), (row((0, 20), (40, 60), (80, 95)), "coarse")]
+)
+def test_auto_asks_the_words_of_five_training_images(images, monkeypatch, masks, mode):
+    asked = []
+
+    class Answering(Words):
+        def find(self, image):
+            asked.append(image.shape)
+            return super().find(np.zeros((1, 1, 3)))
+
+    monkeypatch.setattr(proposers, "build_foundation_finder", lambda line, words, wanted: Answering([masks]))
+    assert foundation_mode(auto(), images, ("bottle", "label")) == mode
+    assert asked == [(128, 128, 3)] * 5
+
+
+@pytest.mark.parametrize(
+    ("line", "words", "mode"),
+    [(auto(), (), "fine"), (auto("fine"), ("bottle",), "fine"), (auto("coarse"), ("bottle",), "coarse")],
+)
+def test_nothing_is_asked_without_words_or_where_the_line_says_the_mode(images, monkeypatch, line, words, mode):
+    def never(*_):
+        raise AssertionError("no model is needed")
+
+    monkeypatch.setattr(proposers, "build_foundation_finder", never)
+    assert foundation_mode(line, images, words) == mode
