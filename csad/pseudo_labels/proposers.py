@@ -35,7 +35,9 @@ def build_finder(line: ProductLine, images: ImageSet, words: Sequence[str]) -> C
     """
     if line.pseudo_labels.proposals == "classical":
         return RefinedProposals(build_proposer(line, images), line.pseudo_labels.filter_by_combine)
-    return build_foundation_finder(line, words, foundation_mode(line, images, words))
+    if line.pseudo_labels.mode == "auto":
+        return _automatic_finder(line, images, words)
+    return build_foundation_finder(line, words, line.pseudo_labels.mode)
 
 
 def build_proposer(line: ProductLine, images: ImageSet) -> MaskProposer:
@@ -44,20 +46,16 @@ def build_proposer(line: ProductLine, images: ImageSet) -> MaskProposer:
     return build_classical(sample.images, sample.canvas(line), line.pseudo_labels.mode)
 
 
-def foundation_mode(line: ProductLine, images: ImageSet, words: Sequence[str]) -> Mode:
-    """The line's mode; "auto" is fine without words to look for, and where they name the product as a whole.
-
-    Raises:
-        WeightsError: The foundation models, which "auto" asks where there are words, or their files are missing.
-    """
-    mode = line.pseudo_labels.mode
-    if mode != "auto":
-        return mode
-    if not words:
-        return "fine"
-    chosen = evenly_spaced(len(images.train), SAMPLE)
-    sample = [read_rgb(images.train[index].path, line.images.max_pixels) for index in chosen]
-    return choose_mode(build_foundation_finder(line, words, "coarse"), sample)
+def _automatic_finder(line: ProductLine, images: ImageSet, words: Sequence[str]) -> ComponentFinder:
+    """The finder of mode "auto": fine without words, and where those of a few images name the product as a whole."""
+    if words:
+        chosen = evenly_spaced(len(images.train), SAMPLE)
+        sample = [read_rgb(images.train[index].path, line.images.max_pixels) for index in chosen]
+        coarse = build_foundation_finder(line, words, "coarse")
+        if choose_mode(coarse, sample) == "coarse":
+            return coarse
+        del coarse  # the fine mode loads its models anew; two sets would fill a GPU
+    return build_foundation_finder(line, words, "fine")
 
 
 def foundation_weights(line: ProductLine, words: Sequence[str]) -> tuple[Path, ...]:

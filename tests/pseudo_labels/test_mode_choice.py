@@ -7,7 +7,7 @@ from csad.pseudo_labels import proposers
 from csad.pseudo_labels.finding import Finding, MaskCounts
 from csad.pseudo_labels.masks import ComponentMask
 from csad.pseudo_labels.mode_choice import choose_mode, names_the_whole
-from csad.pseudo_labels.proposers import foundation_mode
+from csad.pseudo_labels.proposers import build_finder
 
 
 def row(*spans):
@@ -68,18 +68,24 @@ def auto(mode="auto"):
 
 
 @pytest.mark.parametrize(
-    ("masks", "mode"), [(row((10, 90), (30, 60)), "fine"), (row((0, 20), (40, 60), (80, 95)), "coarse")]
+    ("masks", "built"),
+    [(row((10, 90), (30, 60)), ["coarse", "fine"]), (row((0, 20), (40, 60), (80, 95)), ["coarse"])],
 )
-def test_auto_asks_the_words_of_five_training_images(images, monkeypatch, masks, mode):
-    asked = []
+def test_auto_asks_the_words_of_five_training_images(images, monkeypatch, masks, built):
+    asked, wanted = [], []
 
     class Answering(Words):
         def find(self, image):
             asked.append(image.shape)
             return super().find(np.zeros((1, 1, 3)))
 
-    monkeypatch.setattr(proposers, "build_foundation_finder", lambda line, words, wanted: Answering([masks]))
-    assert foundation_mode(auto(), images, ("bottle", "label")) == mode
+    def build(line, words, mode):
+        wanted.append(mode)
+        return Answering([masks])
+
+    monkeypatch.setattr(proposers, "build_foundation_finder", build)
+    build_finder(auto(), images, ("bottle", "label"))
+    assert wanted == built
     assert asked == [(128, 128, 3)] * 5
 
 
@@ -88,8 +94,5 @@ def test_auto_asks_the_words_of_five_training_images(images, monkeypatch, masks,
     [(auto(), (), "fine"), (auto("fine"), ("bottle",), "fine"), (auto("coarse"), ("bottle",), "coarse")],
 )
 def test_nothing_is_asked_without_words_or_where_the_line_says_the_mode(images, monkeypatch, line, words, mode):
-    def never(*_):
-        raise AssertionError("no model is needed")
-
-    monkeypatch.setattr(proposers, "build_foundation_finder", never)
-    assert foundation_mode(line, images, words) == mode
+    monkeypatch.setattr(proposers, "build_foundation_finder", lambda line, words, wanted: wanted)
+    assert build_finder(line, images, words) == mode
