@@ -1,12 +1,15 @@
 import re
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from csad.cli import main
 from csad.errors import CsadError
 from csad.reproduction import benchmark
 from csad.reproduction.published import CATEGORIES
+from csad.scorer import Scorer
 from tests.reproduction.miniature import write_miniature
 from tests.reproduction.test_tables import run as made_up
 
@@ -55,6 +58,22 @@ def _never(*_, **__):
 @pytest.fixture
 def two(tmp_path):
     return write_miniature(tmp_path / "loco", CATEGORIES[:2])
+
+
+def test_a_model_of_the_paper_scores_by_its_two_branches_and_averages_their_maps(tmp_path):
+    data = write_miniature(tmp_path / "loco", CATEGORIES[:1])
+    done = invoke(*small(data, tmp_path / "out", "1 7"))
+    assert done.exit_code == 0, done.output
+    scorer = Scorer.load(tmp_path / "out/breakfast_box/base-0/model")
+    fusion = scorer.manifest.fusion
+    assert set(fusion.columns) == {"components@1", "components@2", "students@max"}
+    assert set(fusion.branches) == {"components", "students"}
+    score = scorer.score(np.asarray(Image.open(data / "breakfast_box/test/good/000.png")))
+    # Fusion is the plain sum of both normalised branches; the students count once.
+    assert score.value == pytest.approx(score.branches["components"] + score.branches["students"])
+    assert score.branches["lgst"] == score.branches["students"]
+    assert score.map.shape == (96, 96)
+    assert scorer.normal_tail == pytest.approx(0.05)
 
 
 def test_what_fails_is_named_and_the_rest_goes_on(two, tmp_path, monkeypatch):
