@@ -172,7 +172,7 @@ def look_at_normal_images(
         for branch, shares in (("components", views.probabilities), ("words", views.words)):
             if shares is not None:
                 found = collected.setdefault(branch, _Collected())
-                found.per_grid.append(grid_histograms(shares, settings.grids, settings.soft, settings.square_root))
+                found.per_grid.append(grid_histograms(shares, settings))
                 found.pixels = shares.shape[-1] * shares.shape[-2]
     copied = _count_copies(perception, canvases, settings, collected, seed) if settings.copies else []
     histograms = {branch: found.stacked(copied) for branch, found in collected.items()}

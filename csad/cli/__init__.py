@@ -5,6 +5,7 @@ import sys
 
 import click
 
+from csad.cli.benchmark import benchmark
 from csad.cli.data import data
 from csad.cli.deploy import deploy, rollback, status, undeploy
 from csad.cli.evaluate import evaluate
@@ -37,6 +38,11 @@ With an S3 store (see csad data --help):
   csad data push data/ --line bottles               keep images in versions; list, verify, pull
   csad models list bottles                          registered models; show, promote, rollback
   csad deploy bottles.yaml --latest                 serve one on Kubernetes; status, rollback, undeploy
+
+\b
+To compare with the paper (arXiv:2408.15628):
+  csad line new bottles --preset paper              every setting as published
+  csad benchmark loco --data LOCO --tables 1        its tables, ours beside the published figures
 
 \b
 DATA is a folder of good images, or:
@@ -74,7 +80,7 @@ def main(quiet: bool) -> None:
     logging.getLogger("csad").setLevel(logging.WARNING if quiet else logging.INFO)
 
 
-for command in (line, masks, train, score, serve, watch, evaluate, data, models, weights):
+for command in (benchmark, line, masks, train, score, serve, watch, evaluate, data, models, weights):
     main.add_command(command)
 for command in (gate, package, deploy, status, rollback, undeploy):
     main.add_command(command)

@@ -10,12 +10,13 @@ import hashlib
 import json
 import re
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from csad.common.errors import LineError
 from csad.config import line_yaml
+from csad.config.presets import Method, with_preset
 from csad.config.settings import (
     BackboneSettings,
     DeploymentSettings,
@@ -48,6 +49,7 @@ __all__ = [
     "ThresholdSettings",
 ]
 
+NO_PART_OF_A_SCORE = {"gate", "deployment", "schedule"}
 NAME = re.compile(r"[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?")
 
 
@@ -55,6 +57,11 @@ class ProductLine(Settings):
     """Everything that decides how the scorer of one product line is made."""
 
     name: str = Field(description="Name of the product line.")
+    method: Method = Field(
+        default="default",
+        description="default: made for factories; paper: CSAD as published. It sets what the file leaves out; every "
+        "other key of the file counts.",
+    )
     images: ImageSettings = Field(default_factory=ImageSettings, description="Images.")
     backbone: BackboneSettings = Field(default_factory=BackboneSettings, description="Pretrained network.")
     tags: TagSettings = Field(default_factory=TagSettings, description="Names of the parts.")
@@ -73,6 +80,11 @@ class ProductLine(Settings):
     gate: GateSettings = Field(default_factory=GateSettings, description="Which new model may go into service.")
     deployment: DeploymentSettings = Field(default_factory=DeploymentSettings, description="How it is served.")
     schedule: ScheduleSettings = Field(default_factory=ScheduleSettings, description="When it retrains by itself.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _method_sets_what_is_left_out(cls, values: Any) -> Any:
+        return with_preset(values) if isinstance(values, dict) else values
 
     @field_validator("name")
     @classmethod
@@ -122,9 +134,15 @@ class ProductLine(Settings):
         """Return a commented file that parses back to this line."""
         return line_yaml.write(self)
 
+    def overridden(self) -> tuple[str, ...]:
+        """Keys, such as "lgst.steps", in which the line differs from its method; how it is served does not count."""
+        plain = _flat(type(self)(name=self.name, method=self.method).model_dump(exclude=NO_PART_OF_A_SCORE))
+        own = _flat(self.model_dump(exclude=NO_PART_OF_A_SCORE))
+        return tuple(key for key, value in own.items() if value != plain[key])
+
     def digest(self) -> str:
         """SHA-256 of the settings that make the scorer; how it is served and when it retrains do not change it."""
-        return _sha256(self.model_dump(mode="json", exclude={"gate", "deployment", "schedule"}))
+        return _sha256(self.model_dump(mode="json", exclude=NO_PART_OF_A_SCORE))
 
     def section_digest(self, *names: str) -> str:
         """SHA-256 of some sections only: what a stage that reads just these depends on.
@@ -134,6 +152,14 @@ class ProductLine(Settings):
         """
         values = self.model_dump(mode="json")
         return _sha256({name: values[name] for name in names})
+
+
+def _flat(values: dict[str, Any], above: str = "") -> dict[str, Any]:
+    """Values by their dotted keys."""
+    flat = {}
+    for key, value in values.items():
+        flat.update(_flat(value, f"{above}{key}.") if isinstance(value, dict) else {f"{above}{key}": value})
+    return flat
 
 
 def _sha256(values: dict[str, object]) -> str:

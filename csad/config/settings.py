@@ -5,13 +5,39 @@ The descriptions become the comments of the file that `csad line new` writes.
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
+from csad.config.branch_settings import (
+    FusionSettings,
+    HistogramSettings,
+    LgstSettings,
+    LossWeights,
+    SegmentationSettings,
+)
 from csad.config.cron import check_cron
+from csad.config.setting_types import Fraction, PositiveFraction, Settings, Side
 
-Fraction = Annotated[float, Field(ge=0, le=1)]
-PositiveFraction = Annotated[float, Field(gt=0, lt=1)]
-Weight = Annotated[float, Field(ge=0)]
+__all__ = [
+    "MAXIMUM_DEPTH",
+    "MAX_PIXELS",
+    "BackboneSettings",
+    "DeploymentSettings",
+    "FoundationSettings",
+    "FusionSettings",
+    "GateSettings",
+    "HistogramSettings",
+    "ImageSettings",
+    "LgstSettings",
+    "LossWeights",
+    "PseudoLabelSettings",
+    "ScheduleSettings",
+    "SegmentationSettings",
+    "Settings",
+    "TagGroup",
+    "TagSettings",
+    "ThresholdSettings",
+]
+
 Box = tuple[Fraction, Fraction, Fraction, Fraction]
 TagGroup = Literal[
     "action", "property", "colour", "material", "background", "picture", "abstract", "collective", "container"
@@ -19,12 +45,6 @@ TagGroup = Literal[
 MAX_PIXELS = 100_000_000
 MAXIMUM_DEPTH = 12
 """Levels of folders of images, or of a stage's files, that are looked into."""
-
-
-class Settings(BaseModel):
-    """A section: immutable, finite numbers, and no key that it does not know."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class ImageSettings(Settings):
@@ -54,6 +74,11 @@ class ImageSettings(Settings):
         ge=16_384,
         le=4_194_304,
         description="Pixels of the network's input; the aspect ratio of the product box is kept.",
+    )
+    size: tuple[Side, Side] | None = Field(
+        default=None,
+        description="Fixed [height, width] of the network's input in pixels, whatever the aspect ratio, multiples of "
+        "32 (the paper's is [256, 256]); null: from area.",
     )
 
     exclude: tuple[str, ...] = Field(
@@ -155,7 +180,8 @@ class PseudoLabelSettings(Settings):
     )
     mode: Literal["auto", "fine", "coarse"] = Field(
         default="auto",
-        description="fine: filtered proposals; coarse: open-vocabulary masks only; auto: what is available. "
+        description="fine: filtered proposals; coarse: open-vocabulary masks only; auto: fine without words, or where "
+        "the words name the product as a whole, else coarse. "
         "`csad masks preview` shows both.",
     )
     foundation: FoundationSettings = Field(
@@ -163,11 +189,17 @@ class PseudoLabelSettings(Settings):
     )
     filter_by_grounding: bool = Field(default=True, description="Keep proposals that lie on open-vocabulary masks.")
     filter_by_combine: bool = Field(default=True, description="Drop proposals that only unite or repeat smaller ones.")
+    component_features: Literal["deep_and_colour", "deep"] = Field(
+        default="deep_and_colour",
+        description="What is compared of two components: deep_and_colour (features of the network and the mean "
+        "colour, on one scale), or deep (the features as they are: the paper's, whose bandwidths hold there).",
+    )
     rotations: int = Field(default=8, ge=1, le=360, description="Rotations averaged in a component's features.")
     bandwidth: float | None = Field(
         default=None,
         gt=0,
-        description="Mean-shift bandwidth; null derives it from bandwidth_quantile, whatever the backbone.",
+        description="Mean-shift bandwidth; null derives it from bandwidth_quantile, whatever the backbone. The "
+        "published 3 and 3.5 are 13.2 and 15.4 without the published program's projection.",
     )
     bandwidth_quantile: PositiveFraction = Field(
         default=0.03,
@@ -179,7 +211,17 @@ class PseudoLabelSettings(Settings):
         description="A class must appear in this fraction of all images (the paper's alpha): less than the share of "
         "the rarest product type.",
     )
+    alpha_counts: Literal["images", "members"] = Field(
+        default="images",
+        description="What minimum_image_fraction holds against the number of images: the images that show a class, or "
+        "the class's members (the paper's).",
+    )
     label_filter: bool = Field(default=True, description="Train on label maps with a usual class histogram only.")
+    label_clusters: Literal["types", "largest", "all"] = Field(
+        default="types",
+        description="Which clusters of class histograms are usual: types (found on square roots of the fractions), "
+        "largest (the paper's Eq. 1), or all (the published program's, where a line makes several types).",
+    )
     minimum_type_fraction: PositiveFraction = Field(
         default=0.1, description="A product type must hold this fraction of the images; rarer ones count as noise."
     )
@@ -188,6 +230,7 @@ class PseudoLabelSettings(Settings):
     )
 
 
+<<<<<<< 1b8365d53047ba1b9adae367ba84220c6e623868
 class LossWeights(Settings):
     """Weights of the segmentation losses (paper Eq. 3)."""
 
@@ -258,6 +301,8 @@ class FusionSettings(Settings):
     )
 
 
+=======
+>>>>>>> 2481675437a6b74e888c007bae1e41007e1721e9
 class ThresholdSettings(Settings):
     """The decision."""
 

@@ -13,6 +13,7 @@ from csad.common.printable import printable
 from csad.evaluation.by_kind import anomalous_kinds, auroc_by_kind, spro_by_kind
 from csad.evaluation.cases import CaseCollector
 from csad.evaluation.figures import AurocByKind, Evaluation, FalseRejects, ImageRecord, Rate, Timing
+from csad.evaluation.map_files import MapFiles
 from csad.evaluation.scoring import BATCH, ImageScorer, ScoredImage, score_images
 from csad.images import ImageFile, ImageSet
 from csad.images.records import GOOD
@@ -27,7 +28,7 @@ FULL = "full"
 _log = logging.getLogger(__name__)
 
 
-def evaluate(scorer: ImageScorer, images: ImageSet, batch: int = BATCH) -> Evaluation:
+def evaluate(scorer: ImageScorer, images: ImageSet, batch: int = BATCH, maps: MapFiles | None = None) -> Evaluation:
     """Measure detection, localisation and false rejects.
 
     Every validation and test image is scored once, by the path that production takes. Anomaly maps go to a temporary
@@ -37,6 +38,7 @@ def evaluate(scorer: ImageScorer, images: ImageSet, batch: int = BATCH) -> Evalu
         scorer: What to measure.
         images: Test images, and validation images where there are any.
         batch: Images scored at once.
+        maps: Writes the map of every test image; None writes none.
 
     Raises:
         DatasetError: No test images, or an unusable defects_config.json.
@@ -59,6 +61,8 @@ def evaluate(scorer: ImageScorer, images: ImageSet, batch: int = BATCH) -> Evalu
     with Spro() as spro:
         for scored in score_images(scorer, images.test, "Scoring test images", batch):
             record = _record(scored)
+            if maps is not None:
+                maps.write(scored.file, scored.score.map)
             defects = truth.of(scored.file, scored.image.shape[:2])
             if defects or record.kind == GOOD:
                 spro.add(record.kind, scored.score.map, defects)

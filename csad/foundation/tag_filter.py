@@ -25,6 +25,8 @@ REASONS: Mapping[str, str] = {
     "container": "a container",
 }
 
+CONTAINER = "container"
+
 
 @dataclass(frozen=True)
 class DroppedWord:
@@ -50,6 +52,8 @@ class FilteredWords:
 def filter_words(words: Iterable[str], settings: TagSettings) -> FilteredWords:
     """Leave out what names no part of a product.
 
+    Of several containers only the surest is kept: a product lies in one, which box, case and tray name alike.
+
     Args:
         words: Words that were found, the surest first.
         settings: `drop` and `keep` change single words (`drop` wins), `drop_groups` says which groups go.
@@ -61,6 +65,7 @@ def filter_words(words: Iterable[str], settings: TagSettings) -> FilteredWords:
     keep = {normalised(word) for word in settings.keep}
     groups = group_of_word()
     kept: dict[str, None] = {}
+    container = ""
     dropped = []
     for word in map(normalised, words):
         group = groups.get(word)
@@ -70,7 +75,10 @@ def filter_words(words: Iterable[str], settings: TagSettings) -> FilteredWords:
             dropped.append(DroppedWord(word, f"{REASONS[group]} (group {group})"))
         elif not word or word in kept:
             dropped.append(DroppedWord(word, "repeated" if word else "empty"))
+        elif group == CONTAINER and container and word not in keep:
+            dropped.append(DroppedWord(word, f"a container, as {container} is, which is surer"))
         else:
+            container = container or (word if group == CONTAINER else "")
             kept[word] = None
     return FilteredWords(tuple(kept), tuple(dropped))
 

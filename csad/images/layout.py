@@ -92,15 +92,16 @@ def is_flat(root: Path) -> bool:
 def ground_truth_masks(root: Path, image: ImageFile) -> list[Path]:
     """Return the mask files of one test image, one per defect, sorted by name.
 
-    Both ground_truth/<kind>/<stem>/000.png (MVTec LOCO) and ground_truth/<kind>/<stem>_mask.png (MVTec AD) are found;
-    those of an image in a subfolder lie in a subfolder of the same name.
+    ground_truth/<kind>/<stem>/000.png (MVTec LOCO), ground_truth/<kind>/<stem>_mask.png (MVTec AD) and
+    ground_truth/<kind>/<stem>.png (VisA) are found, in this order; those of an image in a subfolder lie in a subfolder
+    of the same name.
     """
     kind = root / image.split / image.kind
     below = image.path.parent.relative_to(kind) if image.path.is_relative_to(kind) else Path()
     folder = root / GROUND_TRUTH / image.kind / below
-    single = folder / f"{image.path.stem}_mask.png"
+    alone = [folder / f"{image.path.stem}{ending}.png" for ending in ("_mask", "")]
     masks = [path for path in _entries(folder / image.path.stem) if path.suffix.lower() == ".png"]
-    return masks or ([single] if single.is_file() else [])
+    return masks or [path for path in alone if path.is_file()][:1]
 
 
 def _good(root: Path, split: str) -> list[ImageFile]:

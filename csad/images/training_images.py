@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,10 @@ class SampleImages:
 
     def canvas(self, line: ProductLine) -> Canvas:
         """Choose the canvas of the line from these images."""
-        return fit_canvas(self.images, line.images.area, line.images.product_box, self.sizes)
+        canvas = fit_canvas(self.images, line.images.area, line.images.product_box, self.sizes)
+        if line.images.size is None:
+            return canvas
+        return replace(canvas, height=line.images.size[0], width=line.images.size[1])
 
 
 def sample_images(line: ProductLine, files: Sequence[ImageFile]) -> SampleImages:

@@ -22,7 +22,12 @@ from csad.imaging.canvas import CanvasStore
 from csad.lgst import copies
 from csad.lgst.copies import REACH, groups_with_copies, with_copies
 from csad.lgst.linear import MAXIMUM_IMAGES, LinearStudent, fit_pooled, out_of_fold_scores, pool
+<<<<<<< 1b8365d53047ba1b9adae367ba84220c6e623868
 from csad.lgst.memory import VIEWS, PatchMemory, fit_patch_memories, with_normal_distances
+=======
+from csad.lgst.memory import VIEWS, PatchMemory, fit_patch_memories
+from csad.lgst.paper.mean_map import MeanMap, fit_mean_map
+>>>>>>> 2481675437a6b74e888c007bae1e41007e1721e9
 from csad.lgst.paper.sampling import CanvasImages
 from csad.lgst.paper.students import Students
 from csad.lgst.paper.training import StudentTraining, train_students
@@ -31,9 +36,6 @@ from csad.lgst.teacher import Teacher
 WEIGHTS = "lgst.safetensors"
 OUT_OF_FOLD = "out_of_fold.safetensors"
 """What the global student says about training images that it was not fitted on; absent where that cannot be had."""
-
-TEACHER_CHANNELS = 512
-"""Width of the teacher in the paper; narrower backbones keep all their channels."""
 
 BATCH = 8
 
@@ -52,12 +54,14 @@ class LgstModel:
         linear: Global student without training.
         memories: Local student without training, one memory per view of `csad.lgst.memory.VIEWS`; empty without one.
         students: The paper's networks.
+        mean_map: Scales of their two maps, where the largest value of the mean is the score.
     """
 
     teacher: Teacher
     linear: LinearStudent | None
     memories: dict[str, PatchMemory]
     students: Students | None
+    mean_map: MeanMap | None = None
 
     def tensors(self) -> dict[str, Tensor]:
         """Flat tensors on the CPU, each part under its own prefix."""
@@ -67,6 +71,8 @@ class LgstModel:
         parts.update({f"memory-{name}": memory.tensors() for name, memory in self.memories.items()})
         if self.students:
             parts["students"] = self.students.tensors()
+        if self.mean_map:
+            parts["mean_map"] = self.mean_map.tensors()
         return {f"{part}.{name}": value.cpu() for part, tensors in parts.items() for name, value in tensors.items()}
 
     @classmethod
@@ -77,13 +83,14 @@ class LgstModel:
             prefix = f"{name}."
             return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
 
-        linear, students = part("linear"), part("students")
+        linear, students, mean_map = part("linear"), part("students"), part("mean_map")
         memories = {name: part(f"memory-{name}") for name in VIEWS}
         return cls(
             Teacher.from_tensors(backbone, part("teacher")),
             LinearStudent.from_tensors(linear) if linear else None,
             {name: PatchMemory.from_tensors(name, memory) for name, memory in memories.items() if memory},
             Students.from_tensors(students) if students else None,
+            MeanMap.from_tensors(mean_map) if mean_map else None,
         )
 
 
@@ -99,7 +106,7 @@ def fit_lgst(
 
     Args:
         line: Product line; `line.lgst` chooses the students.
-        images: Data set; the training images are used.
+        images: Data set; the training images are used, and for the scale of a mean map the validation images.
         output: Folder.
         seed: Of every draw.
         checkpoint: File from which the training of networks resumes.
@@ -109,7 +116,7 @@ def fit_lgst(
     canvas = canvas_of(line, images.train)
     backbone = backbone_of(line.backbone, stages=3).to(device)
     with open_canvases(line, canvas, images.train) as canvases:
-        teacher = Teacher.fit(backbone, canvases.batches(BATCH), TEACHER_CHANNELS, seed)
+        teacher = Teacher.fit(backbone, canvases.batches(BATCH), settings.channels, seed, settings.grid)
 
         linear = students = None
         memories = {}
@@ -132,7 +139,11 @@ def fit_lgst(
         if settings.local_student == "pdn" or settings.global_student == "autoencoder":
             training = StudentTraining.of(settings)
             students = train_students(teacher, CanvasImages(canvases), training, seed, device, checkpoint)
-    model = LgstModel(teacher, linear, memories, students)
+    mean_map = None
+    if students and settings.score == "mean_map":
+        with open_canvases(line, canvas, images.validation) as validation:
+            mean_map = fit_mean_map(students, teacher, validation.batches(BATCH), seed)
+    model = LgstModel(teacher, linear, memories, students, mean_map)
     save_file(model.tensors(), output / WEIGHTS)
     save_file(unseen, output / OUT_OF_FOLD)
     return model

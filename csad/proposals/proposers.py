@@ -9,11 +9,12 @@ from typing import Literal
 
 from csad.common.errors import StageError
 from csad.config.line import ProductLine
-from csad.images import ImageSet
-from csad.images.training_images import sample_images
+from csad.images import ImageSet, read_rgb
+from csad.images.training_images import evenly_spaced, sample_images
 from csad.imaging.masks import MaskProposer
 from csad.proposals.classical import build_classical
 from csad.proposals.finding import ComponentFinder, RefinedProposals
+from csad.proposals.mode_choice import SAMPLE, choose_mode
 
 Mode = Literal["fine", "coarse"]
 
@@ -34,7 +35,9 @@ def build_finder(line: ProductLine, images: ImageSet, words: Sequence[str]) -> C
     """
     if line.pseudo_labels.proposals == "classical":
         return RefinedProposals(build_proposer(line, images), line.pseudo_labels.filter_by_combine)
-    return build_foundation_finder(line, words, foundation_mode(line, words))
+    if line.pseudo_labels.mode == "auto":
+        return _automatic_finder(line, images, words)
+    return build_foundation_finder(line, words, line.pseudo_labels.mode)
 
 
 def build_proposer(line: ProductLine, images: ImageSet) -> MaskProposer:
@@ -43,12 +46,16 @@ def build_proposer(line: ProductLine, images: ImageSet) -> MaskProposer:
     return build_classical(sample.images, sample.canvas(line), line.pseudo_labels.mode)
 
 
-def foundation_mode(line: ProductLine, words: Sequence[str]) -> Mode:
-    """The line's mode; "auto" is coarse where there are words to look for, else fine."""
-    mode = line.pseudo_labels.mode
-    if mode != "auto":
-        return mode
-    return "coarse" if words else "fine"
+def _automatic_finder(line: ProductLine, images: ImageSet, words: Sequence[str]) -> ComponentFinder:
+    """The finder of mode "auto": fine without words, and where those of a few images name the product as a whole."""
+    if words:
+        chosen = evenly_spaced(len(images.train), SAMPLE)
+        sample = [read_rgb(images.train[index].path, line.images.max_pixels) for index in chosen]
+        coarse = build_foundation_finder(line, words, "coarse")
+        if choose_mode(coarse, sample) == "coarse":
+            return coarse
+        del coarse  # the fine mode loads its models anew; two sets would fill a GPU
+    return build_foundation_finder(line, words, "fine")
 
 
 def foundation_weights(line: ProductLine, words: Sequence[str]) -> tuple[Path, ...]:
@@ -60,7 +67,7 @@ def foundation_weights(line: ProductLine, words: Sequence[str]) -> tuple[Path, .
     from csad.foundation.building import grounding_files, sam_file
 
     settings = line.pseudo_labels
-    grounds = foundation_mode(line, words) == "coarse" or _filters_by_grounding(line, words)
+    grounds = settings.mode == "coarse" or (settings.mode == "auto" and words) or _filters_by_grounding(line, words)
     return (sam_file(settings.foundation), *(grounding_files(settings.foundation) if grounds else ()))
 
 

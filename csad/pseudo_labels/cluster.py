@@ -48,7 +48,7 @@ class Clustering:
         quantile: Of the pairwise distances that the bandwidth is; None where the line states the bandwidth.
         sizes: Components per class, int64 (K,).
         images_per_cluster: Images that contain the class, int64 (K,).
-        alpha: Images that a cluster had to appear in.
+        alpha: Images that a cluster had to appear in, or members that it had to have (`alpha_counts`).
         found: Clusters before alpha.
     """
 
@@ -95,7 +95,10 @@ class SweepPoint:
 
 
 def minimum_images(settings: PseudoLabelSettings, image_count: int) -> int:
-    """Images that a cluster must appear in: the paper's alpha, at least `LEAST_IMAGES` or half of fewer than that."""
+    """Images that a cluster must appear in, or members that it must have: the paper's alpha.
+
+    At least `LEAST_IMAGES`, or half of fewer than that.
+    """
     # Rounded first: 0.1 of 30 images is 3, not the 4 that binary fractions make of it.
     wanted = math.ceil(round(settings.minimum_image_fraction * image_count, 6))
     return max(1, wanted, min(LEAST_IMAGES, math.ceil(image_count / 2)))
@@ -141,11 +144,12 @@ def cluster_components(
     found = len(modes.centres)
     sizes = np.bincount(modes.labels, minlength=found)
     images = _images_per_cluster(modes.labels, image_of_component, found)
+    counted = sizes if settings.alpha_counts == "members" else images
     weight = np.bincount(modes.labels, weights=np.ones(len(features)) if areas is None else areas, minlength=found)
-    kept = np.flatnonzero(images >= alpha)
+    kept = np.flatnonzero(counted >= alpha)
     kept = kept[np.argsort(-weight[kept], kind="stable")]
     if len(kept) == 0:
-        raise TooFewComponents(_explain(images, alpha, image_count, bandwidth))
+        raise TooFewComponents(_explain(counted, alpha, image_count, bandwidth, settings))
     renumbered = np.zeros(found, dtype=np.int64)
     renumbered[kept] = np.arange(1, len(kept) + 1)
     clustering = Clustering(
@@ -159,8 +163,9 @@ def cluster_components(
         found=found,
     )
     logger.info(
-        "clustering: %d components, bandwidth %.4g, %d clusters, %d in at least %d of %d images, %.1f %% dropped",
-        len(features), bandwidth, found, len(kept), alpha, image_count, 100 * clustering.dropped_share,
+        "clustering: %d components, bandwidth %.4g, %d clusters, %d with at least %d %s for %d images, %.1f %% dropped",
+        len(features), bandwidth, found, len(kept), alpha, settings.alpha_counts, image_count,
+        100 * clustering.dropped_share,
     )  # fmt: skip
     return clustering
 
@@ -200,7 +205,7 @@ def choose_quantile(
     alpha = minimum_images(settings, images)
     tried: list[SweepPoint] = []
     for quantile in ladder:
-        point = _try_quantile(points, owners, alpha, quantile, seed)
+        point = _try_quantile(points, owners, alpha, quantile, seed, settings)
         tried.append(point)
         if point.dropped_share <= MAXIMUM_DROPPED and (not objects or point.variation <= MAXIMUM_VARIATION):
             return point.quantile
@@ -233,7 +238,7 @@ def bandwidth_sweep(
         return []
     points, owners, images = _some_images(features, image_of_component, image_count, seed)
     alpha = minimum_images(settings, images)
-    return [_try_quantile(points, owners, alpha, quantile, seed) for quantile in quantiles]
+    return [_try_quantile(points, owners, alpha, quantile, seed, settings) for quantile in quantiles]
 
 
 def _some_images(
@@ -248,11 +253,18 @@ def _some_images(
 
 
 def _try_quantile(
-    points: NDArray[np.floating], owners: NDArray[np.integer], alpha: int, quantile: float, seed: int
+    points: NDArray[np.floating],
+    owners: NDArray[np.integer],
+    alpha: int,
+    quantile: float,
+    seed: int,
+    settings: PseudoLabelSettings,
 ) -> SweepPoint:
     bandwidth = pairwise_quantile(points, quantile, seed)
     modes = mean_shift(points, bandwidth, seed)
-    reached = _images_per_cluster(modes.labels, owners, len(modes.centres)) >= alpha
+    by_images = settings.alpha_counts == "images"
+    counted = _images_per_cluster(modes.labels, owners, len(modes.centres)) if by_images else np.bincount(modes.labels)
+    reached = counted >= alpha
     dropped = float(np.mean(~reached[modes.labels]))
     variation = _variation(modes.labels, owners, reached)
     return SweepPoint(quantile, bandwidth, len(modes.centres), int(reached.sum()), dropped, variation)
@@ -275,10 +287,15 @@ def _images_per_cluster(
     return np.bincount(pairs[0], minlength=clusters)
 
 
-def _explain(images: NDArray[np.int64], alpha: int, image_count: int, bandwidth: float) -> str:
-    largest = ", ".join(str(count) for count in np.sort(images)[::-1][:3].tolist())
+def _explain(
+    counted: NDArray[np.int64], alpha: int, image_count: int, bandwidth: float, settings: PseudoLabelSettings
+) -> str:
+    largest = ", ".join(str(count) for count in np.sort(counted)[::-1][:3].tolist())
+    of_members = settings.alpha_counts == "members"
+    wanted = f"has {alpha} members for" if of_members else f"appears in {alpha} of"
+    verb = "have" if of_members else "appear in"
     return (
-        f"none of {len(images)} clusters (bandwidth {bandwidth:.4g}) appears in {alpha} of {image_count} images; "
-        f"the largest appear in {largest}; lower pseudo_labels.minimum_image_fraction, raise "
+        f"none of {len(counted)} clusters (bandwidth {bandwidth:.4g}) {wanted} {image_count} images; "
+        f"the largest {verb} {largest}; lower pseudo_labels.minimum_image_fraction, raise "
         "pseudo_labels.bandwidth_quantile, or look at the masks"
     )

@@ -146,7 +146,9 @@ def describe(
             areas.append(np.count_nonzero(found, axis=(1, 2)).astype(np.int64))
     if not deep:
         return Components(np.zeros((0, 0), np.float32), np.zeros(0, np.int64), np.zeros(0, np.int64))
-    features = join_features(np.concatenate(deep), np.concatenate(colours))
+    features = np.concatenate(deep)
+    if line.pseudo_labels.component_features == "deep_and_colour":
+        features = join_features(features, np.concatenate(colours))
     return Components(features, np.concatenate(owners), np.concatenate(areas))
 
 

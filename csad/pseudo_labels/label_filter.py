@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from sklearn.cluster import AgglomerativeClustering
 
 from csad.config.settings import PseudoLabelSettings
+from csad.pseudo_labels.published_filter import NOISE, published_clusters
 
 MINIMUM_IMAGES = 10
 """Fewer histograms have no density worth speaking of."""
@@ -40,7 +41,6 @@ NORMAL_QUARTILES = 1.349
 UNUSUAL = 3.0
 """Robust standard deviations beyond which an image of a type is unusual."""
 
-NOISE = -1
 TINY = 1e-12
 
 logger = logging.getLogger(__name__)
@@ -81,7 +81,10 @@ def filter_label_maps(histograms: NDArray[np.floating], settings: PseudoLabelSet
         The filter. Where there is nothing to tell apart all images are one type.
     """
     roots = np.sqrt(np.asarray(histograms, dtype=np.float64))
-    types, reason = _types(roots, settings)
+    if settings.label_clusters == "types":
+        types, reason = _types(roots, settings)
+    else:
+        types, reason = published_clusters(np.asarray(histograms, dtype=np.float64), settings)
     types = _most_frequent_first(types)
     centres = _centres(roots, types)
     kept = types != NOISE

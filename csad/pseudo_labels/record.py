@@ -46,7 +46,7 @@ class PseudoLabels(BaseModel):
         components: Components of all images.
         sizes: Components per class.
         images: Images that contain each class.
-        alpha: Images that a cluster had to appear in.
+        alpha: Images that a cluster had to appear in, or members that it had to have.
         bandwidth: Of the mean shift; 0 without classes.
         quantile: Of the pairwise distances that gave the bandwidth; null where the line fixes it.
         found: Clusters before alpha.

@@ -13,10 +13,11 @@ from csad.features.backbone import Backbone
 from csad.features.words import Vocabulary
 from csad.lgst.fit import LgstModel
 from csad.lgst.linear import LinearStudent
+from csad.lgst.paper.mean_map import BRANCH as MEAN_MAP
 from csad.scoring.histogram import PatchHistogram
 from csad.segmentation.network import SegmentationNetwork, class_probabilities
 
-GROUPS = {"histogram": ("components", "words"), "lgst": ("global", "local", "neighbourhood", "detail")}
+GROUPS = {"histogram": ("components", "words"), "lgst": ("global", "local", "neighbourhood", "detail", MEAN_MAP)}
 BRANCHES = tuple(branch for members in GROUPS.values() for branch in members)
 
 LOCAL_CELLS = 20
@@ -68,6 +69,7 @@ class Perception:
             else None,
             memories={name: memory.to(device) for name, memory in lgst.memories.items()},
             students=lgst.students.to(device) if lgst.students else None,
+            mean_map=lgst.mean_map,
         )
         vocabulary = self.vocabulary.to(device) if self.vocabulary else None
         network = self.network.to(device) if self.network else None
@@ -118,6 +120,8 @@ class Perception:
         local_maps = {name: memory.deviation_map(pyramid, without) for name, memory in lgst.memories.items()}
         if lgst.students:
             maps = lgst.students.maps(canvases, features)
+            if lgst.mean_map:
+                return None, {MEAN_MAP: lgst.mean_map(maps)}
             # The second head expects the autoencoder's blur, so it speaks for the arrangement (paper 3.4).
             if maps.second_head is not None:
                 global_map = maps.second_head
@@ -154,7 +158,14 @@ def raw_scores(views: Views, histograms: Histograms) -> dict[str, Tensor]:
         columns["global@max"] = views.global_map.flatten(1).amax(dim=1).double()
     for branch, values in views.local_maps.items():
         cells = values.flatten(1)
+<<<<<<< 1b8365d53047ba1b9adae367ba84220c6e623868
         columns[f"{branch}@top{LOCAL_CELLS}"] = (
             cells.topk(min(LOCAL_CELLS, cells.shape[1]), dim=1).values.mean(dim=1).double()
         )
+=======
+        if branch == MEAN_MAP:
+            columns[f"{branch}@max"] = cells.amax(dim=1).double()
+            continue
+        columns[f"{branch}@top"] = cells.topk(min(LOCAL_CELLS, cells.shape[1]), dim=1).values.mean(dim=1).double()
+>>>>>>> 2481675437a6b74e888c007bae1e41007e1721e9
     return columns

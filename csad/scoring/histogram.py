@@ -16,6 +16,9 @@ from csad.config.settings import HistogramSettings
 FLOOR_PIXELS = 4.0
 """A class may differ by about this many pixels of the label grid before it counts, whatever training showed."""
 
+MAP_STRIDE = 4
+"""Pixels of the input per cell of the component network's map."""
+
 MINIMUM_IMAGES_PER_TYPE = 8
 """Types with fewer training images have a mean of their own but share the covariance of all types."""
 
@@ -144,18 +147,16 @@ class PatchHistogram:
     Attributes:
         grids: Cells per side of each grid.
         gaussians: One per grid.
-        soft: Sum probabilities rather than count the likeliest class.
-        square_root: Take the root of fractions first, so that small classes count.
+        settings: How fractions are counted.
     """
 
     grids: tuple[int, ...]
     gaussians: tuple[GaussianPerType, ...]
-    soft: bool
-    square_root: bool
+    settings: HistogramSettings
 
     def distances(self, probabilities: Tensor) -> Tensor:
         """Distance per grid: class probabilities (B, K + 1, h, w) -> float64 (B, G)."""
-        histograms = grid_histograms(probabilities, self.grids, self.soft, self.square_root)
+        histograms = grid_histograms(probabilities, self.settings)
         pairs = zip(histograms, self.gaussians, strict=True)
         return torch.stack([gaussian.distance(histogram) for histogram, gaussian in pairs], dim=1)
 
@@ -174,14 +175,23 @@ class PatchHistogram:
             prefix = f"grid{grid}."
             part = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
             gaussians.append(GaussianPerType.from_tensors(part))
-        return cls(tuple(settings.grids), tuple(gaussians), settings.soft, settings.square_root)
+        return cls(tuple(settings.grids), tuple(gaussians), settings)
 
 
-def grid_histograms(probabilities: Tensor, grids: Sequence[int], soft: bool, square_root: bool) -> list[Tensor]:
+def grid_histograms(probabilities: Tensor, settings: HistogramSettings) -> list[Tensor]:
     """Histograms of each grid: (B, K + 1, h, w) -> one (B, K * P * P) per grid of P x P cells."""
-    values = probabilities if soft else harden(probabilities)
-    histograms = [class_fractions(values, grid) for grid in grids]
-    return [histogram.sqrt() for histogram in histograms] if square_root else histograms
+    values = counted_map(probabilities, settings)
+    histograms = [class_fractions(values, grid) for grid in settings.grids]
+    return [histogram.sqrt() for histogram in histograms] if settings.square_root else histograms
+
+
+def counted_map(probabilities: Tensor, settings: HistogramSettings) -> Tensor:
+    """What is counted of class probabilities (B, K + 1, h, w): soft or one-hot, (B, K + 1, H, W) at the resolution."""
+    if settings.resolution == "input":
+        probabilities = functional.interpolate(
+            probabilities, scale_factor=MAP_STRIDE, mode="bilinear", align_corners=False
+        )
+    return probabilities if settings.soft else harden(probabilities)
 
 
 def fit_patch_histogram(
@@ -202,7 +212,13 @@ def fit_patch_histogram(
     """
     types = types if settings.per_type else np.zeros_like(types)
     gaussians = []
+<<<<<<< 1b8365d53047ba1b9adae367ba84220c6e623868
     known: Sequence[NDArray[np.float64] | None] = changes or [None] * len(histograms)
     for grid, histogram, change in zip(settings.grids, histograms, known, strict=True):
         gaussians.append(fit_gaussians(histogram, types, FLOOR_PIXELS * grid**2 / pixels, settings, change))
     return PatchHistogram(tuple(settings.grids), tuple(gaussians), settings.soft, settings.square_root)
+=======
+    for grid, histogram in zip(settings.grids, histograms, strict=True):
+        gaussians.append(fit_gaussians(histogram, types, FLOOR_PIXELS * grid**2 / pixels, settings))
+    return PatchHistogram(tuple(settings.grids), tuple(gaussians), settings)
+>>>>>>> 2481675437a6b74e888c007bae1e41007e1721e9

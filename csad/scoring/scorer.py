@@ -9,6 +9,7 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from csad.common.errors import ImageError, ModelFolderError
 from csad.compute.device import check_device
@@ -23,6 +24,7 @@ from csad.scoring.findings import describe
 from csad.scoring.histogram import PatchHistogram
 from csad.scoring.inventory import Inventory
 from csad.scoring.localisation import anomaly_map, normal_tail
+from csad.scoring.mean_localisation import mean_map, normal_tail_of_mean
 from csad.scoring.model_folder import Manifest, read_manifest, read_tensors
 from csad.segmentation.network import SegmentationNetwork
 
@@ -41,8 +43,8 @@ class Score:
         value: Larger is more anomalous.
         threshold: Above it the image is rejected.
         branches: Normalised score of each branch and group of branches.
-        map: Where it is unusual, float32 (H, W) at the image's size, at least 0; `Scorer.normal_tail` is what
-            normal images' upper tail reaches.
+        map: Where it is unusual, float32 (H, W) at the image's size, at least 0 unless the line averages maps
+            (`fusion.maps`); `Scorer.normal_tail` is what normal images' upper tail reaches.
         findings: What is unusual about the components, in words, worst first.
     """
 
@@ -83,6 +85,11 @@ class Scorer:
         self._scales = {name: MapNormaliser(*quantiles) for name, quantiles in manifest.map_scale.items()}
 
     @property
+    def parts(self) -> tuple[Perception, Histograms]:
+        """What looks at canvases and what counts, to measure them by themselves."""
+        return self._perception, self._histograms
+
+    @property
     def threshold(self) -> float:
         """Above it an image is rejected."""
         return self.manifest.threshold.value
@@ -90,7 +97,16 @@ class Scorer:
     @property
     def normal_tail(self) -> float:
         """What the upper tail of normal images' cells reaches on the map of a score; above 0."""
+        if self.line.fusion.maps != "weighted":
+            return normal_tail_of_mean(alone=self._normal_maps is None)
         return normal_tail(self._scales, self.manifest.fusion.weights)
+
+    @property
+    def _normal_maps(self) -> Tensor | None:
+        """Normal label maps of the histogram's own map, where the line draws one."""
+        if self._inventory is None or self.line.fusion.maps == "lgst":
+            return None
+        return self._inventory.normal_maps
 
     @classmethod
     def load(cls, folder: Path, device: str = "cpu") -> Self:
@@ -169,7 +185,10 @@ class Scorer:
             differences = self._inventory.differences(views.probabilities[index])
             findings = describe(differences)
         size = (self._canvas.height // MAP_STRIDE, self._canvas.width // MAP_STRIDE)
-        weights = self.manifest.fusion.weights
-        drawn = anomaly_map(views, index, self._scales, weights, self._inventory, differences, size)
+        if self.line.fusion.maps == "weighted":
+            weights = self.manifest.fusion.weights
+            drawn = anomaly_map(views, index, self._scales, weights, self._inventory, differences, size)
+        else:
+            drawn = mean_map(views, index, self._scales, self._normal_maps, self.line.histogram, size)
         heat = self._canvas.undraw(drawn.numpy(), image.shape[0], image.shape[1])
         return Score(value, self.threshold, branches, heat, findings)

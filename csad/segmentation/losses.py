@@ -58,15 +58,18 @@ def dice_loss(probabilities: Tensor, labels: Tensor) -> Tensor:
     return (1 - 2 * both[present] / (predicted[present] + true[present])).mean()
 
 
-def unlabelled_losses(logits: Tensor, class_fractions: Tensor) -> UnlabelledLosses:
+def unlabelled_losses(logits: Tensor, class_fractions: Tensor, with_background: bool = True) -> UnlabelledLosses:
     """Histogram matching (Eq. 2) and pixel entropy.
 
     Args:
         logits: (B, K + 1, h, w).
         class_fractions: Class histogram of a random labelled map of the same product type, background first (B, K + 1).
+        with_background: Compare the background's fraction, too; Eq. 2 has the component classes alone.
     """
     log_probabilities = functional.log_softmax(logits, dim=1)
     probabilities = log_probabilities.exp()
-    histogram = (probabilities.mean(dim=(2, 3)) - class_fractions).abs().mean()
+    compared = slice(None) if with_background else slice(1, None)
+    difference = (probabilities.mean(dim=(2, 3)) - class_fractions)[:, compared]
+    histogram = difference.abs().mean()
     entropy = -(probabilities * log_probabilities).sum(dim=1).mean()
     return UnlabelledLosses(histogram, entropy)

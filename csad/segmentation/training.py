@@ -20,17 +20,15 @@ from csad.compute import checkpoint as checkpoints
 from csad.config.settings import SegmentationSettings
 from csad.features.backbone import Backbone
 from csad.imaging.canvas import to_tensor
+from csad.segmentation.anomalies import SyntheticAnomalies
 from csad.segmentation.augmentation import random_affine, random_brightness, warp_images, warp_labels
 from csad.segmentation.losses import labelled_losses, unlabelled_losses
-from csad.segmentation.lsa import Component, LabelledImage, components_of, paste_components
+from csad.segmentation.lsa import LabelledImage
 from csad.segmentation.network import LABEL_STRIDE, SegmentationNetwork
 from csad.segmentation.state import EndlessOrder, TrainingState
 
-LSA_PROBABILITY = 0.5
-"""Half of the labelled images stay as they were taken."""
-
 DONORS = 32
-"""Labelled images whose components are pasted into others; cutting them out anew at each step would cost more."""
+"""Labelled images whose parts are pasted into others; cutting them out anew at each step would cost more."""
 
 EMA_DECAY = 0.995
 WEIGHT_DECAY = 1e-4
@@ -76,7 +74,7 @@ def train_segmentation(
     checkpoint: Path | None = None,
     device: torch.device | str = "cpu",
 ) -> SegmentationNetwork:
-    """Train the segmentation network and return its averaged (EMA) weights.
+    """Train the segmentation network and return its averaged (EMA) weights, or with a fixed schedule the last ones.
 
     Args:
         backbone: Frozen pyramid with at least three stages.
@@ -99,10 +97,16 @@ def train_segmentation(
     draw = torch.Generator().manual_seed(seed)
     network = SegmentationNetwork(backbone, data.classes).to(device)
     parameters = [p for p in network.parameters() if p.requires_grad]
-    optimiser = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=WEIGHT_DECAY)
+    fixed = settings.schedule == "fixed"
+    optimiser: torch.optim.Optimizer
+    if fixed:
+        optimiser = torch.optim.Adam(parameters, lr=settings.learning_rate)
+    else:
+        optimiser = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=WEIGHT_DECAY)
     average = {key: value.clone() for key, value in network.trainable_state().items()}
     fractions = _class_fractions(data, labelled)
-    donors = _donors(data, labelled, generator) if settings.lsa else []
+    anomalies = SyntheticAnomalies(_donors(data, labelled, generator) if settings.lsa else (), settings)
+    steps = steps_of(settings, len(labelled))
     labelled_order, unlabelled_order = EndlessOrder(labelled, generator), EndlessOrder(unlabelled, generator)
     state = TrainingState(network, average, optimiser, generator, draw, labelled_order, unlabelled_order)
     run = _fingerprint(backbone, data, settings, seed)
@@ -110,13 +114,13 @@ def train_segmentation(
     if checkpoint and (found := checkpoints.find(checkpoint, run)):
         state.restore(found)
         first = found.step
-    first_unlabelled = round(settings.steps * settings.labelled_only_fraction)
+    first_unlabelled = round(steps * settings.labelled_only_fraction)
     network.train()
-    for step in track(range(first, settings.steps), "segmentation network"):
+    for step in track(range(first, steps), "segmentation network"):
         for group in optimiser.param_groups:
-            group["lr"] = _rate(settings.learning_rate, step, settings.steps)
+            group["lr"] = settings.learning_rate if fixed else _rate(settings.learning_rate, step, steps)
         chosen = labelled_order.take(max(2, settings.batch))
-        images, labels = _labelled_batch(data, chosen, donors, generator, draw, device)
+        images, labels = _labelled_batch(data, chosen, anomalies, generator, draw, device)
         with_unlabelled = len(unlabelled) > 0 and step >= first_unlabelled
         if with_unlabelled:
             others = unlabelled_order.take(settings.batch)
@@ -128,7 +132,8 @@ def train_segmentation(
         loss = weights.cross_entropy * parts.cross_entropy + weights.dice * parts.dice + weights.focal * parts.focal
         if with_unlabelled:
             wanted = torch.stack([_fractions_of_type(fractions, data.types, index, generator) for index in others])
-            unlabelled_parts = unlabelled_losses(logits[len(labels) :], wanted.to(device))
+            with_background = settings.histogram_classes == "all"
+            unlabelled_parts = unlabelled_losses(logits[len(labels) :], wanted.to(device), with_background)
             loss = loss + weights.histogram * unlabelled_parts.histogram + weights.entropy * unlabelled_parts.entropy
         if not torch.isfinite(loss):
             raise StageError(
@@ -140,24 +145,30 @@ def train_segmentation(
         _update_average(average, network, step)
         if checkpoint and (step + 1) % CHECKPOINT_EVERY == 0:
             checkpoints.save(checkpoint, run, state.checkpoint(step + 1))
-        if (step + 1) % max(1, settings.steps // 10) == 0:
-            logger.info("segmentation step %d of %d: loss %.3f", step + 1, settings.steps, loss.item())
-    network.load_trainable_state(average)
+        if (step + 1) % max(1, steps // 10) == 0:
+            logger.info("segmentation step %d of %d: loss %.3f", step + 1, steps, loss.item())
+    if not fixed:
+        network.load_trainable_state(average)
     return network.eval()
 
 
-def _donors(
-    data: SegmentationData, labelled: NDArray[np.int64], generator: np.random.Generator
-) -> list[list[Component]]:
-    """Components of some labelled images."""
+def steps_of(settings: SegmentationSettings, labelled: int) -> int:
+    """Optimiser steps: `settings.steps`, or as many as `settings.epochs` passes over the labelled images take."""
+    if settings.epochs is None:
+        return settings.steps
+    return settings.epochs * math.ceil(labelled / max(2, settings.batch))
+
+
+def _donors(data: SegmentationData, labelled: NDArray[np.int64], generator: np.random.Generator) -> list[LabelledImage]:
+    """Some labelled images, of which parts are pasted into others."""
     chosen = generator.permutation(labelled)[:DONORS]
-    return [components_of(LabelledImage(np.array(data.canvases[i]), np.asarray(data.labels[i]))) for i in chosen]
+    return [LabelledImage(np.array(data.canvases[i]), np.array(data.labels[i])) for i in chosen]
 
 
 def _labelled_batch(
     data: SegmentationData,
     chosen: Sequence[int],
-    donors: Sequence[Sequence[Component]],
+    anomalies: SyntheticAnomalies,
     generator: np.random.Generator,
     draw: torch.Generator,
     device: torch.device | str,
@@ -165,9 +176,7 @@ def _labelled_batch(
     batch = []
     for index in chosen:
         image = LabelledImage(np.asarray(data.canvases[index]), np.asarray(data.labels[index]))
-        if donors and generator.random() < LSA_PROBABILITY:
-            image = paste_components(image, donors[int(generator.integers(len(donors)))], generator)
-        batch.append(image)
+        batch.append(anomalies(image, generator))
     images = to_tensor(np.stack([image.pixels for image in batch])).to(device)
     labels = torch.from_numpy(np.stack([image.labels for image in batch])).to(device)
     matrices = random_affine(len(batch), images.shape[2], images.shape[3], draw)

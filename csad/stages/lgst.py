@@ -1,5 +1,6 @@
 """Stage `lgst`: fit the local and the global student to their teacher (paper 3.4)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from csad.compute.checkpoint import CHECKPOINT, discard
 from csad.compute.compute_device import stage_device, training_device
 from csad.config.line import ProductLine
 from csad.lgst.fit import fit_lgst
+from csad.lgst.paper.penalty_source import penalty_files
 from csad.runner.files import writing
 from csad.runner.snapshot import open_snapshot
 from csad.runner.stage import Stage
@@ -67,6 +69,17 @@ def run(line: ProductLine, images: Path, output: Path, seed: int) -> LgstSummary
     )
 
 
+def weights(line: ProductLine, **inputs: Path) -> Sequence[Path]:
+    """Files of the backbone, and the penalty images that the line names.
+
+    Raises:
+        WeightsError: The weights of the backbone are missing.
+        DatasetError: The line names a folder of penalty images that is missing or empty.
+    """
+    pictures = penalty_files(line.lgst.penalty) if line.lgst.local_student == "pdn" else ()
+    return (*backbone_weights(line, **inputs), *pictures)
+
+
 STAGE = Stage(
     name="lgst",
     run=run,
@@ -75,5 +88,5 @@ STAGE = Stage(
     seeded=True,
     resumable=True,
     device=training_device,
-    weights=backbone_weights,
+    weights=weights,
 )

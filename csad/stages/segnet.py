@@ -11,6 +11,7 @@ from csad.runner.snapshot import open_snapshot
 from csad.runner.stage import Stage
 from csad.runner.summary import Summary, plural
 from csad.segmentation.fit import fit_segmentation
+from csad.segmentation.training import steps_of
 from csad.stages.backbone_weights import backbone_weights
 
 
@@ -62,7 +63,7 @@ def run(line: ProductLine, images: Path, pseudo_labels: Path, output: Path, seed
     with writing(output):
         fit = fit_segmentation(line, dataset, pseudo_labels, output, seed, checkpoint, device)
         discard(checkpoint)
-    steps = line.segmentation.steps if fit.classes else 0
+    steps = steps_of(line.segmentation, fit.labelled) if fit.classes else 0
     return SegnetSummary(classes=fit.classes, labelled=fit.labelled, unlabelled=fit.unlabelled, steps=steps)
 
 

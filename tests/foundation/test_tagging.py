@@ -83,10 +83,12 @@ def test_every_group_has_its_setting_its_reason_and_known_words():
     assert sum(len(text.split(",")) for text in texts.values()) == len(group_of_word())
 
 
-def test_the_words_that_the_authors_kept_by_hand_pass():
+def test_the_words_that_the_authors_kept_by_hand_pass_but_for_a_second_container():
     filtered = filter_words(PAPERS_WORDS, TagSettings())
-    assert list(filtered.kept) == PAPERS_WORDS
-    assert filtered.dropped == ()
+    assert list(filtered.kept) == [word for word in PAPERS_WORDS if word != "bag"]
+    assert [(dropped.word, dropped.reason) for dropped in filtered.dropped] == [
+        ("bag", "a container, as container is, which is surer")
+    ]
 
 
 @pytest.mark.parametrize(

@@ -184,5 +184,13 @@ def test_masks_named_as_in_mvtec_ad_are_found(tmp_path):
     assert ground_truth_masks(tmp_path, image) == [tmp_path / "ground_truth/crack/a_mask.png"]
 
 
+def test_masks_named_as_their_image_are_found_where_there_is_no_other(tmp_path):
+    touch(tmp_path, "ground_truth/bad/a.png")
+    image = ImageFile("a", tmp_path / "test/bad/a.jpg", "test", "bad")
+    assert ground_truth_masks(tmp_path, image) == [tmp_path / "ground_truth/bad/a.png"]
+    touch(tmp_path, "ground_truth/bad/a_mask.png")
+    assert ground_truth_masks(tmp_path, image) == [tmp_path / "ground_truth/bad/a_mask.png"]
+
+
 def test_a_good_image_has_no_masks(tmp_path):
     assert ground_truth_masks(tmp_path, ImageFile("a", tmp_path / "test/good/a.png", "test", "good")) == []

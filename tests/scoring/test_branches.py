@@ -3,6 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from csad.config.settings import HistogramSettings
 from csad.features.backbone import load_backbone
 from csad.features.words import Vocabulary
 from csad.lgst.fit import LgstModel
@@ -19,7 +20,7 @@ NONE = Histograms(None, None)
 def unit_histogram(entries):
     """Distance of the fractions of whole images from none at all."""
     gaussian = GaussianPerType(torch.zeros(1, entries).double(), torch.eye(entries).double()[None])
-    return PatchHistogram((1,), (gaussian,), soft=True, square_root=False)
+    return PatchHistogram((1,), (gaussian,), HistogramSettings(grids=(1,), square_root=False))
 
 
 def views_of(probabilities=None, words=None, global_map=None, **local_maps):

@@ -66,7 +66,10 @@ def test_adding_a_component_moves_its_entry_by_its_area_and_no_other(box):
 def test_hard_histograms_count_the_likeliest_class_and_soft_ones_sum():
     probabilities = torch.tensor([0.4, 0.6]).view(1, 2, 1, 1).expand(1, 2, 4, 4)
 
-    hard, soft = (grid_histograms(probabilities, (1,), soft=s, square_root=False)[0].item() for s in (False, True))
+    hard, soft = (
+        grid_histograms(probabilities, HistogramSettings(grids=(1,), soft=s, square_root=False))[0].item()
+        for s in (False, True)
+    )
 
     assert hard == 1
     assert soft == pytest.approx(0.6)
@@ -76,7 +79,7 @@ def test_hard_histograms_count_the_likeliest_class_and_soft_ones_sum():
 def test_the_square_root_is_taken_of_fractions():
     probabilities = one_hot(rectangles((0, 0, 4, 4)), 1)
 
-    assert grid_histograms(probabilities, (1,), soft=True, square_root=True)[0].item() == pytest.approx(0.5)
+    assert grid_histograms(probabilities, HistogramSettings(grids=(1,)))[0].item() == pytest.approx(0.5)
 
 
 def test_the_distance_is_mahalanobis_to_the_nearest_type():
@@ -158,7 +161,7 @@ def test_identical_images_give_numbers(images, covariance):
 def fitted(settings, count=20):
     """A class 1 of about a quarter, and a class 2 that is never seen below the upper left quarter."""
     maps = torch.cat([rectangles((0, 0, 4, 3 + i % 3), (2, 0, 1, 1 + i % 2), side=16) for i in range(count)])
-    histograms = grid_histograms(one_hot(maps, 2), settings.grids, settings.soft, settings.square_root)
+    histograms = grid_histograms(one_hot(maps, 2), settings)
     return fit_patch_histogram([h.double().numpy() for h in histograms], np.zeros(count, np.int64), 256, settings)
 
 

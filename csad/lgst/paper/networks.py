@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal, get_args
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -18,6 +19,10 @@ IMAGE_CENTRE, IMAGE_SCALE = 0.45, 0.225
 """Inputs in 0..1 are brought to about zero mean and unit deviation."""
 
 ENCODER_STRIDE = 32
+
+HeadDesign = Literal["heads", "double", "same"]
+HEAD_DESIGNS: tuple[HeadDesign, ...] = get_args(HeadDesign)
+"""How one network imitates both the teacher and the global student (paper 3.4, table 5)."""
 
 
 @dataclass(frozen=True)
@@ -43,15 +48,19 @@ class PatchDescriptionNetwork(nn.Module):
         channels: Width of the teacher, C.
         stride: Pixels per output cell, one of 4, 8, 16, 32.
         width: Channels of the first layer; the deeper ones have twice as many (paper: 128).
+        design: "heads" (one 1x1 convolution for each, the paper's), "double" (twice the channels, halved), or "same"
+            (one output for both).
     """
 
-    def __init__(self, channels: int, stride: int, width: int) -> None:
+    def __init__(self, channels: int, stride: int, width: int, design: HeadDesign = "heads") -> None:
         super().__init__()
         if stride not in PATCH_STRIDES:
             raise ValueError(f"Found a patch stride of {stride}, expected one of {PATCH_STRIDES}.")
         self.stride = stride
         self.margin_before = (RECEPTIVE_FIELD - stride) // 2
         self.margin_after = RECEPTIVE_FIELD - stride - self.margin_before
+        self.design = design
+        last = {"heads": 2 * width, "double": 2 * channels, "same": channels}[design]
         self.body = nn.Sequential(
             nn.Conv2d(3, width, kernel_size=4),  # sees 4 pixels
             nn.ReLU(inplace=True),
@@ -61,11 +70,12 @@ class PatchDescriptionNetwork(nn.Module):
             nn.AvgPool2d(kernel_size=2),  # 13
             nn.Conv2d(2 * width, 2 * width, kernel_size=3),  # 21
             nn.ReLU(inplace=True),
-            nn.Conv2d(2 * width, 2 * width, kernel_size=4, stride=stride // 4),  # 33
-            nn.ReLU(inplace=True),
+            nn.Conv2d(2 * width, last, kernel_size=4, stride=stride // 4),  # 33
         )
-        self.teacher_head = nn.Conv2d(2 * width, channels, kernel_size=1)
-        self.global_head = nn.Conv2d(2 * width, channels, kernel_size=1)
+        if design == "heads":
+            self.body.append(nn.ReLU(inplace=True))
+            self.teacher_head = nn.Conv2d(2 * width, channels, kernel_size=1)
+            self.global_head = nn.Conv2d(2 * width, channels, kernel_size=1)
         keep_variance(self.body)
 
     def pad(self, image: Tensor) -> Tensor:
@@ -86,7 +96,11 @@ class PatchDescriptionNetwork(nn.Module):
         Args:
             padded: float32 (B, 3, h * stride + 33 - stride, w * stride + 33 - stride) in 0..1.
         """
-        hidden = self.body((padded - IMAGE_CENTRE) / IMAGE_SCALE)  # (B, 2 * width, h, w)
+        hidden = self.body((padded - IMAGE_CENTRE) / IMAGE_SCALE)  # (B, 2 * width, 2 * C or C, h, w)
+        if self.design == "double":
+            return PatchFeatures(*hidden.chunk(2, dim=1))
+        if self.design == "same":
+            return PatchFeatures(hidden, hidden)
         return PatchFeatures(self.teacher_head(hidden), self.global_head(hidden))
 
     def forward(self, image: Tensor) -> PatchFeatures:

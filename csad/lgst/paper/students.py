@@ -9,7 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from csad.common.errors import ModelFolderError
-from csad.lgst.paper.networks import Autoencoder, PatchDescriptionNetwork, PatchFeatures, patch_stride
+from csad.lgst.paper.networks import (
+    HEAD_DESIGNS,
+    Autoencoder,
+    HeadDesign,
+    PatchDescriptionNetwork,
+    PatchFeatures,
+    patch_stride,
+)
 from csad.lgst.teacher import resize
 
 AUTOENCODER_WIDTH = 64
@@ -27,6 +34,7 @@ class StudentArchitecture:
         grid: Rows and columns of the teacher's map.
         width: Channels of the local student's first layer; 0 for no local student.
         bottleneck: Length of the autoencoder's vector; 0 for no autoencoder.
+        design: How the local student imitates both.
     """
 
     channels: int
@@ -34,16 +42,20 @@ class StudentArchitecture:
     grid: tuple[int, int]
     width: int
     bottleneck: int
+    design: HeadDesign = "heads"
 
     def as_tensor(self) -> Tensor:
-        """The numbers in order, int64 (7,)."""
-        return torch.tensor([self.channels, *self.canvas, *self.grid, self.width, self.bottleneck])
+        """The numbers in order, the design last, int64 (8,)."""
+        design = HEAD_DESIGNS.index(self.design)
+        return torch.tensor([self.channels, *self.canvas, *self.grid, self.width, self.bottleneck, design])
 
     @classmethod
     def from_tensor(cls, numbers: Tensor) -> StudentArchitecture:
-        """Undo `as_tensor`."""
-        channels, height, width, rows, columns, first, bottleneck = (int(number) for number in numbers)
-        return cls(channels, (height, width), (rows, columns), first, bottleneck)
+        """Undo `as_tensor`; seven numbers, as models once had, are of two heads."""
+        channels, height, width, rows, columns, first, bottleneck, *design = (int(number) for number in numbers)
+        return cls(
+            channels, (height, width), (rows, columns), first, bottleneck, HEAD_DESIGNS[design[0] if design else 0]
+        )
 
 
 @dataclass(frozen=True)
@@ -85,7 +97,9 @@ class Students(nn.Module):
         self.local: PatchDescriptionNetwork | None = None
         self.autoencoder: Autoencoder | None = None
         if architecture.width:
-            self.local = PatchDescriptionNetwork(channels, patch_stride(canvas, grid), architecture.width)
+            self.local = PatchDescriptionNetwork(
+                channels, patch_stride(canvas, grid), architecture.width, architecture.design
+            )
         if architecture.bottleneck:
             self.autoencoder = Autoencoder(channels, canvas, grid, AUTOENCODER_WIDTH, architecture.bottleneck)
         # A tenth faster on CPUs.

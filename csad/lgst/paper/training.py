@@ -16,8 +16,8 @@ from csad.compute import checkpoint as checkpoints
 from csad.compute.checkpoint import Checkpoint, optimiser_tensors, restore_optimiser
 from csad.config.settings import LgstSettings
 from csad.lgst.paper.losses import colour_jitter, hard_feature_loss, imitation_loss, penalty_loss
-from csad.lgst.paper.networks import PatchFeatures
-from csad.lgst.paper.penalty import penalty_images
+from csad.lgst.paper.networks import HeadDesign, PatchFeatures
+from csad.lgst.paper.penalty_source import PRODUCT, PenaltySource, penalty_source
 from csad.lgst.paper.sampling import ImageSource, Window, read_batch, step_generator, step_indices
 from csad.lgst.paper.students import BOTTLENECK, StudentArchitecture, Students
 from csad.lgst.teacher import Teacher, resize
@@ -39,9 +39,11 @@ class StudentTraining:
         weight_decay: Adam's L2 penalty.
         average: Decay of the averaged weights, which are the result (none); shorter at the start.
         width: Channels of the local student's first layer (128); 0 trains no local student.
+        design: How the local student imitates both the teacher and the autoencoder ("heads").
         bottleneck: Length of the autoencoder's vector; 0 trains no autoencoder.
         window: Side in pixels of the square of each image that the local student learns from in a step (the whole
             image). Patches do not look beyond 33 pixels, so this trades breadth per step for many more steps.
+        penalty: Where the penalty images come from: "product", "packaged" or a folder (ImageNet).
         checkpoint_every: Steps between checkpoints.
     """
 
@@ -51,8 +53,10 @@ class StudentTraining:
     weight_decay: float = 1e-4
     average: float = 0.999
     width: int = 64
+    design: HeadDesign = "heads"
     bottleneck: int = BOTTLENECK
     window: int = 128
+    penalty: str = PRODUCT
     checkpoint_every: int = 250
 
     @classmethod
@@ -62,8 +66,12 @@ class StudentTraining:
             steps=settings.steps,
             batch=settings.batch,
             learning_rate=settings.learning_rate,
-            width=cls.width if settings.local_student == "pdn" else 0,
+            average=settings.average,
+            width=settings.pdn_width if settings.local_student == "pdn" else 0,
+            design=settings.pdn_heads,
             bottleneck=cls.bottleneck if settings.global_student == "autoencoder" else 0,
+            window=settings.window,
+            penalty=settings.penalty,
         )
 
 
@@ -102,7 +110,9 @@ def train_students(
         grid=teacher.grid_of(height, width),
         width=settings.width,
         bottleneck=settings.bottleneck,
+        design=settings.design,
     )
+    source = penalty_source(settings.penalty)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         students = Students(architecture).to(device)
@@ -122,7 +132,7 @@ def train_students(
         generator = step_generator(seed, step)
         indices = step_indices(len(images), settings.batch, seed, step)
         batch = read_batch(images, indices, (height, width)).to(device)
-        loss = students_loss(students, teacher, batch, settings.window, generator)
+        loss = students_loss(students, teacher, batch, settings.window, generator, source)
         check_finite(float(loss.detach()), step, settings)
         for group in optimiser.param_groups:
             group["lr"] = settings.learning_rate * (0.1 if step >= DECAY_AT * settings.steps else 1.0)
@@ -143,7 +153,12 @@ def train_students(
 
 
 def students_loss(
-    students: Students, teacher: Teacher, images: Tensor, window_side: int, generator: torch.Generator
+    students: Students,
+    teacher: Teacher,
+    images: Tensor,
+    window_side: int,
+    generator: torch.Generator,
+    source: PenaltySource,
 ) -> Tensor:
     """Sum of the losses of one step; the teacher sees each picture once.
 
@@ -153,6 +168,7 @@ def students_loss(
         images: float32 (B, 3, H, W) in 0..1.
         window_side: Side in pixels of the square that the local student learns from.
         generator: CPU generator of the draws.
+        source: Of the penalty images.
 
     Returns:
         float32 scalar.
@@ -162,11 +178,12 @@ def students_loss(
         assert students.autoencoder is not None
         return imitation_loss(teacher(jittered), students.autoencoder(jittered))
     if students.autoencoder is None:
-        return local_loss(students, teacher(images), images, window_side, generator)
+        return local_loss(students, teacher(images), images, window_side, generator, source)
     clean, changed = teacher(torch.cat([images, jittered])).chunk(2)  # (B, C, h, w) each
     predicted = students.autoencoder(jittered)  # (B, C, h, w)
     loss = imitation_loss(changed, predicted)
-    return loss + local_loss(students, clean, images, window_side, generator, GlobalLesson(jittered, predicted))
+    lesson = GlobalLesson(jittered, predicted)
+    return loss + local_loss(students, clean, images, window_side, generator, source, lesson)
 
 
 @dataclass(frozen=True)
@@ -183,6 +200,7 @@ def local_loss(
     images: Tensor,
     window_side: int,
     generator: torch.Generator,
+    source: PenaltySource,
     lesson: GlobalLesson | None = None,
 ) -> Tensor:
     """Hard-feature loss, penalty, and with a `lesson` the imitation of the autoencoder, inside one random window."""
@@ -191,7 +209,7 @@ def local_loss(
     height, width = images.shape[-2:]
     grid = (height // local.stride, width // local.stride)
     window = Window.draw(grid, window_side, local.stride, generator)
-    pictures = [window.of_padded(local.pad(images)), penalty_images(images, window.pixels, generator)]
+    pictures = [window.of_padded(local.pad(images)), source.draw(images, window.pixels, generator)]
     if lesson is not None:
         pictures.append(window.of_padded(local.pad(lesson.images)))
     stacked = torch.cat(pictures).contiguous(memory_format=torch.channels_last)

@@ -1,0 +1,96 @@
+"""What scoring takes: one image, and images per second in batches of eight, by branch (paper, tables 1, 4 and 7)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from statistics import median
+
+import torch
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor
+
+from csad.lgst.fit import LgstModel
+from csad.scoring.branches import Histograms, Perception, raw_scores
+from csad.scoring.scorer import Scorer
+
+BATCH = 8
+RUNS = 500
+"""As the paper."""
+
+WARM_UP = 5
+
+
+class Latency(BaseModel):
+    """What a network takes from the canvas, on its device, to raw scores.
+
+    Attributes:
+        milliseconds: One image, median.
+        per_second: Images per second in batches of 8, from the median.
+        runs: Timed calls of each.
+        device: Where; "cpu" or the name of the GPU.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    milliseconds: float
+    per_second: float
+    runs: int
+    device: str
+
+
+def measure_latency(scorer: Scorer, runs: int = RUNS, seed: int = 0) -> dict[str, Latency]:
+    """Time the whole network, and each group of branches by itself, on random canvases.
+
+    The clock waits for the GPU before and after every call.
+
+    Args:
+        scorer: Loaded on the device that is measured.
+        runs: Timed calls.
+        seed: Draws the canvases; what they show does not change the time.
+
+    Returns:
+        "both", and "histogram" and "LGST" where the model has them.
+    """
+    perception, histograms = scorer.parts
+    record = scorer.manifest.canvas
+    generator = torch.Generator().manual_seed(seed)
+    shape = (BATCH, 3, record.height, record.width)
+    canvases = torch.rand(shape, generator=generator).to(perception.lgst.teacher.mean.device)
+    lgst = perception.lgst
+    parts = {"both": (perception, histograms)}
+    if perception.network is not None:
+        without_students = LgstModel(lgst.teacher, None, {}, None)
+        alone = replace(perception, lgst=without_students, vocabulary=None)
+        parts["histogram"] = (alone, Histograms(histograms.components, None))
+    if lgst.linear or lgst.memories or lgst.students:
+        parts["LGST"] = (replace(perception, network=None, vocabulary=None), Histograms(None, None))
+    return {name: _latency(*part, canvases, runs) for name, part in parts.items()}
+
+
+def _latency(perception: Perception, histograms: Histograms, canvases: Tensor, runs: int) -> Latency:
+    def seconds(batch: Tensor) -> float:
+        return _median(lambda: raw_scores(perception.look(batch), histograms), canvases.device, runs)
+
+    single, batch = seconds(canvases[:1]), seconds(canvases)
+    on_gpu = canvases.device.type == "cuda"
+    device = torch.cuda.get_device_name(canvases.device) if on_gpu else "cpu"
+    return Latency(milliseconds=1000 * single, per_second=BATCH / batch, runs=runs, device=device)
+
+
+def _median(call: Callable[[], object], device: torch.device, runs: int) -> float:
+    def synchronise() -> None:
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+
+    for _ in range(min(WARM_UP, runs)):
+        call()
+    taken = []
+    for _ in range(runs):
+        synchronise()
+        started = time.perf_counter()
+        call()
+        synchronise()
+        taken.append(time.perf_counter() - started)
+    return median(taken)

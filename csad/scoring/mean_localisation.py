@@ -1,0 +1,115 @@
+"""The published map of where an image is unusual: the plain mean of two maps (paper 3.5, appendix D; METHOD 6).
+
+One is the students' normalised map. The other shows differences of class histograms: in each cell of each grid a class
+that covers more than in the nearest normal image gets the difference where it was predicted, a class that covers less
+gets it where the normal image has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from csad.config.settings import HistogramSettings
+from csad.lgst.maps import HIGH_VALUE, MapNormaliser
+from csad.lgst.paper.mean_map import BRANCH as MEAN_MAP
+from csad.scoring.branches import Views
+from csad.scoring.histogram import counted_map
+from csad.scoring.localisation import student_maps
+
+
+def mean_map(
+    views: Views,
+    index: int,
+    scales: Mapping[str, MapNormaliser],
+    normal_maps: Tensor | None,
+    settings: HistogramSettings,
+    size: tuple[int, int],
+) -> Tensor:
+    """Average the students' map and the histogram's of one image; where one is absent the other stands alone.
+
+    Args:
+        views: What the networks saw.
+        index: Which image of the batch.
+        scales: Scale of each student's map.
+        normal_maps: Label maps of normal images, uint8 (M, h, w); None leaves the histogram's map out.
+        settings: Grids and how classes are counted.
+        size: Height and width of the result.
+
+    Returns:
+        float32 (height, width); below 0 where a place is more usual than most.
+    """
+    maps = []
+    students = lgst_map(views, index, scales)
+    if students is not None:
+        maps.append(_resize(students, size))
+    if normal_maps is not None and views.probabilities is not None:
+        labels = counted_map(views.probabilities[index : index + 1], settings).argmax(dim=1)[0]
+        classes = views.probabilities.shape[1]
+        normal = nearest_normal(labels, normal_maps, classes)
+        maps.append(_resize(histogram_map(labels, normal, classes, settings.grids), size))
+    if not maps:
+        return torch.zeros(size)
+    return torch.stack(maps).mean(dim=0)
+
+
+def lgst_map(views: Views, index: int, scales: Mapping[str, MapNormaliser]) -> Tensor | None:
+    """Mean of the students' normalised maps of one image, float32 (r, c); None without students."""
+    maps = student_maps(views)
+    if MEAN_MAP in maps:
+        return maps[MEAN_MAP][index]
+    if not maps:
+        return None
+    largest = max((values.shape[-2:] for values in maps.values()), key=lambda shape: shape[0] * shape[1])
+    return torch.stack([_resize(scales[name](values[index]), largest) for name, values in maps.items()]).mean(dim=0)
+
+
+def normal_tail_of_mean(alone: bool) -> float:
+    """About what the upper tail of normal images' cells reaches: the students' 0.1, halved unless they are alone."""
+    return HIGH_VALUE if alone else HIGH_VALUE / 2
+
+
+def histogram_map(labels: Tensor, normal: Tensor, classes: int, grids: Sequence[int]) -> Tensor:
+    """Show differences of class histograms where they are, summed over the grids.
+
+    Args:
+        labels: Predicted classes, int64 (h, w), 0 = background.
+        normal: Classes of the nearest normal image, int64 (h, w).
+        classes: K + 1.
+        grids: Cells per side of each grid.
+
+    Returns:
+        float32 (h, w), 0 where nothing differs.
+    """
+    found, usual = _one_hot(labels, classes), _one_hot(normal, classes)
+    heat = torch.zeros(labels.shape)
+    for grid in grids:
+        cells = functional.adaptive_avg_pool2d(found, grid) - functional.adaptive_avg_pool2d(usual, grid)
+        difference = functional.interpolate(cells[None], size=labels.shape, mode="nearest")[0]
+        difference[0] = 0
+        heat += (found * difference.clamp_min(0)).sum(dim=0) + (usual * (-difference).clamp_min(0)).sum(dim=0)
+    return heat
+
+
+def nearest_normal(labels: Tensor, normal_maps: Tensor, classes: int) -> Tensor:
+    """The normal label map whose class histogram is nearest to that of `labels` (h, w), int64 at its size."""
+    found = _fractions(labels, classes)
+    fractions = torch.stack([_fractions(normal, classes) for normal in normal_maps.long()])
+    chosen = normal_maps[(fractions - found).square().sum(dim=1).argmin()]
+    return functional.interpolate(chosen[None, None].float(), size=labels.shape, mode="nearest")[0, 0].long()
+
+
+def _fractions(labels: Tensor, classes: int) -> Tensor:
+    return torch.bincount(labels.flatten(), minlength=classes)[1:].float() / labels.numel()
+
+
+def _one_hot(labels: Tensor, classes: int) -> Tensor:
+    return functional.one_hot(labels, classes).permute(2, 0, 1).float()
+
+
+def _resize(values: Tensor, size: Sequence[int]) -> Tensor:
+    shape = (size[0], size[1])
+    return functional.interpolate(values[None, None].float(), size=shape, mode="bilinear", align_corners=False)[0, 0]

@@ -1,0 +1,80 @@
+import pytest
+import torch
+
+from csad.config.settings import HistogramSettings
+from csad.scoring.branches import Histograms, Views, raw_scores
+from csad.scoring.histogram import counted_map, grid_histograms
+from csad.scoring.mean_localisation import histogram_map, lgst_map, mean_map, nearest_normal
+
+HARD = HistogramSettings(grids=(1,), soft=False, square_root=False, resolution="network")
+
+
+def one_hot(labels, classes):
+    return torch.nn.functional.one_hot(labels, classes).permute(2, 0, 1)[None].float()
+
+
+def labels(*rows):
+    return torch.tensor(rows)
+
+
+def test_an_extra_class_gets_the_difference_where_it_was_predicted():
+    # Class 1 covers 2 of 4 cells instead of 1: a difference of a quarter, at both of its cells.
+    heat = histogram_map(labels([1, 1], [0, 0]), labels([1, 0], [0, 0]), classes=2, grids=(1,))
+    assert torch.allclose(heat, torch.tensor([[0.25, 0.25], [0.0, 0.0]]))
+
+
+def test_a_missing_class_gets_it_where_the_normal_image_has_it():
+    heat = histogram_map(labels([0, 0], [0, 0]), labels([0, 0], [0, 2]), classes=3, grids=(1,))
+    assert torch.allclose(heat, torch.tensor([[0.0, 0.0], [0.0, 0.25]]))
+
+
+def test_patch_sizes_sum():
+    # Moved from the left to the right half of 2 x 2: the whole image holds as much, two quarters differ by 1 each.
+    heat = histogram_map(labels([0, 1], [0, 0]), labels([1, 0], [0, 0]), classes=2, grids=(1, 2))
+    assert torch.allclose(heat, torch.tensor([[1.0, 1.0], [0.0, 0.0]]))
+
+
+def test_the_background_is_no_component():
+    assert histogram_map(labels([0, 0], [0, 0]), labels([1, 1], [1, 1]), 2, (1,)).tolist() == [[1, 1], [1, 1]]
+    assert histogram_map(labels([0, 0]), labels([0, 0]), 2, (1,)).sum() == 0
+
+
+def test_the_nearest_normal_image_is_the_one_of_the_nearest_histogram():
+    normal = torch.stack([labels([1, 1], [1, 1]), labels([1, 0], [0, 0])]).to(torch.uint8)
+    assert nearest_normal(labels([0, 0], [1, 0]), normal, 2).tolist() == [[1, 0], [0, 0]]
+
+
+def views(students, probabilities=None):
+    return Views(probabilities=probabilities, words=None, global_map=None, local_maps={"students": students})
+
+
+def test_both_maps_are_averaged_and_one_alone_stands_for_itself():
+    students = torch.tensor([[[0.4, -0.2], [0.0, 0.0]]])
+    seen = views(students, one_hot(labels([1, 1], [0, 0]), 2))
+    normal = labels([1, 0], [0, 0]).to(torch.uint8)[None]
+    both = mean_map(seen, 0, {}, normal, HARD, (2, 2))
+    assert torch.allclose(both, torch.tensor([[(0.4 + 0.25) / 2, (-0.2 + 0.25) / 2], [0.0, 0.0]]))
+    assert torch.allclose(mean_map(seen, 0, {}, None, HARD, (2, 2)), students[0])
+
+
+def test_without_any_map_nothing_is_unusual():
+    nothing = Views(probabilities=None, words=None, global_map=None, local_maps={})
+    assert lgst_map(nothing, 0, {}) is None
+    assert mean_map(nothing, 0, {}, None, HARD, (2, 3)).tolist() == [[0, 0, 0], [0, 0, 0]]
+
+
+def test_the_score_of_the_students_is_the_largest_value_of_their_mean_map():
+    columns = raw_scores(views(torch.tensor([[[0.1, 0.7], [0.2, 0.3]]])), Histograms(None, None))
+    assert set(columns) == {"students@max"}
+    assert columns["students@max"].tolist() == [pytest.approx(0.7)]
+
+
+def test_hard_fractions_at_the_input_count_every_pixel():
+    # Two cells in a row, enlarged four times: class 1 falls from .9 to .2, the background rises from .1 to .8.
+    probabilities = torch.tensor([[[[0.1, 0.8]], [[0.9, 0.2]]]])
+    settings = HistogramSettings(grids=(1,), soft=False, square_root=False, resolution="input")
+    counted = counted_map(probabilities, settings)
+    assert counted.shape == (1, 2, 4, 8)
+    # Columns lie at -3/8, -1/8, 1/8 .. of the way from cell to cell, clamped: 0 0 1/8 3/8 5/8 7/8 1 1; class 1 has
+    # .9 - .7 t, above one half for t < 4/7, which are the first four columns.
+    assert grid_histograms(probabilities, settings)[0].item() == pytest.approx(4 / 8)
