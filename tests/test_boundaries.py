@@ -12,6 +12,7 @@ import csad
 ROOT = Path(csad.__file__).parent
 PACKAGES = (
     "cli",
+    "reproduction",
     "deployment",
     "packaging",
     "gate",

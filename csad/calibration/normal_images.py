@@ -195,7 +195,7 @@ def _count_copies(
             probabilities, words = perception.classes(copy_of(batch, generator, REACH))
             for branch, shares in (("components", probabilities), ("words", words)):
                 if shares is not None:
-                    counted = grid_histograms(shares, settings.grids, settings.soft, settings.square_root)
+                    counted = grid_histograms(shares, settings)
                     collected[branch].copies.append(counted)
             copied += chosen[start : start + len(batch)]
     return copied

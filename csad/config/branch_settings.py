@@ -69,6 +69,10 @@ class HistogramSettings(Settings):
         "paper's: grids 1 and 2 are its patch sizes 256 and 128).",
     )
     per_type: bool = Field(default=True, description="One Gaussian per product type; an image takes the nearest.")
+    copies: bool = Field(
+        default=True,
+        description="Learn from copies of good images what other light and a shift change (ledoit_wolf only).",
+    )
 
 
 class LgstSettings(Settings):

@@ -56,6 +56,7 @@ PAPER: Mapping[str, Choice] = {
     "histogram.words": Choice(0, "Visual words are a cheap second opinion where components are hard to find."),
     "histogram.covariance": Choice("pseudo_inverse", "A class never seen in a cell must not score 0 there."),
     "histogram.per_type": Choice(False, ONE_TYPE),
+    "histogram.copies": Choice(False, "A turned lamp or a shift of a few pixels must not make good products odd."),
     "lgst.global_student": Choice("autoencoder", "Principal components take seconds and did better on juice bottles."),
     "lgst.local_student": Choice("pdn", "A memory of patches takes seconds and no training."),
     "lgst.steps": Choice(60_000, FEW_STEPS),

@@ -22,12 +22,8 @@ from csad.imaging.canvas import CanvasStore
 from csad.lgst import copies
 from csad.lgst.copies import REACH, groups_with_copies, with_copies
 from csad.lgst.linear import MAXIMUM_IMAGES, LinearStudent, fit_pooled, out_of_fold_scores, pool
-<<<<<<< 1b8365d53047ba1b9adae367ba84220c6e623868
 from csad.lgst.memory import VIEWS, PatchMemory, fit_patch_memories, with_normal_distances
-=======
-from csad.lgst.memory import VIEWS, PatchMemory, fit_patch_memories
 from csad.lgst.paper.mean_map import MeanMap, fit_mean_map
->>>>>>> 2481675437a6b74e888c007bae1e41007e1721e9
 from csad.lgst.paper.sampling import CanvasImages
 from csad.lgst.paper.students import Students
 from csad.lgst.paper.training import StudentTraining, train_students

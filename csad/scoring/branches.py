@@ -158,14 +158,9 @@ def raw_scores(views: Views, histograms: Histograms) -> dict[str, Tensor]:
         columns["global@max"] = views.global_map.flatten(1).amax(dim=1).double()
     for branch, values in views.local_maps.items():
         cells = values.flatten(1)
-<<<<<<< 1b8365d53047ba1b9adae367ba84220c6e623868
-        columns[f"{branch}@top{LOCAL_CELLS}"] = (
-            cells.topk(min(LOCAL_CELLS, cells.shape[1]), dim=1).values.mean(dim=1).double()
-        )
-=======
         if branch == MEAN_MAP:
             columns[f"{branch}@max"] = cells.amax(dim=1).double()
             continue
-        columns[f"{branch}@top"] = cells.topk(min(LOCAL_CELLS, cells.shape[1]), dim=1).values.mean(dim=1).double()
->>>>>>> 2481675437a6b74e888c007bae1e41007e1721e9
+        highest = cells.topk(min(LOCAL_CELLS, cells.shape[1]), dim=1).values
+        columns[f"{branch}@top{LOCAL_CELLS}"] = highest.mean(dim=1).double()
     return columns

@@ -212,13 +212,7 @@ def fit_patch_histogram(
     """
     types = types if settings.per_type else np.zeros_like(types)
     gaussians = []
-<<<<<<< 1b8365d53047ba1b9adae367ba84220c6e623868
     known: Sequence[NDArray[np.float64] | None] = changes or [None] * len(histograms)
     for grid, histogram, change in zip(settings.grids, histograms, known, strict=True):
         gaussians.append(fit_gaussians(histogram, types, FLOOR_PIXELS * grid**2 / pixels, settings, change))
-    return PatchHistogram(tuple(settings.grids), tuple(gaussians), settings.soft, settings.square_root)
-=======
-    for grid, histogram in zip(settings.grids, histograms, strict=True):
-        gaussians.append(fit_gaussians(histogram, types, FLOOR_PIXELS * grid**2 / pixels, settings))
     return PatchHistogram(tuple(settings.grids), tuple(gaussians), settings)
->>>>>>> 2481675437a6b74e888c007bae1e41007e1721e9
