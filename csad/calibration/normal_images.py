@@ -16,7 +16,7 @@ from csad.images.folds import folds_of
 from csad.images.training_images import evenly_spaced
 from csad.imaging.canvas import CanvasStore
 from csad.lgst.copies import COPIES, REACH, copy_of
-from csad.scoring.branches import Histograms, Perception, raw_scores
+from csad.scoring.branches import LOCAL_PART, Histograms, Perception, raw_scores
 from csad.scoring.fusion import FEW_IMAGES
 from csad.scoring.histogram import PatchHistogram, fit_patch_histogram, grid_histograms
 from csad.scoring.inventory import InventoryBuilder
@@ -213,10 +213,11 @@ def align(
 
     A part that lacks a fold knows less than the whole one, and a coreset without an image's own patches has holes where
     they were, so out-of-fold distances lie too high. Images that nothing was fitted on show by how much: the medians of
-    both are made equal. Nothing is raised, and a handful of validation images shows nothing.
+    both are made equal, of distances by a factor, of local scores, which are deviations without a zero of their own, by
+    a shift. Nothing is raised, and a handful of validation images shows nothing.
 
     Args:
-        out_of_fold: Columns of training images, float64 (n,) each, at least 0.
+        out_of_fold: Columns of training images, float64 (n,) each.
         validation: The same columns of the validation images, float64 (m,) each.
 
     Returns:
@@ -225,6 +226,10 @@ def align(
     aligned = {}
     for name, values in out_of_fold.items():
         usual, true = float(np.median(values)), float(np.median(validation[name]))
-        factor = min(1.0, true / usual) if usual > 0 and len(validation[name]) >= FEW_IMAGES else 1.0
-        aligned[name] = values * factor
+        if len(validation[name]) < FEW_IMAGES or usual <= true:
+            aligned[name] = values
+        elif name.endswith(LOCAL_PART):
+            aligned[name] = values - (usual - true)
+        else:
+            aligned[name] = values * (true / usual)
     return aligned

@@ -20,6 +20,7 @@ from csad.images.training_images import SampleImages, sample_images
 from csad.images.walking import say_ignored
 from csad.imaging.canvas import Canvas
 from csad.metrics.ground_truth import read_saturation_rules
+from csad.metrics.threshold import promised_rate
 from csad.metrics.truth_reader import TruthReader
 from csad.proposals.classical import build_classical
 
@@ -141,10 +142,12 @@ def _notes(line: ProductLine, inspection: Inspection) -> Iterator[str]:
     if len(images.train) < FEW_TRAIN:
         yield f"{len(images.train)} images to train are few: figures rise up to about 200"
     wanted = round(1 / line.threshold.false_reject_rate)
-    if len(images.validation) < wanted:
+    good = len(images.train) + len(images.validation)
+    if good < wanted:
+        promised = promised_rate(good, line.threshold.false_reject_rate)
         yield (
-            f"{len(images.validation)} validation images cannot show a false-reject rate of "
-            f"{line.threshold.false_reject_rate:.1%}: {wanted} or more would"
+            f"{good} good images cannot show a false-reject rate of {line.threshold.false_reject_rate:.1%}: "
+            f"{wanted} or more would; the threshold will promise {promised:.1%}"
         )
     if len({(found.width, found.height) for found in inspection.formats}) > 1:
         yield "the images differ in size; all are scaled to one canvas"

@@ -85,7 +85,7 @@ def evaluate(scorer: ImageScorer, images: ImageSet, batch: int = BATCH, maps: Ma
         threshold=scorer.threshold,
         false_reject_rate=test_good.rate,
         false_rejects=FalseRejects(
-            promised=scorer.line.threshold.false_reject_rate, validation=_rejected(validation), test_good=test_good
+            promised=scorer.manifest.threshold.promised_rate, validation=_rejected(validation), test_good=test_good
         ),
         detection_rate={kind: _rejected([record for record in test if record.kind == kind]) for kind in kinds},
         validation_vs_test_good_auroc=_session_difference(validation, good),
@@ -93,6 +93,8 @@ def evaluate(scorer: ImageScorer, images: ImageSet, batch: int = BATCH, maps: Ma
         images=_counts([*images.train, *images.validation, *images.test]),
         problems=tuple(map(printable, (*images.problems, *truth.problems()))),
         doubts=doubts,
+        synthetic_detection=dict(scorer.manifest.synthetic_detection),
+        odd_images=scorer.manifest.odd_images,
         settings=scorer.line.model_dump(mode="json"),
         seed=scorer.manifest.seed,
         weights=TypeAdapter(dict[str, Any]).dump_python(dict(scorer.manifest.weights), mode="json"),

@@ -153,6 +153,8 @@ class Evaluation(Record):
         images: Images per split and kind.
         problems: Files that were left out and masks that do not count.
         doubts: What counts and may be wrong: masks that are hardly ones, good images under another name.
+        synthetic_detection: Fraction of each kind of synthetic anomaly that the threshold finds, 0..1.
+        odd_images: Good images of the training that the model would reject, the oddest first.
         settings: The product line's settings.
         seed: Of the training run.
         weights: Pretrained weights behind the model.
@@ -176,6 +178,8 @@ class Evaluation(Record):
     images: dict[str, dict[str, int]]
     problems: tuple[str, ...]
     doubts: tuple[str, ...] = ()
+    synthetic_detection: dict[str, float] = {}
+    odd_images: tuple[str, ...] = ()
     settings: dict[str, Any]
     seed: int
     weights: dict[str, Any]

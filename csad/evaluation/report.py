@@ -101,6 +101,12 @@ def _tiles(evaluation: Evaluation) -> Iterator[str]:
 def _notices(evaluation: Evaluation, doubts: Sequence[str]) -> str:
     notices = [f"Doubtful pseudo-labels: {doubt}." for doubt in doubts]
     notices += [f"Worth a look: {doubt}" for doubt in evaluation.doubts]
+    if evaluation.odd_images:
+        notices.append(
+            f"{len(evaluation.odd_images)} good images of the training look unlike the others: "
+            f"{', '.join(evaluation.odd_images)}. They do not raise the threshold; look whether they are good, and "
+            "name those that are not under images.exclude."
+        )
     notices += [f"Not counted: {problem}" for problem in evaluation.problems]
     background = evaluation.background_only_auroc
     if background is not None and background.mean is not None and background.mean > SUSPICIOUS_BACKGROUND:

@@ -12,6 +12,7 @@ from csad.common.progress import track
 from csad.config.line import ProductLine
 from csad.images import ImageFile, read_rgb
 from csad.images.image_batches import in_batches
+from csad.metrics.threshold import Threshold
 
 BATCH = 8
 REMEDY = "a sound model does not do that: train it again"
@@ -62,6 +63,21 @@ class Manifest(Protocol):
     @property
     def weights(self) -> Mapping[str, Any]:
         """Pretrained weights behind it."""
+        ...
+
+    @property
+    def threshold(self) -> Threshold:
+        """Where it decides, and what that promises."""
+        ...
+
+    @property
+    def synthetic_detection(self) -> Mapping[str, float]:
+        """Fraction of each kind of synthetic anomaly that the threshold finds, 0..1."""
+        ...
+
+    @property
+    def odd_images(self) -> tuple[str, ...]:
+        """Good images of the training that it would reject, the oddest first."""
         ...
 
 

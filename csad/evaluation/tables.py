@@ -69,6 +69,11 @@ def decision_lines(evaluation: Evaluation) -> list[tuple[str, str]]:
         ("good validation images rejected", rate(rejects.validation)),
     ]
     lines += [(f"{_words(kind)} rejected", rate(found)) for kind, found in evaluation.detection_rate.items()]
+    if evaluation.synthetic_detection:
+        found = (f"{kind} {fraction(rate)}" for kind, rate in evaluation.synthetic_detection.items())
+        lines.append(("synthetic anomalies rejected", ", ".join(found)))
+    if evaluation.odd_images:
+        lines.append(("odd images among the good ones", ", ".join(evaluation.odd_images)))
     if evaluation.validation_vs_test_good_auroc is not None:
         figure = f"{evaluation.validation_vs_test_good_auroc:.1f} (AUROC; 50 = no difference)"
         lines.append(("good test against good validation", figure))

@@ -19,6 +19,9 @@ NEIGHBOURS = 20
 PRIOR_PATCHES = 20
 """What the distances of all normal patches are worth, in patches, where a neighbourhood has few of its own."""
 
+PRIOR_IMAGES = 20
+"""The same in images, of which a neighbourhood's patches come from few: of ten images a third is believed."""
+
 POOLED_FRACTION = 0.5
 """Of the deviation of all normal distances, added to a neighbourhood's own: hardly any spread may be chance."""
 
@@ -76,12 +79,18 @@ class NormalDistancesFit:
         self._patches = patches
         zeros = torch.zeros(len(patches), dtype=torch.float64, device=patches.device)
         self._count, self._sum, self._squares = zeros, zeros.clone(), zeros.clone()
+        self._images = 0
 
     def add(self, distances: Tensor, nearest: Tensor) -> None:
-        """Take in patches of images that the memory bank has not seen; shapes as in `NormalDistances`.
+        """Take in patches of images that the memory bank has not seen.
+
+        Args:
+            distances: float32 (B, h, w), at least 0.
+            nearest: Index of the nearest patch of the memory bank, int64 (B, h, w).
 
         An infinite distance, where nothing but the image's own patches is held, says nothing.
         """
+        self._images += len(distances)
         known = torch.isfinite(distances)
         values, places = distances[known].double(), nearest[known]
         self._count.index_add_(0, places, torch.ones_like(values))
@@ -96,9 +105,9 @@ class NormalDistancesFit:
         deviation = (square - mean.square()).clamp_min(0).sqrt().clamp_min(LEAST_DEVIATION)
         neighbours = _neighbours(self._patches, NEIGHBOURS)
         count, sums, squares = (of[neighbours].sum(dim=1) for of in (self._count, self._sum, self._squares))
-        count = count + PRIOR_PATCHES
-        local_mean = (sums + PRIOR_PATCHES * mean) / count
-        local_square = (squares + PRIOR_PATCHES * (mean.square() + deviation.square())) / count
+        prior = PRIOR_PATCHES + count * PRIOR_IMAGES / max(1, self._images)
+        local_mean = (sums + prior * mean) / (count + prior)
+        local_square = (squares + prior * (mean.square() + deviation.square())) / (count + prior)
         local = (local_square - local_mean.square()).clamp_min(0).sqrt()
         return NormalDistances(local_mean.float(), (local + POOLED_FRACTION * deviation).float())
 

@@ -8,6 +8,10 @@ integrated out, which leaves a heavier tail,
 
     P(excess > y) = (1 + y / sum of the k excesses) ** -k.
 
+Fewer than 1 / r good images cannot show the rate r: their threshold promises 1 / (n + 1), the smallest rate that they
+can show, for one that is sure to reject nothing would find nothing, either. If the estimate rejects more of the images
+themselves than that rate explains (more than the 95 % quantile of the binomial law), it is raised until it does not.
+
 Scores that are bounded or normally distributed fall off faster than that, so the estimate errs towards fewer
 false rejects. Odd images, too far out for the tail of the others, do not move the threshold; they are named to the
 user. Fewer than 5 scores, or scores that are all alike, show no tail: there the mean excess is given a prior
@@ -28,6 +32,7 @@ from csad.common.errors import DatasetError
 from csad.metrics.tail import fit_tail
 
 CONFIDENCE = 0.95
+"""Of intervals, and of the largest number of rejected good images that a rate explains."""
 FEW_IMAGES = 5
 RELIABLE_RANK = 10
 """A threshold of a smaller rank hangs on too few scores."""
@@ -45,6 +50,7 @@ class Threshold(BaseModel):
     Attributes:
         value: The threshold.
         false_reject_rate: The rate that was asked for, 0..1.
+        promised_rate: The rate that the threshold is for: larger where so few images cannot show the one asked for.
         interval: 95 % confidence interval of the real rate, for good images like those.
         images: Good images that it comes from.
         note: How it was found, one sentence.
@@ -54,6 +60,7 @@ class Threshold(BaseModel):
 
     value: float
     false_reject_rate: float
+    promised_rate: float
     interval: tuple[float, float]
     images: int
     note: str
@@ -77,8 +84,9 @@ def choose_threshold(scores: np.ndarray, false_reject_rate: float, spread: float
     descending = np.sort(np.asarray(scores, dtype=np.float64).ravel())[::-1]
     _check(descending)
     images = len(descending)
-    rank = math.floor(false_reject_rate * (images + 1) + 1e-9)
     alike = descending[0] == descending[-1]
+    promised = false_reject_rate if alike else promised_rate(images, false_reject_rate)
+    rank = math.floor(promised * (images + 1) + 1e-9)
     if alike:
         value = descending[0] + _expected_excess(0.0, 0, 1 / 2, false_reject_rate, spread)
         note = f"{_count(images)} with no spread in score: as far above as good scores usually lie, a guess"
@@ -86,10 +94,11 @@ def choose_threshold(scores: np.ndarray, false_reject_rate: float, spread: float
         value = descending[rank - 1]
         note = f"score of rank {rank} from the top of {_count(images)}"
     else:
-        value = _extrapolate(descending, false_reject_rate, spread)
+        value = _extrapolate(descending, promised, spread)
         note = f"{_count(images)}: from the upper tail of their scores"
-        if rank < 1:
+        if promised > false_reject_rate:
             note += f"; they cannot show a rate of {false_reject_rate:.2%} ({math.ceil(1 / false_reject_rate)} could)"
+            note += f", so {promised:.2%} is promised"
         if images < FEW_IMAGES:
             note += f"; fewer than {FEW_IMAGES}, so it is hardly more than a guess"
     if images < FEW_IMAGES or alike:
@@ -99,7 +108,22 @@ def choose_threshold(scores: np.ndarray, false_reject_rate: float, spread: float
     value = float(value + ROUNDING * np.abs(descending).max())
     rejected = int((descending > value).sum())
     interval = (rate_interval(rejected, images)[0], rate_interval(max(rejected, rank - 1), images)[1])
-    return Threshold(value=value, false_reject_rate=false_reject_rate, interval=interval, images=images, note=note)
+    return Threshold(
+        value=value,
+        false_reject_rate=false_reject_rate,
+        promised_rate=promised,
+        interval=interval,
+        images=images,
+        note=note,
+    )
+
+
+def promised_rate(images: int, false_reject_rate: float) -> float:
+    """The false-reject rate that a threshold from so many good images can promise: at least the one asked for.
+
+    Fewer than 5 images promise nothing; their threshold is a guess for the rate asked for.
+    """
+    return false_reject_rate if images < FEW_IMAGES else max(false_reject_rate, 1 / (images + 1))
 
 
 def rate_interval(count: int, total: int) -> tuple[float, float]:
@@ -136,8 +160,11 @@ def _extrapolate(descending: np.ndarray, false_reject_rate: float, spread: float
     tail_of = fit_tail(descending)
     ratio = max(tail_of.fraction / false_reject_rate, 1.0)
     excess = tail_of.mean_excess * tail_of.count * float(ratio ** (1 / tail_of.count) - 1)
-    # Of the images themselves, odd ones aside, no more than promised.
-    allowed = min(tail_of.odd + math.floor(false_reject_rate * images), images - 1)
+    from scipy.stats import binom
+
+    # Of the images themselves, odd ones aside, no more than the rate explains.
+    explained = int(binom.ppf(CONFIDENCE, images, false_reject_rate))
+    allowed = min(tail_of.odd + explained, images - 1)
     return max(tail_of.start + excess, float(descending[allowed]))
 
 

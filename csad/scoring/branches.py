@@ -20,8 +20,14 @@ from csad.segmentation.network import SegmentationNetwork, class_probabilities
 GROUPS = {"histogram": ("components", "words"), "lgst": ("global", "local", "neighbourhood", "detail", MEAN_MAP)}
 BRANCHES = tuple(branch for members in GROUPS.values() for branch in members)
 
-LOCAL_CELLS = 20
-"""A local score is the mean of this many highest cells: a few odd cells are noise, defects are larger."""
+LOCAL_FRACTION = 0.01
+"""A local score is the mean of this fraction of the cells, the highest: a few odd ones are noise, defects larger."""
+
+LEAST_LOCAL_CELLS = 5
+"""Cells that a local score is the mean of at least."""
+
+LOCAL_PART = "@top1%"
+"""End of the name of a local score's column."""
 
 
 @dataclass(frozen=True)
@@ -161,6 +167,6 @@ def raw_scores(views: Views, histograms: Histograms) -> dict[str, Tensor]:
         if branch == MEAN_MAP:
             columns[f"{branch}@max"] = cells.amax(dim=1).double()
             continue
-        highest = cells.topk(min(LOCAL_CELLS, cells.shape[1]), dim=1).values
-        columns[f"{branch}@top{LOCAL_CELLS}"] = highest.mean(dim=1).double()
+        count = min(max(LEAST_LOCAL_CELLS, round(LOCAL_FRACTION * cells.shape[1])), cells.shape[1])
+        columns[f"{branch}{LOCAL_PART}"] = cells.topk(count, dim=1).values.mean(dim=1).double()
     return columns

@@ -75,8 +75,9 @@ class ThresholdAnswer(Answer):
 
     value: float
     false_reject_rate: float = Field(description="Share of good products that may be rejected.")
+    promised_rate: float = Field(description="The rate that so many good images can promise.")
     interval: tuple[float, float] = Field(description="95 % confidence interval of that share.")
-    images: int = Field(description="Validation images behind it.")
+    images: int = Field(description="Good images behind it.")
     note: str
 
 

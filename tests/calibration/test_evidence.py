@@ -80,9 +80,9 @@ def test_every_kind_spoils_every_canvas():
 
 
 def test_a_branch_counts_for_the_kind_that_it_tells_best():
-    normal = {"components@1": np.arange(4.0), "local@top20": np.arange(4.0)}
-    structural = {"components@1": np.arange(4.0), "local@top20": np.arange(4.0) + 10}
-    logical = {"components@1": np.arange(4.0) + 2, "local@top20": np.arange(4.0)}
+    normal = {"components@1": np.arange(4.0), "local@top1%": np.arange(4.0)}
+    structural = {"components@1": np.arange(4.0), "local@top1%": np.arange(4.0) + 10}
+    logical = {"components@1": np.arange(4.0) + 2, "local@top1%": np.arange(4.0)}
 
     found = separation(normal, [structural, logical], dict.fromkeys(normal, UNIT), ["components", "local"])
 

@@ -25,18 +25,21 @@ def test_out_of_fold_distances_come_from_gaussians_without_the_fold():
 
 
 def test_images_of_one_group_cannot_judge_each_other():
-    images = NormalImages({}, None, {"local@top20": np.arange(3.0)})
+    images = NormalImages({}, None, {"local@top1%": np.arange(3.0)})
 
     assert images.out_of_fold(np.zeros(3, dtype=np.int64), [7, 7, 7], [0, 1, 2], SETTINGS, {}) == {}
 
 
 def test_out_of_fold_scores_are_lowered_to_the_median_of_the_validation_images_and_never_raised():
-    out_of_fold = {"local@top20": np.array([2.0, 4.0, 12.0]), "global@max": np.array([1.0, 1.0, 3.0])}
-    validation = {"local@top20": np.array([1.0, 2.0, 3.0, 2.0, 2.0]), "global@max": np.full(5, 9.0)}
+    out_of_fold = {"local@top1%": np.array([2.0, 4.0, 12.0]), "global@max": np.array([1.0, 1.0, 3.0])}
+    out_of_fold["words@1"] = out_of_fold["local@top1%"]
+    validation = {"local@top1%": np.array([1.0, 2.0, 3.0, 2.0, 2.0]), "global@max": np.full(5, 9.0)}
+    validation["words@1"] = validation["local@top1%"]
 
     aligned = align(out_of_fold, validation)
 
-    assert aligned["local@top20"].tolist() == [1, 2, 6]
+    assert aligned["local@top1%"].tolist() == [0, 2, 10], "deviations are shifted"
+    assert aligned["words@1"].tolist() == [1, 2, 6], "distances are scaled"
     assert aligned["global@max"].tolist() == [1, 1, 3]
 
 

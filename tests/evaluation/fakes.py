@@ -8,6 +8,7 @@ from PIL import Image
 
 from csad.config.line import ProductLine
 from csad.images import ImageFile, ImageSet
+from csad.metrics.threshold import Threshold
 
 THRESHOLD = 100.0
 SHAPE = (8, 10)
@@ -22,11 +23,19 @@ class FakeScore:
     findings: tuple[str, ...] = ()
 
 
+PROMISE = Threshold(
+    value=THRESHOLD, false_reject_rate=0.01, promised_rate=0.01, interval=(0, 1), images=2, note="made up"
+)
+
+
 @dataclass(frozen=True)
 class FakeManifest:
     seed: int = 3
     snapshot: str = "trained-on-this"
     weights: dict[str, str] = field(default_factory=lambda: {"backbone": "tiny"})
+    threshold: Threshold = PROMISE
+    synthetic_detection: dict[str, float] = field(default_factory=lambda: {"blemish": 0.75})
+    odd_images: tuple[str, ...] = ("train/good/007",)
 
 
 class FakeScorer:

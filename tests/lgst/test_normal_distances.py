@@ -23,7 +23,8 @@ def fitted(smooth, textured, repeats=40_000):
     for start, distances in ((0, smooth), (25, textured)):
         values = torch.tensor(distances).repeat(repeats)
         places = start + torch.arange(len(values)) % 25
-        fit.add(values, places)
+        # As images of one patch each: so many that all of what they show is believed.
+        fit.add(values[:, None, None], places[:, None, None])
     return fit.build()
 
 
@@ -39,7 +40,7 @@ def test_the_same_distance_is_unusual_on_a_smooth_part_and_usual_on_a_texture():
 
 def test_a_patch_that_no_normal_one_is_near_to_goes_by_all_of_them():
     fit = NormalDistancesFit(two_neighbourhoods())
-    fit.add(torch.tensor([1.0, 3.0]), torch.tensor([0, 1]))
+    fit.add(torch.tensor([[[1.0, 3.0]]]), torch.tensor([[[0, 1]]]))
     normal = fit.build()
 
     # Mean 2, deviation 1, and half of that again.
@@ -48,7 +49,7 @@ def test_a_patch_that_no_normal_one_is_near_to_goes_by_all_of_them():
 
 def test_identical_images_give_numbers():
     fit = NormalDistancesFit(two_neighbourhoods())
-    fit.add(torch.zeros(100), torch.arange(100) % 50)
+    fit.add(torch.zeros(1, 2, 50), (torch.arange(100) % 50).view(1, 2, 50))
 
     assert fit.build().deviation.min() >= LEAST_DEVIATION
     assert torch.isfinite(fit.build()(torch.tensor([7.0]), torch.tensor([0]))).all()
@@ -56,8 +57,8 @@ def test_identical_images_give_numbers():
 
 def test_an_infinite_distance_says_nothing():
     with_it, without = (NormalDistancesFit(two_neighbourhoods()) for _ in range(2))
-    with_it.add(torch.tensor([1.0, torch.inf, 2.0]), torch.tensor([0, 1, 2]))
-    without.add(torch.tensor([1.0, 2.0]), torch.tensor([0, 2]))
+    with_it.add(torch.tensor([[[1.0, torch.inf, 2.0]]]), torch.tensor([[[0, 1, 2]]]))
+    without.add(torch.tensor([[[1.0, 2.0]]]), torch.tensor([[[0, 2]]]))
 
     torch.testing.assert_close(with_it.build().mean, without.build().mean)
 
@@ -70,9 +71,9 @@ def test_a_memory_learns_from_images_that_are_left_out_of_it():
     taught = with_normal_distances({"only": memory}, pyramids)["only"]
 
     assert taught.normal.mean.tolist() == pytest.approx([10, 10])
-    # 10 away again, and 10 + 3 deviations. All normal distances are alike, so the least deviation counts: as the prior
-    # of 20 among 22, and half of it on top.
-    unusual = 10 + 3 * ((20 / 22) ** 0.5 + 0.5) * LEAST_DEVIATION
+    # 10 away again, and 10 + 3 deviations. All normal distances are alike, so the least deviation counts, as the prior
+    # does: 20 patches and, for two images of one patch each, as many again as 2 * 20 / 2, 40 among 42; half on top.
+    unusual = 10 + 3 * ((40 / 42) ** 0.5 + 0.5) * LEAST_DEVIATION
     map_ = taught.deviation_map([torch.tensor([20.0, 10 + unusual]).view(2, 1, 1, 1)])
     assert map_.flatten().tolist() == pytest.approx([0, 3], abs=1e-3)
 

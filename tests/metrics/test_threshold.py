@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binom
 
 from csad.common.errors import DatasetError
 from csad.metrics.threshold import choose_threshold, rate_interval
@@ -25,11 +26,19 @@ def test_where_a_rank_would_hang_on_a_few_images_the_tail_decides():
 
 
 def test_too_few_images_extrapolate_an_exponential_tail_and_say_so():
-    # 11 images at 0..10, 1 %: k = 5 (the minimum), base 5, excesses 1 + 2 + 3 + 4 + 5 = 15.
-    # y = 15 ((5 / (12 * .01)) ** (1 / 5) - 1) = 15 * (41.667 ** .2 - 1) = 15 * 1.1085 = 16.63.
+    # 11 images at 0..10 show 1 / 12 at best: k = 5 (the minimum), base 5, excesses 1 + 2 + 3 + 4 + 5 = 15.
+    # y = 15 ((5 / (12 / 12)) ** (1 / 5) - 1) = 15 * (5 ** .2 - 1) = 15 * .3797 = 5.696.
     threshold = choose_threshold(np.arange(11.0), 0.01)
-    assert threshold.value == pytest.approx(5 + 16.63, abs=0.01)
-    assert "cannot show a rate of 1.00% (100 could)" in threshold.note
+    assert threshold.value == pytest.approx(5 + 5.696, abs=0.01)
+    assert threshold.promised_rate == pytest.approx(1 / 12)
+    assert "cannot show a rate of 1.00% (100 could), so 8.33% is promised" in threshold.note
+
+
+def test_the_largest_of_a_few_scores_does_not_set_the_threshold_by_itself():
+    # The rate of 1 / 37 explains more than one of 36 images (P(X <= 1) = .75), so an image at 30 is no reason to find
+    # nothing below it.
+    good = np.array([*np.full(28, 0.0), 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 30.0])
+    assert 7 < choose_threshold(good, 0.01).value < 30
 
 
 def test_three_odd_images_of_sixty_do_not_hide_every_defect():
@@ -101,7 +110,10 @@ def test_the_promise_holds_on_new_images_on_average():
 
 def test_the_extrapolated_promise_holds_on_an_exponential_tail():
     generator = np.random.default_rng(0)
+    # 40 images can promise 1 / 41.
     rates = [np.exp(-choose_threshold(generator.exponential(size=40), 0.01).value) for _ in range(400)]
+    assert np.mean(rates) == pytest.approx(1 / 41, rel=0.2), "taking a large score for an odd one costs a little"
+    rates = [np.exp(-choose_threshold(generator.exponential(size=120), 0.01).value) for _ in range(400)]
     assert np.mean(rates) == pytest.approx(0.01, abs=0.002)
 
 
@@ -110,5 +122,6 @@ def test_the_threshold_is_finite_and_keeps_its_promise_on_all_but_odd_images(sco
     threshold = choose_threshold(np.array(scores), rate)
     low, high = threshold.interval
     assert np.isfinite(threshold.value)
-    assert (np.array(scores) > threshold.value).sum() <= rate * len(scores) + max(1, 0.05 * len(scores))
+    explained = binom.ppf(0.95, len(scores), threshold.promised_rate)
+    assert (np.array(scores) > threshold.value).sum() <= explained + max(1, 0.05 * len(scores))
     assert 0 <= low <= high <= 1

@@ -41,11 +41,11 @@ def test_the_global_score_is_the_maximum_of_its_map():
     assert {name: values.tolist() for name, values in scores.items()} == {"global@max": [7, 3]}
 
 
-def test_a_local_score_is_the_mean_of_the_twenty_highest_cells():
-    scores = raw_scores(views_of(local=torch.arange(25.0).view(1, 5, 5), detail=torch.tensor([[[4.0, 2.0]]])), NONE)
+def test_a_local_score_is_the_mean_of_the_highest_hundredth_of_the_cells():
+    scores = raw_scores(views_of(local=torch.arange(800.0).view(1, 20, 40), detail=torch.tensor([[[4.0, 2.0]]])), NONE)
 
-    # (24 + ... + 5) / 20, and both cells where there are only two.
-    assert {name: values.tolist() for name, values in scores.items()} == {"local@top20": [14.5], "detail@top20": [3]}
+    # (799 + ... + 792) / 8, and both cells where there are only two.
+    assert {name: values.tolist() for name, values in scores.items()} == {"local@top1%": [795.5], "detail@top1%": [3]}
 
 
 def test_histograms_give_a_column_per_grid():

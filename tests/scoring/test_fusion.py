@@ -45,11 +45,11 @@ def test_a_tail_scale_is_the_logarithm_of_the_tail_probability():
 
 def test_a_branch_that_shouts_at_good_products_does_not_outvote_a_quiet_one():
     generator = np.random.default_rng(0)
-    normal = {"words@1": generator.pareto(1.5, 200), "local@top20": generator.normal(10, 1, 200)}
+    normal = {"words@1": generator.pareto(1.5, 200), "local@top1%": generator.normal(10, 1, 200)}
     fusion = fit_fusion(normal, {}, "evidence")
 
-    defect = {"words@1": column(np.median(normal["words@1"])), "local@top20": column(14)}
-    rare_but_good = {"words@1": column(np.quantile(normal["words@1"], 0.985)), "local@top20": column(10)}
+    defect = {"words@1": column(np.median(normal["words@1"])), "local@top1%": column(14)}
+    rare_but_good = {"words@1": column(np.quantile(normal["words@1"], 0.985)), "local@top1%": column(10)}
 
     assert fusion.combine(fusion.branch_scores(defect)) > fusion.combine(fusion.branch_scores(rare_but_good))
 
@@ -148,7 +148,7 @@ def test_weight_grows_with_evidence_and_is_never_nothing():
 
 def test_few_validation_images_are_logged_and_give_numbers(caplog):
     caplog.set_level(logging.WARNING)
-    normal = {"local@top20": column(1.0, 2.0)}
+    normal = {"local@top1%": column(1.0, 2.0)}
 
     fusion = fit_fusion(normal, {"local": 0.9}, "evidence")
 
@@ -164,14 +164,14 @@ def test_it_survives_the_model_folder():
 
 def test_a_branch_that_no_group_knows_is_refused_instead_of_dropped():
     with pytest.raises(StageError, match=r"no branch is called texture, .* expected some of components, words, "):
-        fit_fusion({"local@top20": np.arange(9.0), "texture@top20": np.arange(9.0)}, {}, "evidence")
+        fit_fusion({"local@top1%": np.arange(9.0), "texture@top1%": np.arange(9.0)}, {}, "evidence")
 
 
-@pytest.mark.parametrize("columns", [("local@top20",), ("local@top20", "detail@top20", "global@max")])
+@pytest.mark.parametrize("columns", [("local@top1%",), ("local@top1%", "detail@top1%", "global@max")])
 def test_a_column_more_or_less_than_the_fusion_was_fitted_on_is_refused(columns):
-    fusion = fit_fusion({"local@top20": np.arange(9.0), "detail@top20": np.arange(9.0)}, {}, "evidence")
+    fusion = fit_fusion({"local@top1%": np.arange(9.0), "detail@top1%": np.arange(9.0)}, {}, "evidence")
 
-    with pytest.raises(ModelFolderError, match=r"differ in (detail@top20|global@max): .* train again"):
+    with pytest.raises(ModelFolderError, match=r"differ in (detail@top1%|global@max): .* train again"):
         fusion.branch_scores(dict.fromkeys(columns, column(1)))
 
 
@@ -183,7 +183,7 @@ def test_a_line_with_every_branch_switched_off_is_told_what_to_switch_on():
 def draw_columns(generator, count):
     """Raw columns of good images as lines have them: 1 part in 10 of spread, some of it common to all."""
     common = generator.normal(size=count)
-    names = ("components@1", "components@2", "words@1", "words@2", "global@max", "local@top20", "detail@top20")
+    names = ("components@1", "components@2", "words@1", "words@2", "global@max", "local@top1%", "detail@top1%")
     return {name: 10 + 0.5 * common + 0.9 * generator.normal(size=count) for name in names}
 
 
@@ -202,10 +202,10 @@ def test_a_handful_of_validation_images_still_lets_good_products_pass(count):
 
 @pytest.mark.parametrize("count", [1, 3, 30])
 def test_an_image_like_identical_ones_is_not_called_an_anomaly(count, caplog):
-    same = {"global@max": np.full(count, 4.0), "local@top20": np.full(count, 7.0)}
+    same = {"global@max": np.full(count, 4.0), "local@top1%": np.full(count, 7.0)}
     fusion = fit_fusion(same, {}, "evidence")
     threshold = choose_threshold(fusion.combine(fusion.branch_scores(same)), 0.01).value
-    alike, odd = fusion.combine(fusion.branch_scores({"global@max": column(4.1, 40), "local@top20": column(7.1, 70)}))
+    alike, odd = fusion.combine(fusion.branch_scores({"global@max": column(4.1, 40), "local@top1%": column(7.1, 70)}))
 
     assert alike < threshold < odd
     assert "is a guess" in caplog.text
