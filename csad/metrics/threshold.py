@@ -8,7 +8,7 @@ integrated out, which leaves a heavier tail,
 
     P(excess > y) = (1 + y / sum of the k excesses) ** -k.
 
-Fewer than 1 / r good images cannot show the rate r: their threshold promises 1 / (n + 1), the smallest rate that they
+From 20 to 1 / r good images cannot show the rate r: their threshold promises 1 / (n + 1), the smallest rate that they
 can show, for one that is sure to reject nothing would find nothing, either. If the estimate rejects more of the images
 themselves than that rate explains (more than the 95 % quantile of the binomial law), it is raised until it does not.
 
@@ -34,6 +34,8 @@ from csad.metrics.tail import fit_tail
 CONFIDENCE = 0.95
 """Of intervals, and of the largest number of rejected good images that a rate explains."""
 FEW_IMAGES = 5
+LEAST_PROMISING = 20
+"""Good images from which on a rate is promised at all."""
 RELIABLE_RANK = 10
 """A threshold of a smaller rank hangs on too few scores."""
 ROUNDING = 1e-5
@@ -99,6 +101,8 @@ def choose_threshold(scores: np.ndarray, false_reject_rate: float, spread: float
         if promised > false_reject_rate:
             note += f"; they cannot show a rate of {false_reject_rate:.2%} ({math.ceil(1 / false_reject_rate)} could)"
             note += f", so {promised:.2%} is promised"
+        elif promised < 1 / (images + 1):
+            note += f"; they cannot show a rate of {false_reject_rate:.2%} ({math.ceil(1 / false_reject_rate)} could)"
         if images < FEW_IMAGES:
             note += f"; fewer than {FEW_IMAGES}, so it is hardly more than a guess"
     if images < FEW_IMAGES or alike:
@@ -121,9 +125,9 @@ def choose_threshold(scores: np.ndarray, false_reject_rate: float, spread: float
 def promised_rate(images: int, false_reject_rate: float) -> float:
     """The false-reject rate that a threshold from so many good images can promise: at least the one asked for.
 
-    Fewer than 5 images promise nothing; their threshold is a guess for the rate asked for.
+    Fewer than 20 images promise nothing; their threshold is a guess for the rate asked for.
     """
-    return false_reject_rate if images < FEW_IMAGES else max(false_reject_rate, 1 / (images + 1))
+    return false_reject_rate if images < LEAST_PROMISING else max(false_reject_rate, 1 / (images + 1))
 
 
 def rate_interval(count: int, total: int) -> tuple[float, float]:

@@ -26,12 +26,21 @@ def test_where_a_rank_would_hang_on_a_few_images_the_tail_decides():
 
 
 def test_too_few_images_extrapolate_an_exponential_tail_and_say_so():
-    # 11 images at 0..10 show 1 / 12 at best: k = 5 (the minimum), base 5, excesses 1 + 2 + 3 + 4 + 5 = 15.
-    # y = 15 ((5 / (12 / 12)) ** (1 / 5) - 1) = 15 * (5 ** .2 - 1) = 15 * .3797 = 5.696.
+    # 11 images at 0..10, 1 %: k = 5 (the minimum), base 5, excesses 1 + 2 + 3 + 4 + 5 = 15.
+    # y = 15 ((5 / (12 * .01)) ** (1 / 5) - 1) = 15 * (41.667 ** .2 - 1) = 15 * 1.1085 = 16.63.
     threshold = choose_threshold(np.arange(11.0), 0.01)
-    assert threshold.value == pytest.approx(5 + 5.696, abs=0.01)
-    assert threshold.promised_rate == pytest.approx(1 / 12)
-    assert "cannot show a rate of 1.00% (100 could), so 8.33% is promised" in threshold.note
+    assert threshold.value == pytest.approx(5 + 16.63, abs=0.01)
+    assert threshold.promised_rate == 0.01
+    assert "cannot show a rate of 1.00% (100 could)" in threshold.note
+
+
+def test_from_twenty_images_on_the_rate_that_they_can_show_is_promised():
+    # 24 images at 0..23 show 1 / 25 at best: k = 5, base 18, excesses 1 + 2 + 3 + 4 + 5 = 15.
+    # y = 15 ((5 / (25 / 25)) ** (1 / 5) - 1) = 15 * (5 ** .2 - 1) = 15 * .3797 = 5.696.
+    threshold = choose_threshold(np.arange(24.0), 0.01)
+    assert threshold.value == pytest.approx(18 + 5.696, abs=0.01)
+    assert threshold.promised_rate == pytest.approx(1 / 25)
+    assert "cannot show a rate of 1.00% (100 could), so 4.00% is promised" in threshold.note
 
 
 def test_the_largest_of_a_few_scores_does_not_set_the_threshold_by_itself():
