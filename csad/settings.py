@@ -331,7 +331,7 @@ class ScheduleSettings(Settings):
     )
     mask_shards: int = Field(default=1, ge=1, le=256, description="GPU tasks that share the mask proposals.")
     deploy: bool = Field(
-        default=False, description="Hand each accepted model to the promotion pipeline, which puts it into service."
+        default=True, description="Each accepted model goes into service at the end of its run; false: a person decides."
     )
 
     @field_validator("cron")

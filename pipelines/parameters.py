@@ -7,13 +7,10 @@ import yaml
 
 from csad.line import ProductLine
 from csad.stages.share import Share
-from pipelines.names import NAMESPACE, STORE_SECRET
+from pipelines.names import IN_CLUSTER_ENDPOINT, NAMESPACE, STORE_SECRET
 
 NOT_TRAINED = frozenset({"deployment", "gate", "schedule"})
 """Sections that change no score: a cached result must not depend on them."""
-
-IN_CLUSTER_ENDPOINT = "http://ml-pipeline.kubeflow.svc.cluster.local:8888"
-"""Where the pods of a run reach the pipeline server."""
 
 
 def training_yaml(line: ProductLine) -> str:

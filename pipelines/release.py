@@ -12,7 +12,8 @@ from kfp import dsl
 
 from components.packaging import packaging
 from components.promote import promote
-from pipelines.resources import MEDIUM, SMALL, place_on_cpu, use_store
+from pipelines.images import SERVE_IMAGE, TRAIN_IMAGE
+from pipelines.resources import MEDIUM, SMALL, ask_server, place_on_cpu, use_store
 
 ACCEPTED = "true"
 
@@ -20,6 +21,7 @@ ACCEPTED = "true"
 @dsl.pipeline(name="release")
 def release_on_cluster(
     accepted: str,
+    reason: str,
     line_yaml: str,
     git_commit: str,
     seed: int,
@@ -32,10 +34,11 @@ def release_on_cluster(
     deployer: str,
     namespace: str,
 ) -> None:
-    """Package what the gate accepted, and start its promotion where a server is given.
+    """Package what the gate accepted, and bring it into service where a server is given.
 
     Args:
         accepted: "true" where the gate accepted the model.
+        reason: What the gate said.
         line_yaml: The product line, as text, with how it is served.
         git_commit: Of the code; a label of the registered model.
         seed: Of the run.
@@ -63,12 +66,15 @@ def release_on_cluster(
             started = promote(
                 line_yaml=line_yaml,
                 version=packed.outputs["version"],
+                reason=reason,
                 endpoint=promotion_endpoint,
                 service_account=deployer,
                 namespace=namespace,
                 store_secret=store_secret,
+                task_image=TRAIN_IMAGE,
+                serve_image=SERVE_IMAGE,
             ).set_caching_options(False)
-            place_on_cpu(started, SMALL)
+            ask_server(place_on_cpu(started, SMALL))
 
 
 @dsl.pipeline(name="release")

@@ -20,6 +20,7 @@ STORE_VARIABLES = {
 STORE_OPTIONS = {"region": "AWS_REGION", "prefix": "CSAD_STORE_PREFIX"}
 """Keys that the secret of some stores has beside these."""
 TOKEN_VARIABLE = {"token": "CSAD_TOKEN"}
+TOKEN_LABEL = "access-ml-pipeline"
 RETRIES = 2
 BACKOFF = "60s"
 
@@ -111,3 +112,12 @@ def use_store(task: dsl.PipelineTask, secret: str) -> dsl.PipelineTask:
 def use_token(task: dsl.PipelineTask) -> dsl.PipelineTask:
     """Let a task ask a service that wants a token; its pods read the same secret."""
     return kubernetes.use_secret_as_env(task, secret_name=TOKEN_SECRET, secret_key_to_env=TOKEN_VARIABLE, optional=True)
+
+
+def ask_server(task: dsl.PipelineTask) -> dsl.PipelineTask:
+    """Let a task ask the pipeline server of a Kubeflow with several users, which wants a token of its own.
+
+    Kubeflow mounts it (a projected token for pipelines.kubeflow.org) into pods with this label, by its PodDefault of the
+    same name; kfp-kubernetes cannot mount one itself. Elsewhere the label means nothing.
+    """
+    return kubernetes.add_pod_label(task, label_key=TOKEN_LABEL, label_value="true")

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from csad.line import ProductLine
-from pipelines.names import PROMOTION, RUNNER
+from pipelines.names import NAMESPACE, RUNNER, STORE_SECRET
 from pipelines.parameters import promotion_parameters, release_yaml, training_parameters
 from pipelines.server import Server
 
@@ -54,7 +54,13 @@ def submit_training(
 
 
 def submit_promotion(
-    server: Server, line: ProductLine, version: str, package: Path, service_account: str
+    server: Server,
+    line: ProductLine,
+    version: str,
+    package: Path,
+    service_account: str,
+    store_secret: str = STORE_SECRET,
+    namespace: str = NAMESPACE,
 ) -> StartedRun:
     """Upload the promotion pipeline where the server does not have it, and start it for a version.
 
@@ -64,31 +70,16 @@ def submit_promotion(
         version: Registered version.
         package: Compiled promotion pipeline.
         service_account: Of the run.
+        store_secret: Name of the Kubernetes secret with the keys to the store.
+        namespace: Where the model is served.
 
     Raises:
         PipelineServerError: The server refuses.
     """
     uploaded = server.upload(package)
-    parameters = promotion_parameters(release_yaml(line), version)
+    parameters = promotion_parameters(release_yaml(line), version, store_secret, namespace)
     run = server.run(uploaded, line.name, _run_name(f"{line.name}-promotion"), parameters, service_account)
     return StartedRun(run, line.name, uploaded.name, _address(server, run))
-
-
-def start_promotion(endpoint: str, line: str, parameters: dict[str, object], service_account: str) -> str:
-    """Start the promotion pipeline that was uploaded last, and return the id of the run.
-
-    Args:
-        endpoint: Of the server.
-        line: Name of the product line.
-        parameters: Of the promotion pipeline.
-        service_account: Of the run.
-
-    Raises:
-        PipelineServerError: The server has no promotion pipeline, or refuses.
-    """
-    server = Server.connect(endpoint)
-    name = _run_name(f"{line}-promotion")
-    return server.run(server.latest(PROMOTION), line, name, parameters, service_account)
 
 
 def _run_name(what: str) -> str:

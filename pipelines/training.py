@@ -19,7 +19,7 @@ from components.segnet import segnet
 from components.statistics import statistics
 from components.tagging import tagging
 from pipelines.images import FOUNDATION_IMAGE
-from pipelines.names import DEPLOYER, NAMESPACE, STORE_SECRET
+from pipelines.names import DEPLOYER, IN_CLUSTER_ENDPOINT, NAMESPACE, STORE_SECRET
 from pipelines.names import TRAINING as NAME
 from pipelines.release import release_here, release_on_cluster
 from pipelines.resources import (
@@ -158,7 +158,7 @@ def training_on_gpu(
     mask_shares: list = WHOLE,
     git_commit: str = "unknown",
     store_secret: str = STORE_SECRET,
-    promotion_endpoint: str = "",
+    promotion_endpoint: str = IN_CLUSTER_ENDPOINT,
     deployer: str = DEPLOYER,
     namespace: str = NAMESPACE,
     accelerator: str = GPU_ACCELERATOR,
@@ -176,7 +176,8 @@ def training_on_gpu(
         mask_shares: Tasks that divide the mask proposals, such as ["1/3", "2/3", "3/3"].
         git_commit: Of the code; a label of the registered model.
         store_secret: Name of the Kubernetes secret with the keys to the store.
-        promotion_endpoint: Pipeline server that starts the promotion of an accepted model; "" leaves that to people.
+        promotion_endpoint: Pipeline server, as pods reach it, for the promotion of an accepted model; "" leaves that
+            to people.
         deployer: Service account of the promotion.
         namespace: Where the model is served.
         accelerator: Resource name of the accelerators.
@@ -200,6 +201,7 @@ def training_on_gpu(
     for name in FOUNDATION_STAGES:
         tasks.stages[name].set_container_image(FOUNDATION_IMAGE)
     release_on_cluster(
+        reason=tasks.gate.outputs["reason"],
         **tasks.release_inputs(release_yaml, git_commit, seed),
         store_secret=store_secret,
         promotion_endpoint=promotion_endpoint,
@@ -218,7 +220,7 @@ def training_on_cpu(
     mask_shares: list = WHOLE,
     git_commit: str = "unknown",
     store_secret: str = STORE_SECRET,
-    promotion_endpoint: str = "",
+    promotion_endpoint: str = IN_CLUSTER_ENDPOINT,
     deployer: str = DEPLOYER,
     namespace: str = NAMESPACE,
 ) -> Outputs:
@@ -232,7 +234,8 @@ def training_on_cpu(
         mask_shares: Tasks that divide the mask proposals, such as ["1/3", "2/3", "3/3"].
         git_commit: Of the code; a label of the registered model.
         store_secret: Name of the Kubernetes secret with the keys to the store.
-        promotion_endpoint: Pipeline server that starts the promotion of an accepted model; "" leaves that to people.
+        promotion_endpoint: Pipeline server, as pods reach it, for the promotion of an accepted model; "" leaves that
+            to people.
         deployer: Service account of the promotion.
         namespace: Where the model is served.
 
@@ -249,6 +252,7 @@ def training_on_cpu(
     for name, resources in STAGES.items():
         place_on_cpu(tasks.stages[name], resources)
     release_on_cluster(
+        reason=tasks.gate.outputs["reason"],
         **tasks.release_inputs(release_yaml, git_commit, seed),
         store_secret=store_secret,
         promotion_endpoint=promotion_endpoint,

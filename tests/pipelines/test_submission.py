@@ -12,10 +12,8 @@ from click.testing import CliRunner
 
 from csad.line import ProductLine
 from pipelines.__main__ import main
-from pipelines.names import PROMOTION
-from pipelines.parameters import data_uri, promotion_parameters, release_yaml, training_yaml
+from pipelines.parameters import data_uri, release_yaml, training_yaml
 from pipelines.server import PipelineServerError, Server, version_name
-from pipelines.submission import start_promotion
 
 ROOT = Path(__file__).parents[2]
 TRAINING_FILE = ROOT / "pipelines/compiled/training.yaml"
@@ -40,7 +38,7 @@ def test_a_submitted_line_is_one_run_in_its_experiment(kfp):
     assert run["service_account"] == "csad-pipeline"
     parameters = run["runtime_config"]["parameters"]
     assert (parameters["seed"], parameters["data_uri"]) == (3, "store://fastener_kit@aa")
-    assert parameters["promotion_endpoint"] == ""
+    assert parameters["promotion_endpoint"] == "http://ml-pipeline.kubeflow.svc.cluster.local:8888"
 
 
 def test_the_same_pipeline_is_uploaded_once(kfp):
@@ -57,19 +55,6 @@ def test_a_version_is_promoted_under_the_deployers_account(kfp):
     (run,) = kfp.runs.values()
     assert run["service_account"] == "csad-deployer"
     assert run["runtime_config"]["parameters"]["version"] == VERSION
-
-
-def test_the_pipelines_own_step_promotes_with_what_was_uploaded_last(kfp):
-    Server.connect().upload(PROMOTION_FILE)
-    run = start_promotion(kfp.endpoint, "bottles", promotion_parameters("{name: bottles}", VERSION), "csad-deployer")
-    assert kfp.runs[run]["service_account"] == "csad-deployer"
-    used = kfp.runs[run]["pipeline_version_reference"]["pipeline_version_id"]
-    assert kfp.versions[used]["display_name"] == version_name(PROMOTION_FILE)
-
-
-def test_without_a_promotion_pipeline_the_step_says_how_to_upload_it(kfp):
-    with pytest.raises(PipelineServerError, match=f"has no pipeline {PROMOTION}"):
-        start_promotion(kfp.endpoint, "bottles", {}, "csad-deployer")
 
 
 @pytest.mark.parametrize("verb", ["submit", "create"])

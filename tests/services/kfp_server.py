@@ -8,6 +8,7 @@ import json
 import re
 import threading
 import uuid
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.parser import BytesParser
@@ -41,6 +42,8 @@ class KfpServer:
         violations: What did not conform to the OpenAPI models.
         experiments, pipelines, versions, runs, recurring: By id.
         refuse: Which requests, by method and path, are answered with 500.
+        course: States of a run, one for each look at it; it stays in the last. As on a real server the `error` of a run
+            stays empty, however it ends.
     """
 
     def __init__(self, token: str | None = None) -> None:
@@ -53,6 +56,8 @@ class KfpServer:
         self.runs: dict[str, dict[str, Any]] = {}
         self.recurring: dict[str, dict[str, Any]] = {}
         self.refuse: Callable[[str, str], bool] = lambda method, path: False
+        self.course = ["PENDING", "RUNNING", "SUCCEEDED"]
+        self._looks: Counter[str] = Counter()
         self._clock = datetime(2026, 1, 1, tzinfo=UTC)
         self._lock = threading.Lock()
         server = self
@@ -141,7 +146,10 @@ class KfpServer:
         return "V2beta1Run", made
 
     def get_run(self, identity: str, **_: Any) -> tuple[str, Any]:
-        return "V2beta1Run", _find(self.runs, identity, "run")
+        run = _find(self.runs, identity, "run")
+        run["state"] = self.course[min(self._looks[identity], len(self.course) - 1)]
+        self._looks[identity] += 1
+        return "V2beta1Run", run
 
     def create_recurring(self, *, body: bytes, **_: Any) -> tuple[str, Any]:
         asked = self._read(body, "V2beta1RecurringRun")
