@@ -331,7 +331,8 @@ class ScheduleSettings(Settings):
     )
     mask_shards: int = Field(default=1, ge=1, le=256, description="GPU tasks that share the mask proposals.")
     deploy: bool = Field(
-        default=True, description="Each accepted model goes into service at the end of its run; false: a person decides."
+        default=True,
+        description="Each accepted model goes into service at the end of its run; false: a person decides.",
     )
 
     @field_validator("cron")

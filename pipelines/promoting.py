@@ -65,7 +65,9 @@ def promote_from_task(promotion: Promotion) -> str:
         )
         said = answer.read_text(encoding="utf-8") if answer.is_file() else ""
     if done.returncode:
-        raise DeploymentError(said or f"the program that asks for the promotion ended with {done.returncode}; see above")
+        raise DeploymentError(
+            said or f"the program that asks for the promotion ended with {done.returncode}; see above"
+        )
     return said
 
 
@@ -76,9 +78,10 @@ def promote_and_wait(promotion: Promotion, minutes: float = MINUTES) -> str:
         CsadError: The server refuses, or the run does not succeed.
     """
     from pipelines.compiling import compile_pipeline
+    from pipelines.packages import PROMOTION_FILE
     from pipelines.promotion import promotion as pipeline
     from pipelines.server import Server
-    from pipelines.submission import PROMOTION_FILE, submit_promotion
+    from pipelines.submission import submit_promotion
     from pipelines.waiting import wait_for
 
     line = ProductLine.from_yaml(promotion.line_yaml)

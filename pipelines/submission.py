@@ -6,10 +6,8 @@ from pathlib import Path
 
 from csad.line import ProductLine
 from pipelines.names import NAMESPACE, RUNNER, STORE_SECRET
-from pipelines.parameters import promotion_parameters, release_yaml, training_parameters
+from pipelines.parameters import promotion_parameters, run_yaml, training_parameters
 from pipelines.server import Server
-
-PROMOTION_FILE = "promotion.yaml"
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,13 @@ class StartedRun:
 
 
 def submit_training(
-    server: Server, line: ProductLine, package: Path, data: str | None, seed: int, service_account: str | None = RUNNER
+    server: Server,
+    line: ProductLine,
+    package: Path,
+    data: str | None,
+    seed: int,
+    force: bool = False,
+    service_account: str | None = RUNNER,
 ) -> StartedRun:
     """Upload the pipeline where the server does not have it, and start a training run.
 
@@ -40,15 +44,14 @@ def submit_training(
         package: Compiled training pipeline.
         data: Address of the images; the line's own unless given.
         seed: Seed of the run.
+        force: Run although the last run was of the same data, line, seed and code.
         service_account: Of the run; None for the server's own choice.
 
     Raises:
         PipelineServerError: The server refuses.
     """
     version = server.upload(package)
-    if line.schedule.deploy:
-        server.upload(package.with_name(PROMOTION_FILE))
-    parameters = training_parameters(line, data, seed)
+    parameters = training_parameters(line, data, seed, force)
     run = server.run(version, line.name, _run_name(line.name), parameters, service_account)
     return StartedRun(run, line.name, version.name, _address(server, run))
 
@@ -77,7 +80,7 @@ def submit_promotion(
         PipelineServerError: The server refuses.
     """
     uploaded = server.upload(package)
-    parameters = promotion_parameters(release_yaml(line), version, store_secret, namespace)
+    parameters = promotion_parameters(run_yaml(line), version, store_secret, namespace)
     run = server.run(uploaded, line.name, _run_name(f"{line.name}-promotion"), parameters, service_account)
     return StartedRun(run, line.name, uploaded.name, _address(server, run))
 

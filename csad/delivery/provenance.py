@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from csad.delivery.commit import UNKNOWN
 from csad.errors import DeploymentError
 from csad.evaluation.figures import AurocByKind
 from csad.line import ProductLine
@@ -15,7 +16,6 @@ from csad.model_folder import Manifest
 from csad.stages.evaluation import FIGURES
 from csad.store.registry import ModelLabels
 
-UNKNOWN = "unknown"
 OTHER_FIGURES = frozenset({"mean", "false_reject_rate"})
 """Figures on record that are no types of anomaly; a kind of such a name is told apart."""
 PACKAGES = (

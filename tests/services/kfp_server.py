@@ -23,7 +23,14 @@ import yaml
 from tests.services.openapi import Unexpected, check
 
 ROOT = "/apis/v2beta1"
-JSON_TYPES = {"STRING": str, "NUMBER_INTEGER": int, "NUMBER_DOUBLE": (int, float), "LIST": list, "STRUCT": dict}
+JSON_TYPES = {
+    "STRING": str,
+    "BOOLEAN": bool,
+    "NUMBER_INTEGER": int,
+    "NUMBER_DOUBLE": (int, float),
+    "LIST": list,
+    "STRUCT": dict,
+}
 
 
 class Refused(Exception):  # noqa: N818 - an answer, like any other
