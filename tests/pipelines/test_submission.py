@@ -50,7 +50,7 @@ def test_a_line_is_submitted_with_the_pipeline_that_it_needs(kfp, tmp_path):
     (run,) = kfp.runs.values()
     assert run["runtime_config"]["parameters"]["force"] is True
     assert run["runtime_config"]["parameters"]["line_yaml"] == "{name: bottles, schedule: {deploy: false}}"
-    (version,) = kfp.versions.values()
+    version = kfp.versions[run["pipeline_version_reference"]["pipeline_version_id"]]
     specification = version["pipeline_spec"]["pipeline_spec"]
     assert "exec-promote" not in specification["deploymentSpec"]["executors"]
     assert "accelerator" not in specification["root"]["inputDefinitions"]["parameters"]
