@@ -233,11 +233,11 @@ def test_a_damaged_model_ends_with_one_message(server, store, tiny_line, artifac
     (model / "model.json").write_text("{}")
     damaged = Artifacts(artifacts.images, str(model), artifacts.evaluation, artifacts.gate)
     with pytest.raises(SystemExit, match=r"Error: packaging: .*model\.json is damaged or of another version"):
-        run_packaging(tiny_line.to_yaml(), "abc", 3, damaged)
+        run_packaging(tiny_line.to_yaml(), 3, ORIGIN, damaged)
     assert list_models(store, "tiny") == []
 
 
 def test_without_a_store_nothing_is_built(tiny_line, artifacts, monkeypatch):
     monkeypatch.delenv("CSAD_STORE_ENDPOINT", raising=False)
     with pytest.raises(SystemExit, match="Error: packaging: no store is set up"):
-        run_packaging(tiny_line.to_yaml(), "abc", 3, artifacts)
+        run_packaging(tiny_line.to_yaml(), 3, ORIGIN, artifacts)
