@@ -1,7 +1,7 @@
 """Container images of the components.
 
 An environment variable wins; then images/images.lock, which `make push` writes with the digests of what it pushed; then
-the tag that `make images` gives.
+the release's tag, which `make images` gives to what it built last and describes in dist/images.json.
 """
 
 import json
@@ -9,7 +9,19 @@ import os
 from importlib import metadata
 from pathlib import Path
 
-LOCK = Path(__file__).parents[1] / "images" / "images.lock"
+from csad.common.errors import CsadError
+
+ROOT = Path(__file__).parents[1]
+LOCK = ROOT / "images" / "images.lock"
+BUILT = ROOT / "dist" / "images.json"
+VARIANT = "variant"
+"""Of train and foundation: "cpu", or a CUDA release such as "cu130"."""
+
+CPU = "cpu"
+
+
+class ImageMismatch(CsadError):  # noqa: N818 - named for what was found
+    """The images cannot do what the pipeline asks of them."""
 
 
 def image(name: str) -> str:
@@ -18,24 +30,46 @@ def image(name: str) -> str:
     Raises:
         ValueError: The lock is damaged.
     """
-    return os.environ.get(f"CSAD_{name.upper()}_IMAGE") or _locked(f"csad-{name}") or _tagged(f"csad-{name}")
+    chosen = os.environ.get(f"CSAD_{name.upper()}_IMAGE") or _locked(f"csad-{name}")
+    return chosen or f"csad-{name}:{metadata.version('csad')}"
+
+
+def check_device(cpu_only: bool | None) -> bool:
+    """Say whether a pipeline asks for GPUs.
+
+    Args:
+        cpu_only: As a user wants it; None: what the images compute on, and GPUs where nobody built any.
+
+    Raises:
+        ImageMismatch: GPUs are wanted and the images have no CUDA: each of their tasks would hold a GPU and fail.
+        ValueError: The lock is damaged.
+    """
+    known = LOCK if _read(LOCK) else BUILT
+    # Images that the environment names are known to whoever names them.
+    variant = None if os.environ.get("CSAD_TRAIN_IMAGE") else _read(known).get(VARIANT)
+    if cpu_only is False and variant == CPU:
+        raise ImageMismatch(
+            f"the images of {known} compute on the CPU, so no task could use a GPU; "
+            "build others with VARIANT=cu130 make images, or compile with --cpu-only"
+        )
+    return variant != CPU if cpu_only is None else not cpu_only
 
 
 def _locked(name: str) -> str | None:
-    try:
-        lock = json.loads(LOCK.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except ValueError as error:
-        raise ValueError(f"{LOCK} is not JSON ({error}); write it again with make push, or remove it") from None
-    reference = lock.get(name)
+    reference = _read(LOCK).get(name)
     if reference is not None and "@sha256:" not in str(reference):
         raise ValueError(f"{LOCK} has {name} as {reference!r}, expected NAME@sha256:DIGEST; write it with make push")
     return reference
 
 
-def _tagged(name: str) -> str:
-    return f"{name}:{metadata.version('csad')}"
+def _read(file: Path) -> dict[str, str]:
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise ValueError(f"{file} is not JSON ({error}); write it again with make push, or remove it") from None
+    return found
 
 
 TRAIN_IMAGE = image("train")

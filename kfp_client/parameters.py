@@ -3,30 +3,18 @@
 import subprocess
 from pathlib import Path
 
-import yaml
-
-from csad.config.line import ProductLine
-from csad.runner.share import Share
+from csad.config.compact_line import compact_yaml
+from csad.config.line import ProductLine, ScheduleSettings
 from kfp_client.names import NAMESPACE, STORE_SECRET
 
-NOT_TRAINED = frozenset({"deployment", "gate", "schedule"})
-"""Sections that change no score: a cached result must not depend on them."""
 
-IN_CLUSTER_ENDPOINT = "http://ml-pipeline.kubeflow.svc.cluster.local:8888"
-"""Where the pods of a run reach the pipeline server."""
+def run_yaml(line: ProductLine) -> str:
+    """Write what a run has to know of a line: all but when it retrains.
 
-
-def training_yaml(line: ProductLine) -> str:
-    """Write what makes the scorer of a line: the same text for the same settings, whatever the file looks like.
-
-    KFP's cache looks at this text; comments, left-out defaults and schedules must not train anything again.
+    `ingest` hands each task the sections that it reads, so nothing here trains anything again by itself.
     """
-    return _compact(line, NOT_TRAINED)
-
-
-def release_yaml(line: ProductLine) -> str:
-    """Write what decides about a trained model too: the gate's limits, and how it is served."""
-    return _compact(line, frozenset({"schedule"}))
+    deploys = ScheduleSettings(deploy=line.schedule.deploy)
+    return compact_yaml(line.model_copy(update={"schedule": deploys}))
 
 
 def data_uri(line: ProductLine) -> str:
@@ -34,28 +22,23 @@ def data_uri(line: ProductLine) -> str:
     return line.schedule.data or f"store://{line.name}"
 
 
-def training_parameters(line: ProductLine, data: str | None = None, seed: int = 0) -> dict[str, object]:
+def training_parameters(
+    line: ProductLine, data: str | None = None, seed: int = 0, force: bool = False
+) -> dict[str, object]:
     """Parameters of a training run on a cluster.
 
     Args:
         line: Product line.
         data: Address of the images; the line's own unless given.
         seed: Seed of the run.
+        force: Run although the last run was of the same data, line, seed and code.
     """
-    return {
-        "line_yaml": training_yaml(line),
-        "release_yaml": release_yaml(line),
-        "data_uri": data or data_uri(line),
-        "seed": seed,
-        "mask_shares": Share.all(line.schedule.mask_shards),
-        "git_commit": git_commit(),
-        "promotion_endpoint": IN_CLUSTER_ENDPOINT if line.schedule.deploy else "",
-    }
+    return {"line_yaml": run_yaml(line), "data_uri": data or data_uri(line), "seed": seed, "force": force}
 
 
 def compiled_defaults(line: ProductLine) -> dict[str, object]:
     """Parameters of a training run that is given none."""
-    return {"line_yaml": training_yaml(line), "release_yaml": release_yaml(line), "data_uri": data_uri(line)}
+    return {"line_yaml": run_yaml(line), "data_uri": data_uri(line)}
 
 
 def promotion_parameters(
@@ -79,9 +62,3 @@ def git_commit() -> str:
         return "unknown"
     asked = subprocess.run(["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
     return asked.stdout.strip() or "unknown"
-
-
-def _compact(line: ProductLine, leave_out: frozenset[str]) -> str:
-    values = line.model_dump(mode="json", exclude_defaults=True, exclude=set(leave_out))
-    # One line: the compiler writes defaults into a comment, and does not mark its second line as one.
-    return yaml.safe_dump(values, sort_keys=True, allow_unicode=False, default_flow_style=True, width=2**31).strip()

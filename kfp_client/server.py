@@ -26,6 +26,8 @@ TOKEN = "KFP_EXISTING_TOKEN"
 NAMESPACE = "KFP_NAMESPACE"
 POD_TOKEN = Path("/var/run/secrets/kubeflow/pipelines/token")
 """Where Kubeflow mounts a pod's own token for the pipeline server, where it is set up for several users."""
+POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+"""Where a pod reads its namespace; on a server with several users it is that of whose run it is."""
 PAGE = 100
 NAME = re.compile(r"^pipelineInfo:\n(?:  .*\n)*?  name: ([a-z0-9-]+)$", re.MULTILINE)
 
@@ -63,7 +65,8 @@ class Server:
 
         Args:
             endpoint: Such as http://localhost:8888; that of KFP_ENDPOINT unless given.
-            namespace: Of the user, where the server has several; that of KFP_NAMESPACE unless given.
+            namespace: Of the user, where the server has several; that of KFP_NAMESPACE unless given, or in a pod
+                the pod's own.
 
         Raises:
             PipelineServerError: No server is named, or it does not answer.
@@ -83,8 +86,13 @@ class Server:
                 existing_token=os.environ.get(TOKEN) or None,
                 credentials=credentials,
             )
+<<<<<<< 236d67c48ed0adc8209a81e653f3200e1f29c155
             be_patient(client._run_api.api_client)
             client.get_kfp_healthz(sleep_duration=1)
+=======
+            if client.get_kfp_healthz(sleep_duration=1).multi_user and user is None and POD_NAMESPACE.is_file():
+                user = POD_NAMESPACE.read_text(encoding="utf-8").strip()
+>>>>>>> 0fa5e3ee5855fd438d3538473e18fd15c177aeaf
         return cls(client, host, user)
 
     def experiment(self, name: str) -> str:
@@ -113,22 +121,6 @@ class Server:
                 versions = self.versions(pipeline)
         found = next(key for key, value in versions.items() if value == version)
         return PipelineVersion(pipeline, found, version)
-
-    def latest(self, name: str) -> PipelineVersion:
-        """Find the version of a pipeline that was uploaded last.
-
-        Raises:
-            PipelineServerError: There is none.
-        """
-        with _asking(self.endpoint):
-            pipeline = self._pipeline(name)
-            versions = self.versions(pipeline) if pipeline else {}
-        if pipeline is None or not versions:
-            raise PipelineServerError(
-                f"{self.endpoint} has no pipeline {name}; upload it with `python -m pipelines upload`"
-            )
-        version, label = next(iter(versions.items()))
-        return PipelineVersion(pipeline, version, label)
 
     def find(self, name: str) -> str | None:
         """Return the id of a pipeline, or None."""
@@ -167,6 +159,11 @@ class Server:
                 service_account=service_account,
             )
         return str(started.run_id)
+
+    def run_state(self, identity: str) -> str:
+        """Return how a run stands: "PENDING", "RUNNING", "SUCCEEDED", "FAILED", "CANCELED", ..."""
+        with _asking(self.endpoint):
+            return str(self._client.get_run(identity).state or "PENDING")
 
     def recurring_runs(self) -> list[V2beta1RecurringRun]:
         """Return all recurring runs of the namespace."""

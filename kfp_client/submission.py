@@ -5,11 +5,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from csad.config.line import ProductLine
-from kfp_client.names import PROMOTION, RUNNER
-from kfp_client.parameters import promotion_parameters, release_yaml, training_parameters
+from kfp_client.names import NAMESPACE, RUNNER, STORE_SECRET
+from kfp_client.parameters import promotion_parameters, run_yaml, training_parameters
 from kfp_client.server import Server
-
-PROMOTION_FILE = "promotion.yaml"
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,13 @@ class StartedRun:
 
 
 def submit_training(
-    server: Server, line: ProductLine, package: Path, data: str | None, seed: int, service_account: str | None = RUNNER
+    server: Server,
+    line: ProductLine,
+    package: Path,
+    data: str | None,
+    seed: int,
+    force: bool = False,
+    service_account: str | None = RUNNER,
 ) -> StartedRun:
     """Upload the pipeline where the server does not have it, and start a training run.
 
@@ -40,21 +44,26 @@ def submit_training(
         package: Compiled training pipeline.
         data: Address of the images; the line's own unless given.
         seed: Seed of the run.
+        force: Run although the last run was of the same data, line, seed and code.
         service_account: Of the run; None for the server's own choice.
 
     Raises:
         PipelineServerError: The server refuses.
     """
     version = server.upload(package)
-    if line.schedule.deploy:
-        server.upload(package.with_name(PROMOTION_FILE))
-    parameters = training_parameters(line, data, seed)
+    parameters = training_parameters(line, data, seed, force)
     run = server.run(version, line.name, _run_name(line.name), parameters, service_account)
     return StartedRun(run, line.name, version.name, _address(server, run))
 
 
 def submit_promotion(
-    server: Server, line: ProductLine, version: str, package: Path, service_account: str
+    server: Server,
+    line: ProductLine,
+    version: str,
+    package: Path,
+    service_account: str,
+    store_secret: str = STORE_SECRET,
+    namespace: str = NAMESPACE,
 ) -> StartedRun:
     """Upload the promotion pipeline where the server does not have it, and start it for a version.
 
@@ -64,31 +73,16 @@ def submit_promotion(
         version: Registered version.
         package: Compiled promotion pipeline.
         service_account: Of the run.
+        store_secret: Name of the Kubernetes secret with the keys to the store.
+        namespace: Where the model is served.
 
     Raises:
         PipelineServerError: The server refuses.
     """
     uploaded = server.upload(package)
-    parameters = promotion_parameters(release_yaml(line), version)
+    parameters = promotion_parameters(run_yaml(line), version, store_secret, namespace)
     run = server.run(uploaded, line.name, _run_name(f"{line.name}-promotion"), parameters, service_account)
     return StartedRun(run, line.name, uploaded.name, _address(server, run))
-
-
-def start_promotion(endpoint: str, line: str, parameters: dict[str, object], service_account: str) -> str:
-    """Start the promotion pipeline that was uploaded last, and return the id of the run.
-
-    Args:
-        endpoint: Of the server.
-        line: Name of the product line.
-        parameters: Of the promotion pipeline.
-        service_account: Of the run.
-
-    Raises:
-        PipelineServerError: The server has no promotion pipeline, or refuses.
-    """
-    server = Server.connect(endpoint)
-    name = _run_name(f"{line}-promotion")
-    return server.run(server.latest(PROMOTION), line, name, parameters, service_account)
 
 
 def _run_name(what: str) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import tempfile
 from pathlib import Path
 
 import click
@@ -17,11 +18,30 @@ EXAMPLE = LINES / "fastener_kit.yaml"
 
 package_option = click.option(
     "--package",
-    default=COMPILED / "training.yaml",
-    show_default=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Compiled training pipeline.",
+    help="Compiled training pipeline, for every line.  [default: compiled now, as each line needs it]",
 )
+cpu_option = click.option(
+    "--cpu-only/--gpu",
+    "cpu_only",
+    default=None,
+    help="Ask for no GPU, or for one per stage.  [default: what the images compute on, else --gpu]",
+)
+small_option = click.option(
+    "--small", is_flag=True, help="Reserve half a core and 1 GiB a task: for clusters of a few cores."
+)
+deploy_option = click.option(
+    "--no-deploy", is_flag=True, help="End with the registered version, whatever the line's schedule.deploy says."
+)
+
+
+def target_options(command: click.decorators.FC) -> click.decorators.FC:
+    """What a pipeline is compiled for."""
+    for option in (deploy_option, small_option, cpu_option):
+        command = option(command)
+    return command
+
+
 account_option = click.option(
     "--service-account",
     default="csad-pipeline",
@@ -63,7 +83,7 @@ def main() -> None:
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder for training.yaml and promotion.yaml.",
 )
-@click.option("--cpu-only", is_flag=True, help="Ask for no GPU: for clusters that have none.")
+@target_options
 @click.option(
     "--line",
     default=EXAMPLE,
@@ -71,23 +91,24 @@ def main() -> None:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Product line that runs without parameters train, such as a bare `kfp run submit` (`kfp run create`).",
 )
-def compile_pipelines(output: Path, cpu_only: bool, line: Path) -> None:
-    """Write the training and the promotion pipeline as KFP YAML.
+def compile_pipelines(output: Path, cpu_only: bool | None, small: bool, no_deploy: bool, line: Path) -> None:
+    """Write the training and the promotion pipeline as KFP YAML, and say how many steps and pods a run takes.
 
     \b
     Example:
       python -m pipelines compile
     """  # noqa: D301
+    from components.images import check_device
     from csad.config.line import ProductLine
-    from kfp_client.parameters import compiled_defaults
-    from pipelines.compiling import compile_pipeline
-    from pipelines.promotion import promotion
-    from pipelines.training import training_on_cpu, training_on_gpu
+    from pipelines.packages import Target, compile_for
+    from pipelines.pods import count_pods
 
-    defaults = compiled_defaults(ProductLine.from_file(line))
-    compile_pipeline(training_on_cpu if cpu_only else training_on_gpu, output / "training.yaml", defaults)
-    compile_pipeline(promotion, output / "promotion.yaml")
-    click.echo(f"wrote {output / 'training.yaml'} and {output / 'promotion.yaml'}")
+    product_line = ProductLine.from_file(line)
+    target = Target(check_device(cpu_only), small, deploy=not no_deploy)
+    training, promotion = compile_for(product_line, target, output)
+    click.echo(f"wrote {training} and {promotion}")
+    click.echo(f"a first run:     {count_pods(training).first}")
+    click.echo(f"unchanged data:  {count_pods(training).unchanged}")
 
 
 @main.command()
@@ -136,6 +157,8 @@ def run(file: Path, data: str, seed: int, output: Path | None, shards: int) -> N
 @line_argument
 @click.option("--data", help="store://LINE, store://LINE@DIGEST.  [default: schedule.data, else store://NAME]")
 @seed_option
+@click.option("--force", is_flag=True, help="Run although the last run was of the same data, line, seed and code.")
+@target_options
 @package_option
 @endpoint_option
 @namespace_option
@@ -145,25 +168,34 @@ def submit(
     file: Path,
     data: str | None,
     seed: int,
-    package: Path,
+    force: bool,
+    cpu_only: bool | None,
+    small: bool,
+    no_deploy: bool,
+    package: Path | None,
     endpoint: str | None,
     kfp_namespace: str | None,
     service_account: str,
     as_json: bool,
 ) -> None:
-    """Start one training run of a product line on a cluster.
+    """Start one training run of a product line on a cluster; it ends with an endpoint, or says why there is none.
 
     \b
     Example:
       python -m pipelines submit lines/bottles.yaml --endpoint http://localhost:8888
     """  # noqa: D301
+    from components.images import check_device
     from csad.config.line import ProductLine
     from kfp_client.server import Server
     from kfp_client.submission import submit_training
+    from pipelines.packages import Packages, Target
 
     line = ProductLine.from_file(file)
     server = Server.connect(endpoint, kfp_namespace)
-    started = submit_training(server, line, package, data, seed, service_account or None)
+    target = Target(check_device(cpu_only), small, deploy=not no_deploy)
+    with tempfile.TemporaryDirectory() as folder:
+        used = Packages(target, Path(folder), package).of(line)
+        started = submit_training(server, target.line(line), used, data, seed, force, service_account or None)
     if as_json:
         click.echo(json.dumps(vars(started)))
         return
@@ -227,15 +259,23 @@ def schedule_options(command: click.decorators.FC) -> click.decorators.FC:
         type=click.Path(exists=True, file_okay=False, path_type=Path),
         help="Folder of product lines: all of them.",
     )
-    for option in (json_option, account_option, namespace_option, endpoint_option, package_option, folder):
+    for option in (json_option, account_option, namespace_option, endpoint_option, package_option):
         command = option(command)
-    return command
+    return folder(target_options(command))
 
 
 @schedules.command()
 @schedule_options
 def plan(
-    lines: Path, package: Path, endpoint: str | None, kfp_namespace: str | None, service_account: str, as_json: bool
+    lines: Path,
+    cpu_only: bool | None,
+    small: bool,
+    no_deploy: bool,
+    package: Path | None,
+    endpoint: str | None,
+    kfp_namespace: str | None,
+    service_account: str,
+    as_json: bool,
 ) -> None:
     """Show what `schedules apply` would change; nothing is changed.
 
@@ -243,18 +283,31 @@ def plan(
     Example:
       python -m pipelines schedules plan --lines lines
     """  # noqa: D301
+    from components.images import check_device
     from kfp_client.server import Server
+    from pipelines.packages import Packages, Target
     from pipelines.schedules import make_plan, read_lines
 
     found = read_lines(lines)
-    planned = make_plan(Server.connect(endpoint, kfp_namespace), found, package, service_account)
+    target = Target(check_device(cpu_only), small, deploy=not no_deploy)
+    with tempfile.TemporaryDirectory() as folder:
+        packages = Packages(target, Path(folder), package)
+        planned = make_plan(Server.connect(endpoint, kfp_namespace), found, packages, service_account)
     click.echo(json.dumps(planned.to_json(), indent=2) if as_json else planned.to_text())
 
 
 @schedules.command()
 @schedule_options
 def apply(
-    lines: Path, package: Path, endpoint: str | None, kfp_namespace: str | None, service_account: str, as_json: bool
+    lines: Path,
+    cpu_only: bool | None,
+    small: bool,
+    no_deploy: bool,
+    package: Path | None,
+    endpoint: str | None,
+    kfp_namespace: str | None,
+    service_account: str,
+    as_json: bool,
 ) -> None:
     """Create, replace, pause and resume recurring runs so that each line retrains as its file says.
 
@@ -262,13 +315,18 @@ def apply(
     Example:
       python -m pipelines schedules apply --lines lines
     """  # noqa: D301
+    from components.images import check_device
     from kfp_client.server import Server
+    from pipelines.packages import Packages, Target
     from pipelines.schedules import apply_plan, make_plan, read_lines
 
     found = read_lines(lines)
+    target = Target(check_device(cpu_only), small, deploy=not no_deploy)
     server = Server.connect(endpoint, kfp_namespace)
-    planned = make_plan(server, found, package, service_account)
-    apply_plan(server, planned)
+    with tempfile.TemporaryDirectory() as folder:
+        packages = Packages(target, Path(folder), package)
+        planned = make_plan(server, found, packages, service_account)
+        apply_plan(server, planned, packages)
     click.echo(json.dumps(planned.to_json(), indent=2) if as_json else planned.to_text())
 
 

@@ -9,7 +9,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kfp import local
@@ -18,19 +18,20 @@ from csad.common.errors import StageError
 from csad.config.line import ProductLine
 from csad.gate.decision import GateDecision, read_decision
 from csad.images.outputs import require_outside
+from csad.packaging.commit import VARIABLE as COMMIT
 from csad.runner.data_source import STORED, locate
 from csad.runner.files import copy_file, replace_folder, writing
 from csad.runner.model_place import require_model_or_nothing
-from csad.runner.share import Share
 from csad.runner.stage import RECORD
 from csad.runner.stage_runner import StageRunner
 from csad.runner.task import STORE_VARIABLE
 from csad.store.objects import ObjectStore
 from csad.store.settings import ENDPOINT, StoreSettings
 from kfp_client.names import TRAINING
-from kfp_client.parameters import git_commit, release_yaml
+from kfp_client.parameters import git_commit, run_yaml
 from pipelines.local_console import LocalConsole
 from pipelines.local_store import local_store, push_images
+from pipelines.shape import Shape
 from pipelines.training import training_here
 
 ARTIFACTS_OF_RUN = re.compile(rf"{TRAINING}(-\d+){{7}}")
@@ -84,13 +85,12 @@ def run_here(line: ProductLine, data: str, seed: int, output: Path, shards: int 
     with writing(output), runner.working(), local_store(output / "store") as settings:
         uri = data if data.startswith(STORED) else push_images(settings, line, Path(data))
         parameters = {
-            "line_yaml": release_yaml(line),
+            "line_yaml": run_yaml(line),
             "data_uri": uri,
             "seed": seed,
-            "mask_shares": Share.all(shards),
-            "git_commit": git_commit(),
         }
-        outputs = _execute(parameters, settings, output)
+        shape = replace(Shape.of(line), shards=shards)
+        outputs = _execute(shape, parameters, settings, output)
         evaluation = Path(outputs["evaluation"].path)
         replace_folder(Path(outputs["model"].path), output / "model", leave_out=(RECORD,))
         for name in ("report.html", "evaluation.json"):
@@ -101,7 +101,7 @@ def run_here(line: ProductLine, data: str, seed: int, output: Path, shards: int 
         table = (evaluation / "evaluation.txt").read_text(encoding="utf-8").strip()
         place = settings.url if os.environ.get(ENDPOINT) else str(output / "store")
         decision = read_decision(Path(outputs["gate"].path))
-        version = _registered(settings, output / "model", evaluation, parameters, decision)
+        version = _registered(settings, output / "model", evaluation, decision)
     return LocalRun(output / "model", output / "report.html", table, _verdict(decision), version, place)
 
 
@@ -109,9 +109,7 @@ def _verdict(decision: GateDecision) -> str:
     return f"{'accepted' if decision.accepted else 'refused'}: {decision.reason}"
 
 
-def _registered(
-    settings: StoreSettings, model: Path, evaluation: Path, parameters: dict[str, object], decision: GateDecision
-) -> str | None:
+def _registered(settings: StoreSettings, model: Path, evaluation: Path, decision: GateDecision) -> str | None:
     """The version that packaging made of an accepted model, now or in an earlier run."""
     if not decision.accepted:
         return None
@@ -121,19 +119,20 @@ def _registered(
     from csad.scoring.model_folder import read_manifest
 
     provenance = Provenance.of(
-        read_manifest(model), str(parameters["git_commit"]), read_scores(evaluation), read_score_kinds(evaluation)
+        read_manifest(model), git_commit(), read_scores(evaluation), read_score_kinds(evaluation)
     )
     version = find_packaged(ObjectStore.connect(settings), provenance, decision)
     return version.version if version else None
 
 
-def _execute(parameters: dict[str, object], settings: StoreSettings, output: Path) -> dict:
+def _execute(shape: Shape, parameters: dict[str, object], settings: StoreSettings, output: Path) -> dict:
     log = output / "run.log"
     artifacts = output / "artifacts"
     _remove_artifacts(artifacts)
     environment = {
         **settings.to_environment(),
         STORE_VARIABLE: str((output / "stages").resolve()),
+        COMMIT: git_commit(),
         "PYTHONUNBUFFERED": "1",
     }
     with log.open("w", encoding="utf-8") as log_file:
@@ -141,7 +140,7 @@ def _execute(parameters: dict[str, object], settings: StoreSettings, output: Pat
         with _environment(environment), redirect_stdout(console), _quiet_runner():
             local.init(local.SubprocessRunner(use_venv=False), pipeline_root=str(artifacts))
             try:
-                run = training_here(**parameters)
+                run = training_here(shape)(**parameters)
             except RuntimeError as error:
                 raise StageError(console.failure or f"the pipeline stopped; {log} has every line of it") from error
     return run.outputs

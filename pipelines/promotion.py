@@ -6,7 +6,7 @@ from components.deployment import deployment
 from components.images import SERVE_IMAGE
 from kfp_client.names import NAMESPACE, STORE_SECRET
 from kfp_client.names import PROMOTION as NAME
-from pipelines.resources import SMALL, place_on_cpu, use_store, use_token
+from pipelines.resources import WAITING, place_on_cpu, use_store, use_token
 
 
 @dsl.pipeline(name=NAME, description="Put a registered version of a line's model into service.")
@@ -29,4 +29,4 @@ def promotion(
     deployed = deployment(
         line_yaml=line_yaml, version=version, namespace=namespace, image=image, store_secret=store_secret
     ).set_caching_options(False)
-    use_token(use_store(place_on_cpu(deployed, SMALL), store_secret))
+    use_token(use_store(place_on_cpu(deployed, WAITING), store_secret))

@@ -21,8 +21,12 @@ STORE_VARIABLES = {
 STORE_OPTIONS = {"region": "AWS_REGION", "prefix": "CSAD_STORE_PREFIX"}
 """Keys that the secret of some stores has beside these."""
 TOKEN_VARIABLE = {"token": "CSAD_TOKEN"}
+<<<<<<< 236d67c48ed0adc8209a81e653f3200e1f29c155
 PATIENCE_SECONDS = "300"
 """For so long a task waits for a store, a pipeline server or a cluster that is away; Kubeflow does not repeat it."""
+=======
+TOKEN_LABEL = "access-ml-pipeline"
+>>>>>>> 0fa5e3ee5855fd438d3538473e18fd15c177aeaf
 RETRIES = 2
 """Of a pod that was deleted or whose node was lost. A container that ends with an error is not repeated."""
 BACKOFF = "60s"
@@ -48,9 +52,20 @@ class Resources:
     shared_memory: str = "2Gi"
     hours: int = 6
 
+    @property
+    def threads(self) -> int:
+        """One for each core that is reserved, and never none."""
+        milli = self.cpu_request.endswith("m")
+        return max(1, int(self.cpu_request.removesuffix("m")) // (1000 if milli else 1))
 
+
+WAITING = Resources(
+    cpu_request="100m", cpu_limit="1", memory_request="512Mi", memory_limit="2Gi", shared_memory="64Mi", hours=2
+)
+"""For tasks that wait for something else, which needs the room."""
+TINY = Resources(cpu_request="500m", cpu_limit="4", memory_request="1Gi", memory_limit="8Gi", shared_memory="512Mi")
 SMALL = Resources(cpu_request="1", cpu_limit="4", memory_request="2Gi", memory_limit="8Gi")
-MEDIUM = Resources(cpu_request="2", cpu_limit="4", memory_request="4Gi", memory_limit="16Gi")
+MEDIUM = Resources(cpu_request="2", cpu_limit="4", memory_request="4Gi", memory_limit="16Gi", hours=24)
 LARGE = Resources(
     cpu_request="4", cpu_limit="8", memory_request="8Gi", memory_limit="32Gi", shared_memory="8Gi", hours=24
 )
@@ -78,8 +93,12 @@ def place_on_cpu(task: dsl.PipelineTask, resources: Resources) -> dsl.PipelineTa
     task.set_cpu_request(resources.cpu_request).set_cpu_limit(resources.cpu_limit)
     task.set_memory_request(resources.memory_request).set_memory_limit(resources.memory_limit)
     # Else as many as the node has cores: a training would differ from node to node, and threads wait for their quota.
+<<<<<<< 236d67c48ed0adc8209a81e653f3200e1f29c155
     task.set_env_variable("OMP_NUM_THREADS", resources.cpu_request)
     task.set_env_variable(PATIENCE, PATIENCE_SECONDS)
+=======
+    task.set_env_variable("OMP_NUM_THREADS", str(resources.threads))
+>>>>>>> 0fa5e3ee5855fd438d3538473e18fd15c177aeaf
     task.set_retry(num_retries=RETRIES, backoff_duration=BACKOFF, backoff_factor=2.0)
     kubernetes.set_timeout(task, seconds=resources.hours * 3600)
     kubernetes.empty_dir_mount(
@@ -116,3 +135,12 @@ def use_store(task: dsl.PipelineTask, secret: str) -> dsl.PipelineTask:
 def use_token(task: dsl.PipelineTask) -> dsl.PipelineTask:
     """Let a task ask a service that wants a token; its pods read the same secret."""
     return kubernetes.use_secret_as_env(task, secret_name=TOKEN_SECRET, secret_key_to_env=TOKEN_VARIABLE, optional=True)
+
+
+def ask_server(task: dsl.PipelineTask) -> dsl.PipelineTask:
+    """Let a task ask the pipeline server of a Kubeflow with several users, which wants a token of its own.
+
+    Kubeflow's PodDefault of this name mounts it (a projected token for pipelines.kubeflow.org) into pods with this
+    label; kfp-kubernetes cannot mount one itself. Elsewhere the label means nothing.
+    """
+    return kubernetes.add_pod_label(task, label_key=TOKEN_LABEL, label_value="true")

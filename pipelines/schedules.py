@@ -15,14 +15,14 @@ from kfp_server_api import V2beta1RecurringRun
 
 from csad.common.errors import LineError
 from csad.config.line import ProductLine
+from kfp_client.names import TRAINING
 from kfp_client.parameters import training_parameters
-from kfp_client.server import Server, pipeline_name, version_name
+from kfp_client.server import Server, version_name
+from pipelines.packages import Packages
 
 OWNER = "Made by csad"
 MARK = f"{OWNER} from the line's file; change that and run: python -m pipelines schedules apply"
 PREFIX = "csad-"
-LABELS = frozenset({"git_commit"})
-"""Parameters that are no reason to replace a schedule: other code means another pipeline version."""
 
 Action = Literal["create", "replace", "enable", "disable", "remove", "keep"]
 SYMBOLS: dict[Action, str] = {
@@ -63,7 +63,7 @@ class Schedule:
 
     def _flat(self) -> dict[str, Any]:
         values = {name: value for name, value in vars(self).items() if name != "parameters"}
-        parameters = {f"parameters.{name}": value for name, value in self.parameters.items() if name not in LABELS}
+        parameters = {f"parameters.{name}": value for name, value in self.parameters.items()}
         return values | parameters
 
 
@@ -77,6 +77,7 @@ class Change:
         reasons: Why; what differs.
         existing: Id of the recurring run that it concerns, if there is one.
         wanted: What to create, if anything.
+        package: Compiled pipeline of what is to be created.
         enabled: Whether the new one starts runs at once.
     """
 
@@ -85,6 +86,7 @@ class Change:
     reasons: tuple[str, ...] = ()
     existing: str | None = None
     wanted: Schedule | None = None
+    package: Path | None = None
     enabled: bool = True
 
     def to_text(self) -> str:
@@ -102,11 +104,9 @@ class Plan:
     """All changes.
 
     Attributes:
-        package: Compiled training pipeline of the new schedules.
         changes: One per schedule, sorted by line.
     """
 
-    package: Path
     changes: tuple[Change, ...] = field(default=())
 
     @property
@@ -116,7 +116,7 @@ class Plan:
 
     def to_json(self) -> dict[str, Any]:
         """Write for scripts."""
-        return {"package": str(self.package), "changes": [change.to_json() for change in self.changes]}
+        return {"changes": [change.to_json() for change in self.changes]}
 
     def to_text(self) -> str:
         """Write for people."""
@@ -152,20 +152,19 @@ def read_lines(folder: Path) -> list[ProductLine]:
     return lines
 
 
-def make_plan(server: Server, lines: Sequence[ProductLine], package: Path, service_account: str) -> Plan:
+def make_plan(server: Server, lines: Sequence[ProductLine], packages: Packages, service_account: str) -> Plan:
     """Compare the lines with the server; nothing is changed.
 
     Args:
         server: Where the recurring runs are.
         lines: All product lines: what csad scheduled for others is disabled.
-        package: Compiled training pipeline.
+        packages: Compiled training pipelines of the lines.
         service_account: Of the runs.
 
     Raises:
-        PipelineServerError: The server refuses.
+        PipelineServerError: The server refuses, or a package is no pipeline.
     """
-    version = version_name(package)
-    pipeline = server.find(pipeline_name(package))
+    pipeline = server.find(TRAINING)
     versions = server.versions(pipeline) if pipeline else {}
     existing: dict[str, list[V2beta1RecurringRun]] = {}
     for run in server.recurring_runs():
@@ -178,21 +177,28 @@ def make_plan(server: Server, lines: Sequence[ProductLine], package: Path, servi
         if line is None or line.schedule.cron is None:
             changes += _retire(name, runs, "its file is gone" if line is None else "its file has no cron any more")
         else:
-            wanted = _wanted(line, line.schedule.cron, version, service_account)
-            changes += _adjust(line, wanted, [(run, _found(server, run, versions)) for run in runs])
-    return Plan(package, tuple(changes))
+            package = packages.of(line)
+            wanted = _wanted(packages.target.line(line), line.schedule.cron, version_name(package), service_account)
+            changes += _adjust(line, wanted, package, [(run, _found(server, run, versions)) for run in runs])
+    return Plan(tuple(changes))
 
 
-def apply_plan(server: Server, plan: Plan) -> None:
+def apply_plan(server: Server, plan: Plan, packages: Packages) -> None:
     """Do what a plan says; the same again after an interruption brings it to an end.
+
+    Args:
+        server: Where the recurring runs are.
+        plan: What to do.
+        packages: Those that the plan was made with: what it needs is uploaded, the promotion pipeline with it.
 
     Raises:
         PipelineServerError: The server refuses.
     """
-    making = [change for change in plan.pending if change.wanted is not None]
-    version = server.upload(plan.package) if making else None
+    if any(change.wanted is not None for change in plan.pending):
+        server.upload(packages.promotion())
     for change in plan.pending:
-        if change.wanted is not None and version is not None:
+        if change.wanted is not None and change.package is not None:
+            version = server.upload(change.package)
             server.create_recurring_run(
                 experiment_id=server.experiment(change.wanted.experiment),
                 job_name=f"{PREFIX}{change.line}",
@@ -226,19 +232,26 @@ def _retire(name: str, runs: Sequence[V2beta1RecurringRun], reason: str) -> list
     ]
 
 
-def _adjust(line: ProductLine, wanted: Schedule, found: Sequence[tuple[V2beta1RecurringRun, Schedule]]) -> list[Change]:
+def _adjust(
+    line: ProductLine, wanted: Schedule, package: Path, found: Sequence[tuple[V2beta1RecurringRun, Schedule]]
+) -> list[Change]:
     """One recurring run stays or takes the others' place."""
     enabled = line.schedule.enabled
     if not found:
         what = (f"{wanted.cron}, {wanted.parameters['data_uri']}, {wanted.version}",)
-        return [Change(line.name, "create", what, wanted=wanted, enabled=enabled)]
+        return [Change(line.name, "create", what, wanted=wanted, package=package, enabled=enabled)]
     ordered = sorted(found, key=lambda pair: len(pair[1].differences(wanted)))
     (first, as_it_is), *others = ordered
     differences = as_it_is.differences(wanted)
     identity = first.recurring_run_id
     if differences:
+<<<<<<< 236d67c48ed0adc8209a81e653f3200e1f29c155
         change = Change(line.name, "replace", tuple(differences), identity, wanted, enabled)
     elif is_enabled(first) != enabled:
+=======
+        change = Change(line.name, "replace", tuple(differences), identity, wanted, package, enabled)
+    elif _is_enabled(first) != enabled:
+>>>>>>> 0fa5e3ee5855fd438d3538473e18fd15c177aeaf
         action: Action = "enable" if enabled else "disable"
         change = Change(line.name, action, (f"schedule.enabled is {str(enabled).lower()}",), identity)
     else:

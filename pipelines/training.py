@@ -1,7 +1,10 @@
-"""The training pipeline: from images to a registered version of a model.
+"""The training pipeline: from images to an endpoint.
 
-After `ingest`, `lgst` runs beside `tagging`, `masks`, `clustering` and `segnet`; `statistics` joins the two, then come
-`evaluation` and `gate`. What passes the gate is packaged (`pipelines.release`).
+`ingest` finds out whether there is anything to do; all the rest is one branch behind it. `lgst` runs beside `masks`,
+`clustering` and `segnet`; `statistics` joins the two, then come `evaluation`, `gate` and `packaging`.
+
+A run has one service account, and code that trains must not be able to deploy. So a version goes into service by a run
+of its own, `pipelines.promotion`, under the deployer's account; `promote` starts that run and waits for its end.
 """
 
 from dataclasses import dataclass
@@ -12,50 +15,38 @@ from kfp import dsl
 from components.clustering import clustering
 from components.evaluation import evaluation
 from components.gate import gate
-from components.images import FOUNDATION_IMAGE
+from components.images import FOUNDATION_IMAGE, SERVE_IMAGE, TRAIN_IMAGE
 from components.ingest import ingest
 from components.lgst import lgst
 from components.masks import masks
+from components.packaging import packaging
+from components.promote import promote
 from components.segnet import segnet
 from components.statistics import statistics
 from components.tagging import tagging
-from kfp_client.names import DEPLOYER, NAMESPACE, STORE_SECRET
+from kfp_client.names import DEPLOYER, IN_CLUSTER_ENDPOINT, NAMESPACE, STORE_SECRET
 from kfp_client.names import TRAINING as NAME
-from pipelines.release import release_here, release_on_cluster
 from pipelines.resources import (
     GPU_ACCELERATOR,
     GPU_NODE_SELECTOR,
     GPU_TOLERATIONS,
-    LARGE,
-    MEDIUM,
     SMALL,
+    TINY,
+    WAITING,
     GpuPool,
+    ask_server,
     place_on_cpu,
     place_on_gpu,
     use_store,
 )
+from pipelines.shape import Shape
 
-DESCRIPTION = "Train, evaluate and register a scorer for one product line, from good images only."
-
-STAGES = {
-    "tagging": MEDIUM,
-    "masks": LARGE,
-    "clustering": LARGE,
-    "segnet": LARGE,
-    "lgst": LARGE,
-    "statistics": MEDIUM,
-    "evaluation": MEDIUM,
-}
-"""The stages that run on GPU nodes, and what each asks for."""
-
-FOUNDATION_STAGES = ("tagging", "masks")
-"""On GPU nodes these run in the image with the foundation models, whatever the line proposes its masks with."""
-
-WHOLE = ["1/1"]
+DESCRIPTION = "Train, evaluate, register and deploy a scorer for one product line, from good images only."
+CHANGED = "true"
 
 
 class Outputs(NamedTuple):
-    """What a run leaves behind."""
+    """What a run on this machine leaves behind."""
 
     model: dsl.Model
     evaluation: dsl.Artifact
@@ -67,21 +58,21 @@ class Outputs(NamedTuple):
 
 @dataclass(frozen=True)
 class TrainingTasks:
-    """The tasks of one run.
+    """The tasks of one run behind `ingest`.
 
     Attributes:
-        ingest: Takes the images in; never cached.
         stages: What trains and evaluates, by name; cached.
         gate: Compares the model with the one in use; never cached.
+        packaging: Packs and registers what the gate accepted; never cached.
     """
 
-    ingest: dsl.PipelineTask
     stages: dict[str, dsl.PipelineTask]
     gate: dsl.PipelineTask
+    packaging: dsl.PipelineTask
 
     @property
     def outputs(self) -> Outputs:
-        """What the pipeline hands out."""
+        """What a local run hands out."""
         evaluated = self.stages["evaluation"].outputs
         return Outputs(
             model=self.stages["statistics"].outputs["model"],
@@ -92,193 +83,195 @@ class TrainingTasks:
             gate_report=self.gate.outputs["report"],
         )
 
-    def release_inputs(self, release_yaml: str, git_commit: str, seed: int) -> dict[str, object]:
-        """What packaging needs."""
-        return {
-            "accepted": self.gate.outputs["accepted"],
-            "line_yaml": release_yaml,
-            "git_commit": git_commit,
-            "seed": seed,
-            "images": self.ingest.outputs["images"],
-            "model": self.stages["statistics"].outputs["model"],
-            "evaluation": self.stages["evaluation"].outputs["evaluation"],
-            "gate": self.gate.outputs["gate"],
-        }
 
-
-def training_tasks(line_yaml: str, release_yaml: str, data_uri: str, seed: int, mask_shares: list) -> TrainingTasks:
-    """Lay out the tasks and their dependencies inside a pipeline function."""
-    taken_in = ingest(line_yaml=line_yaml, data_uri=data_uri).set_caching_options(False)
-    images = taken_in.outputs["images"]
-    train = {"line_yaml": line_yaml, "snapshot": taken_in.outputs["training_digest"], "images": images}
-    seeded = {**train, "seed": seed}
-
-    students = lgst(**seeded)
-    tags = tagging(**train)
-    with dsl.ParallelFor(mask_shares, name="shares of the masks") as share:
-        proposed = masks(**train, share=share, tags=tags.outputs["tags"])
-    clustered = clustering(**seeded, masks=dsl.Collected(proposed.outputs["masks"]))
+def training_tasks(shape: Shape, taken_in: dsl.PipelineTask, line_yaml: str, seed: int) -> TrainingTasks:
+    """Lay out the tasks behind `ingest` and their dependencies inside a pipeline function."""
+    told = taken_in.outputs
+    images, all_images = told["training_images"], told["images"]
+    stages = {}
+    students = stages["lgst"] = lgst(line_yaml=told["lgst"], images=images, seed=seed)
+    words = {}
+    if shape.asks_tagger:
+        stages["tagging"] = tagging(line_yaml=told["tagging"], images=images)
+        words = {"tags": stages["tagging"].outputs["tags"]}
+    if shape.shards == 1:
+        proposed = masks(line_yaml=told["masks"], images=images, share="1/1", **words)
+        found = {"masks": proposed.outputs["masks"]}
+    else:
+        with dsl.ParallelFor(shape.mask_shares, name="shares of the masks") as share:
+            proposed = masks(line_yaml=told["masks"], images=images, share=share, **words)
+        found = {"shares": dsl.Collected(proposed.outputs["masks"])}
+    stages["masks"] = proposed
+    clustered = stages["clustering"] = clustering(line_yaml=told["clustering"], images=images, seed=seed, **found)
     labels = clustered.outputs["pseudo_labels"]
-    network = segnet(**seeded, pseudo_labels=labels)
-    fitted = statistics(**seeded, pseudo_labels=labels, segnet=network.outputs["segnet"], lgst=students.outputs["lgst"])
-    model = fitted.outputs["model"]
-    measured = evaluation(
-        line_yaml=line_yaml,
-        snapshot=taken_in.outputs["digest"],
+    network = stages["segnet"] = segnet(line_yaml=told["segnet"], images=images, seed=seed, pseudo_labels=labels)
+    fitted = stages["statistics"] = statistics(
+        line_yaml=told["statistics"],
         images=images,
         seed=seed,
         pseudo_labels=labels,
-        model=model,
+        segnet=network.outputs["segnet"],
+        lgst=students.outputs["lgst"],
     )
-    judged = gate(line_yaml=release_yaml, images=images, model=model, evaluation=measured.outputs["evaluation"])
-    stages = {
-        "tagging": tags,
-        "masks": proposed,
-        "clustering": clustered,
-        "segnet": network,
-        "lgst": students,
-        "statistics": fitted,
-        "evaluation": measured,
-    }
-    return TrainingTasks(taken_in, stages, judged.set_caching_options(False))
+    model = fitted.outputs["model"]
+    measured = stages["evaluation"] = evaluation(
+        line_yaml=told["evaluation"], images=all_images, seed=seed, pseudo_labels=labels, model=model
+    )
+    judged = gate(line_yaml=line_yaml, images=all_images, model=model, evaluation=measured.outputs["evaluation"])
+    packed = packaging(
+        line_yaml=line_yaml,
+        seed=seed,
+        origin=told["origin"],
+        images=all_images,
+        model=model,
+        evaluation=measured.outputs["evaluation"],
+        gate=judged.outputs["gate"],
+    )
+    return TrainingTasks(stages, judged.set_caching_options(False), packed.set_caching_options(False))
 
 
-def _place_around(tasks: TrainingTasks, store_secret: str) -> None:
-    """What is the same with and without GPUs: the two tasks that talk to the store."""
-    use_store(place_on_cpu(tasks.ingest, SMALL), store_secret)
-    use_store(place_on_cpu(tasks.gate, MEDIUM), store_secret)
+@dataclass(frozen=True)
+class Cluster:
+    """Where a run takes place; each value is a parameter of the pipeline.
 
-
-@dsl.pipeline(name=NAME, description=DESCRIPTION)
-def training_on_gpu(
-    line_yaml: str,
-    release_yaml: str,
-    data_uri: str,
-    seed: int = 0,
-    mask_shares: list = WHOLE,
-    git_commit: str = "unknown",
-    store_secret: str = STORE_SECRET,
-    promotion_endpoint: str = "",
-    deployer: str = DEPLOYER,
-    namespace: str = NAMESPACE,
-    accelerator: str = GPU_ACCELERATOR,
-    accelerator_count: str = "1",
-    node_selector: dict = GPU_NODE_SELECTOR,
-    tolerations: list = GPU_TOLERATIONS,
-) -> Outputs:
-    """Every CSAD stage on the GPU node pool; ingest, gate and packaging on any node.
-
-    Args:
-        line_yaml: What makes the scorer of the product line, as text; all that cached results depend on.
-        release_yaml: The same with the gate's limits and how it is served.
-        data_uri: store://LINE, store://LINE@DIGEST, or a folder that the pods mount.
-        seed: Same data, line, seed, device and threads give the same scores.
-        mask_shares: Tasks that divide the mask proposals, such as ["1/3", "2/3", "3/3"].
-        git_commit: Of the code; a label of the registered model.
+    Attributes:
         store_secret: Name of the Kubernetes secret with the keys to the store.
-        promotion_endpoint: Pipeline server that starts the promotion of an accepted model; "" leaves that to people.
+        endpoint: Pipeline server, as pods reach it.
         deployer: Service account of the promotion.
         namespace: Where the model is served.
-        accelerator: Resource name of the accelerators.
-        accelerator_count: Accelerators per task.
-        node_selector: Labels of the GPU node pool.
-        tolerations: Taints of the GPU node pool.
-
-    Returns:
-        model: The model folder that a scorer loads.
-        evaluation: evaluation.json and its table as text.
-        report: The evaluation for people.
-        gallery: The component classes on one page.
-        gate: gate.json: the gate's decision and every check.
-        gate_report: The same for people.
+        pool: The nodes with accelerators; None where there are none.
     """
-    tasks = training_tasks(line_yaml, release_yaml, data_uri, seed, mask_shares)
-    pool = GpuPool(accelerator, accelerator_count, node_selector, tolerations)
-    _place_around(tasks, store_secret)
-    for name, resources in STAGES.items():
-        place_on_gpu(tasks.stages[name], resources, pool)
-    for name in FOUNDATION_STAGES:
-        tasks.stages[name].set_container_image(FOUNDATION_IMAGE)
-    release_on_cluster(
-        **tasks.release_inputs(release_yaml, git_commit, seed),
-        store_secret=store_secret,
-        promotion_endpoint=promotion_endpoint,
-        deployer=deployer,
-        namespace=namespace,
-    ).set_display_name("release")
-    return tasks.outputs
+
+    store_secret: str
+    endpoint: str
+    deployer: str
+    namespace: str
+    pool: GpuPool | None = None
 
 
-@dsl.pipeline(name=NAME, description=DESCRIPTION)
-def training_on_cpu(
-    line_yaml: str,
-    release_yaml: str,
-    data_uri: str,
-    seed: int = 0,
-    mask_shares: list = WHOLE,
-    git_commit: str = "unknown",
-    store_secret: str = STORE_SECRET,
-    promotion_endpoint: str = "",
-    deployer: str = DEPLOYER,
-    namespace: str = NAMESPACE,
-) -> Outputs:
-    """The same for a cluster without GPUs.
-
-    Args:
-        line_yaml: What makes the scorer of the product line, as text; all that cached results depend on.
-        release_yaml: The same with the gate's limits and how it is served.
-        data_uri: store://LINE, store://LINE@DIGEST, or a folder that the pods mount.
-        seed: Same data, line, seed, device and threads give the same scores.
-        mask_shares: Tasks that divide the mask proposals, such as ["1/3", "2/3", "3/3"].
-        git_commit: Of the code; a label of the registered model.
-        store_secret: Name of the Kubernetes secret with the keys to the store.
-        promotion_endpoint: Pipeline server that starts the promotion of an accepted model; "" leaves that to people.
-        deployer: Service account of the promotion.
-        namespace: Where the model is served.
-
-    Returns:
-        model: The model folder that a scorer loads.
-        evaluation: evaluation.json and its table as text.
-        report: The evaluation for people.
-        gallery: The component classes on one page.
-        gate: gate.json: the gate's decision and every check.
-        gate_report: The same for people.
-    """
-    tasks = training_tasks(line_yaml, release_yaml, data_uri, seed, mask_shares)
-    _place_around(tasks, store_secret)
-    for name, resources in STAGES.items():
-        place_on_cpu(tasks.stages[name], resources)
-    release_on_cluster(
-        **tasks.release_inputs(release_yaml, git_commit, seed),
-        store_secret=store_secret,
-        promotion_endpoint=promotion_endpoint,
-        deployer=deployer,
-        namespace=namespace,
-    ).set_display_name("release")
-    return tasks.outputs
+def _run_on(cluster: Cluster, shape: Shape, line_yaml: str, data_uri: str, seed: int, force: bool) -> None:
+    """Lay out a run on a cluster: `ingest`, and one branch for all that may not be needed."""
+    taken_in = ingest(line_yaml=line_yaml, data_uri=data_uri, seed=seed, force=force).set_caching_options(False)
+    use_store(place_on_cpu(taken_in, TINY if shape.small else SMALL), cluster.store_secret)
+    with dsl.If(taken_in.outputs["changed"] == CHANGED, name="changed"):
+        tasks = training_tasks(shape, taken_in, line_yaml, seed)
+        for name, task in {**tasks.stages, "gate": tasks.gate, "packaging": tasks.packaging}.items():
+            use_store(task, cluster.store_secret)
+            if cluster.pool is not None and name in shape.stages_on_gpu():
+                place_on_gpu(task, shape.resources(name), cluster.pool)
+                if name in shape.foundation_stages():
+                    task.set_container_image(FOUNDATION_IMAGE)
+            else:
+                place_on_cpu(task, shape.resources(name))
+        if shape.deploy:
+            started = promote(
+                line_yaml=line_yaml,
+                version=tasks.packaging.outputs["version"],
+                reason=tasks.gate.outputs["reason"],
+                endpoint=cluster.endpoint,
+                service_account=cluster.deployer,
+                namespace=cluster.namespace,
+                store_secret=cluster.store_secret,
+                task_image=TRAIN_IMAGE,
+                serve_image=SERVE_IMAGE,
+            )
+            ask_server(place_on_cpu(started.set_caching_options(False), WAITING))
 
 
-@dsl.pipeline(name=NAME, description=DESCRIPTION)
-def training_here(
-    line_yaml: str, data_uri: str, seed: int = 0, mask_shares: list = WHOLE, git_commit: str = "unknown"
-) -> Outputs:
-    """The same on this machine: nothing is asked of a cluster, a failed task is not repeated, nothing is deployed.
+def training_on_gpu(shape: Shape) -> dsl.base_component.BaseComponent:
+    """The pipeline of a shape for a cluster with a GPU node pool; what needs no GPU runs on any node."""
 
-    Args:
-        line_yaml: The product line, as text.
-        data_uri: Folder of the images, store://LINE or store://LINE@DIGEST.
-        seed: Same data, line, seed, device and threads give the same scores.
-        mask_shares: Tasks that divide the mask proposals.
-        git_commit: Of the code; a label of the registered model.
+    @dsl.pipeline(name=NAME, description=DESCRIPTION)
+    def training(
+        line_yaml: str,
+        data_uri: str,
+        seed: int = 0,
+        force: bool = False,
+        store_secret: str = STORE_SECRET,
+        promotion_endpoint: str = IN_CLUSTER_ENDPOINT,
+        deployer: str = DEPLOYER,
+        namespace: str = NAMESPACE,
+        accelerator: str = GPU_ACCELERATOR,
+        accelerator_count: str = "1",
+        node_selector: dict = GPU_NODE_SELECTOR,
+        tolerations: list = GPU_TOLERATIONS,
+    ) -> None:
+        """Train on the GPU node pool.
 
-    Returns:
-        model: The model folder that a scorer loads.
-        evaluation: evaluation.json and its table as text.
-        report: The evaluation for people.
-        gallery: The component classes on one page.
-        gate: gate.json: the gate's decision and every check.
-        gate_report: The same for people.
-    """
-    tasks = training_tasks(line_yaml, line_yaml, data_uri, seed, mask_shares)
-    release_here(**tasks.release_inputs(line_yaml, git_commit, seed)).set_display_name("release")
-    return tasks.outputs
+        Args:
+            line_yaml: The product line, as text.
+            data_uri: store://LINE, store://LINE@DIGEST, or a folder that the pods mount.
+            seed: Same data, line, seed, device and threads give the same scores.
+            force: Run although the last run was of the same data, line, seed and code.
+            store_secret: Name of the Kubernetes secret with the keys to the store.
+            promotion_endpoint: Pipeline server, as pods reach it, for the promotion of an accepted model.
+            deployer: Service account of the promotion.
+            namespace: Where the model is served.
+            accelerator: Resource name of the accelerators.
+            accelerator_count: Accelerators per task.
+            node_selector: Labels of the GPU node pool.
+            tolerations: Taints of the GPU node pool.
+        """
+        pool = GpuPool(accelerator, accelerator_count, node_selector, tolerations)
+        cluster = Cluster(store_secret, promotion_endpoint, deployer, namespace, pool)
+        _run_on(cluster, shape, line_yaml, data_uri, seed, force)
+
+    return training
+
+
+def training_on_cpu(shape: Shape) -> dsl.base_component.BaseComponent:
+    """The same for a cluster without GPUs."""
+
+    @dsl.pipeline(name=NAME, description=DESCRIPTION)
+    def training(
+        line_yaml: str,
+        data_uri: str,
+        seed: int = 0,
+        force: bool = False,
+        store_secret: str = STORE_SECRET,
+        promotion_endpoint: str = IN_CLUSTER_ENDPOINT,
+        deployer: str = DEPLOYER,
+        namespace: str = NAMESPACE,
+    ) -> None:
+        """Train on any node.
+
+        Args:
+            line_yaml: The product line, as text.
+            data_uri: store://LINE, store://LINE@DIGEST, or a folder that the pods mount.
+            seed: Same data, line, seed, device and threads give the same scores.
+            force: Run although the last run was of the same data, line, seed and code.
+            store_secret: Name of the Kubernetes secret with the keys to the store.
+            promotion_endpoint: Pipeline server, as pods reach it, for the promotion of an accepted model.
+            deployer: Service account of the promotion.
+            namespace: Where the model is served.
+        """
+        cluster = Cluster(store_secret, promotion_endpoint, deployer, namespace)
+        _run_on(cluster, shape, line_yaml, data_uri, seed, force)
+
+    return training
+
+
+def training_here(shape: Shape) -> dsl.base_component.BaseComponent:
+    """The same on this machine: nothing is asked of a cluster, a failed task is not repeated, nothing is deployed."""
+
+    @dsl.pipeline(name=NAME, description=DESCRIPTION)
+    def training(line_yaml: str, data_uri: str, seed: int = 0) -> Outputs:
+        """Train here.
+
+        Args:
+            line_yaml: The product line, as text.
+            data_uri: Folder of the images, store://LINE or store://LINE@DIGEST.
+            seed: Same data, line, seed, device and threads give the same scores.
+
+        Returns:
+            model: The model folder that a scorer loads.
+            evaluation: evaluation.json and its table as text.
+            report: The evaluation for people.
+            gallery: The component classes on one page.
+            gate: gate.json: the gate's decision and every check.
+            gate_report: The same for people.
+        """
+        taken_in = ingest(line_yaml=line_yaml, data_uri=data_uri, seed=seed, force=True)
+        return training_tasks(shape, taken_in, line_yaml, seed).outputs
+
+    return training

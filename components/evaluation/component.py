@@ -9,8 +9,7 @@ from components.images import TRAIN_IMAGE
 def evaluation(
     line_yaml: str,
     seed: int,
-    snapshot: str,
-    images: dsl.Input[dsl.Dataset],
+    images: str,
     pseudo_labels: dsl.Input[dsl.Dataset],
     model: dsl.Input[dsl.Model],
     evaluation: dsl.Output[dsl.Artifact],
@@ -20,10 +19,9 @@ def evaluation(
     """Measure the scorer on the test images.
 
     Args:
-        line_yaml: The product line, as text.
+        line_yaml: The product line, reduced to what this stage reads.
         seed: Seed of the run.
-        snapshot: Digest of all images, so that a cached result is never one of other images.
-        images: Output of `ingest`.
+        images: Address of all images, as `ingest` gave it.
         pseudo_labels: Output of `clustering`.
         model: Output of `statistics`.
 
@@ -35,7 +33,7 @@ def evaluation(
     from csad.runner.task import run_task
     from csad.stages import evaluation as stage
 
-    inputs = {"images": images.path, "pseudo_labels": pseudo_labels.path, "model": model.path}
+    inputs = {"images": images, "pseudo_labels": pseudo_labels.path, "model": model.path}
     done = run_task(stage.STAGE, line_yaml, seed, evaluation.path, **inputs)
     evaluation.path = done.folder
     done.publish("report.html", report.path)

@@ -10,7 +10,7 @@ from components.images import TRAIN_IMAGE
 @dsl.component(base_image=TRAIN_IMAGE, packages_to_install=[], install_kfp_package=False)
 def gate(
     line_yaml: str,
-    images: dsl.Input[dsl.Dataset],
+    images: str,
     model: dsl.Input[dsl.Model],
     evaluation: dsl.Input[dsl.Artifact],
     gate: dsl.Output[dsl.Artifact],
@@ -21,7 +21,7 @@ def gate(
 
     Args:
         line_yaml: The product line, as text; its section `gate` holds the limits.
-        images: Output of `ingest`.
+        images: Address of all images, as `ingest` gave it.
         model: Output of `statistics`: the challenger.
         evaluation: Output of `evaluation`, of the same model on the same images.
 
@@ -34,6 +34,6 @@ def gate(
     """
     from csad.gate.task import run_gate
 
-    decision = run_gate(line_yaml, images.path, model.path, evaluation.path, gate.path, report.path)
+    decision = run_gate(line_yaml, images, model.path, evaluation.path, gate.path, report.path)
     decision.log_to(metrics)
     return ("true" if decision.accepted else "false", decision.reason)

@@ -8,19 +8,17 @@ from components.images import TRAIN_IMAGE
 @dsl.component(base_image=TRAIN_IMAGE, packages_to_install=[], install_kfp_package=False)
 def lgst(
     line_yaml: str,
+    images: str,
     seed: int,
-    snapshot: str,
-    images: dsl.Input[dsl.Dataset],
     lgst: dsl.Output[dsl.Model],
     metrics: dsl.Output[dsl.Metrics],
 ) -> None:
     """Fit the local and the global student to the teacher.
 
     Args:
-        line_yaml: The product line, as text.
+        line_yaml: The product line, reduced to what this stage reads.
         seed: Seed of the run.
-        snapshot: Digest of the training images, so that a cached result is never one of other images.
-        images: Output of `ingest`.
+        images: Address of the train and validation images, as `ingest` gave it.
 
     Returns:
         lgst: The students.
@@ -29,6 +27,6 @@ def lgst(
     from csad.runner.task import run_task
     from csad.stages import lgst as stage
 
-    done = run_task(stage.STAGE, line_yaml, seed, lgst.path, images=images.path)
+    done = run_task(stage.STAGE, line_yaml, seed, lgst.path, images=images)
     lgst.path = done.folder
     done.summary.log_to(metrics, metrics.path)

@@ -10,9 +10,9 @@ from components.images import TRAIN_IMAGE
 @dsl.component(base_image=TRAIN_IMAGE, packages_to_install=[], install_kfp_package=False)
 def packaging(
     line_yaml: str,
-    git_commit: str,
     seed: int,
-    images: dsl.Input[dsl.Dataset],
+    origin: str,
+    images: str,
     model: dsl.Input[dsl.Model],
     evaluation: dsl.Input[dsl.Artifact],
     gate: dsl.Input[dsl.Artifact],
@@ -21,17 +21,17 @@ def packaging(
 
     Args:
         line_yaml: The product line, as text.
-        git_commit: Of the code that the run uses; goes on record.
         seed: Of the run.
-        images: Output of `ingest`; a few of its images become the smoke test.
+        origin: Digest of the data, the line, the seed and the code, as `ingest` gave it; goes on record.
+        images: Address of all images, as `ingest` gave it; a few of them become the smoke test.
         model: Output of `statistics`.
         evaluation: Output of `evaluation`, of the same model on the same images.
-        gate: Output of `gate`: a model that it did not accept is not registered.
+        gate: Output of `gate`: a model that it refused is not registered.
 
     Returns:
-        version: The registered version.
+        version: The registered version; "" where the gate refused the model.
     """
     from csad.packaging.task import Artifacts, run_packaging
 
-    artifacts = Artifacts(images.path, model.path, evaluation.path, gate.path)
-    return (run_packaging(line_yaml, git_commit, seed, artifacts).version,)
+    artifacts = Artifacts(images, model.path, evaluation.path, gate.path)
+    return (run_packaging(line_yaml, seed, origin, artifacts),)

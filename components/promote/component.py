@@ -1,5 +1,7 @@
 """Component `promote`."""
 
+from typing import NamedTuple
+
 from kfp import dsl
 
 from components.images import TRAIN_IMAGE
@@ -7,27 +9,38 @@ from components.images import TRAIN_IMAGE
 
 @dsl.component(base_image=TRAIN_IMAGE, packages_to_install=[], install_kfp_package=False)
 def promote(
-    line_yaml: str, version: str, endpoint: str, service_account: str, namespace: str, store_secret: str
-) -> str:
-    """Start the promotion pipeline for a registered version, as a run of its own under the deployer's account.
+    line_yaml: str,
+    version: str,
+    reason: str,
+    endpoint: str,
+    service_account: str,
+    namespace: str,
+    store_secret: str,
+    task_image: str,
+    serve_image: str,
+) -> NamedTuple("Outputs", [("endpoint", str), ("reason", str)]):
+    """Bring the registered version into service: a run of its own under the deployer's account, waited for.
 
     Args:
         line_yaml: The product line, as text, with how it is served.
-        version: Of the model.
+        version: Of the model; "" where the gate refused it, and nothing is to be done.
+        reason: What the gate said.
         endpoint: Pipeline server, as pods reach it.
         service_account: Of the promotion run; the only one that may deploy.
         namespace: Where the model is served.
         store_secret: Name of the Kubernetes secret with the keys to the store.
+        task_image: Image of the promotion's task.
+        serve_image: The generic serving image.
 
     Returns:
-        Output: Id of the run that was started.
+        endpoint: Address of the service inside the cluster, once it answers; "" where the gate refused.
+        reason: What the gate said.
     """
-    from csad.config.line import ProductLine
     from csad.runner.task import failing_clearly
-    from kfp_client.parameters import promotion_parameters
-    from kfp_client.submission import start_promotion
+    from pipelines.promoting import Promotion, promote_from_task
 
+    wanted = (line_yaml, version, endpoint, service_account, namespace, store_secret, task_image, serve_image)
     with failing_clearly("promote"):
-        line = ProductLine.from_yaml(line_yaml).name
-        parameters = promotion_parameters(line_yaml, version, store_secret, namespace)
-        return start_promotion(endpoint, line, parameters, service_account)
+        address = promote_from_task(Promotion(*wanted)) if version else ""
+        print(f"promote: {address} answers" if address else f"promote: nothing goes into service: {reason}")
+        return address, reason

@@ -8,9 +8,8 @@ from components.images import TRAIN_IMAGE
 @dsl.component(base_image=TRAIN_IMAGE, packages_to_install=[], install_kfp_package=False)
 def segnet(
     line_yaml: str,
+    images: str,
     seed: int,
-    snapshot: str,
-    images: dsl.Input[dsl.Dataset],
     pseudo_labels: dsl.Input[dsl.Dataset],
     segnet: dsl.Output[dsl.Model],
     metrics: dsl.Output[dsl.Metrics],
@@ -18,10 +17,9 @@ def segnet(
     """Train the component segmentation network on the pseudo-labels.
 
     Args:
-        line_yaml: The product line, as text.
+        line_yaml: The product line, reduced to what this stage reads.
         seed: Seed of the run.
-        snapshot: Digest of the training images, so that a cached result is never one of other images.
-        images: Output of `ingest`.
+        images: Address of the train and validation images, as `ingest` gave it.
         pseudo_labels: Output of `clustering`.
 
     Returns:
@@ -31,6 +29,6 @@ def segnet(
     from csad.runner.task import run_task
     from csad.stages import segnet as stage
 
-    done = run_task(stage.STAGE, line_yaml, seed, segnet.path, images=images.path, pseudo_labels=pseudo_labels.path)
+    done = run_task(stage.STAGE, line_yaml, seed, segnet.path, images=images, pseudo_labels=pseudo_labels.path)
     segnet.path = done.folder
     done.summary.log_to(metrics, metrics.path)

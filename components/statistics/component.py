@@ -8,9 +8,8 @@ from components.images import TRAIN_IMAGE
 @dsl.component(base_image=TRAIN_IMAGE, packages_to_install=[], install_kfp_package=False)
 def statistics(
     line_yaml: str,
+    images: str,
     seed: int,
-    snapshot: str,
-    images: dsl.Input[dsl.Dataset],
     pseudo_labels: dsl.Input[dsl.Dataset],
     segnet: dsl.Input[dsl.Model],
     lgst: dsl.Input[dsl.Model],
@@ -20,10 +19,9 @@ def statistics(
     """Fit histograms, fusion and threshold on good images, and put the scorer together.
 
     Args:
-        line_yaml: The product line, as text.
+        line_yaml: The product line, reduced to what this stage reads.
         seed: Seed of the run.
-        snapshot: Digest of the training images, so that a cached result is never one of other images.
-        images: Output of `ingest`.
+        images: Address of the train and validation images, as `ingest` gave it.
         pseudo_labels: Output of `clustering`.
         segnet: Output of `segnet`.
         lgst: Output of `lgst`.
@@ -35,7 +33,7 @@ def statistics(
     from csad.runner.task import run_task
     from csad.stages import statistics
 
-    inputs = {"images": images.path, "pseudo_labels": pseudo_labels.path, "segnet": segnet.path, "lgst": lgst.path}
+    inputs = {"images": images, "pseudo_labels": pseudo_labels.path, "segnet": segnet.path, "lgst": lgst.path}
     done = run_task(statistics.STAGE, line_yaml, seed, model.path, **inputs)
     model.path = done.folder
     done.summary.log_to(metrics, metrics.path)

@@ -8,17 +8,15 @@ from components.images import TRAIN_IMAGE
 @dsl.component(base_image=TRAIN_IMAGE, packages_to_install=[], install_kfp_package=False)
 def tagging(
     line_yaml: str,
-    snapshot: str,
-    images: dsl.Input[dsl.Dataset],
+    images: str,
     tags: dsl.Output[dsl.Artifact],
     metrics: dsl.Output[dsl.Metrics],
 ) -> None:
     """Find the words that open-vocabulary masks look for.
 
     Args:
-        line_yaml: The product line, as text.
-        snapshot: Digest of the training images, so that a cached result is never one of other images.
-        images: Output of `ingest`.
+        line_yaml: The product line, reduced to what this stage reads.
+        images: Address of the train and validation images, as `ingest` gave it.
 
     Returns:
         tags: tags.json: the words, who named them, what was dropped and why.
@@ -27,6 +25,6 @@ def tagging(
     from csad.runner.task import run_task
     from csad.stages import tagging
 
-    done = run_task(tagging.STAGE, line_yaml, 0, tags.path, images=images.path)
+    done = run_task(tagging.STAGE, line_yaml, 0, tags.path, images=images)
     tags.path = done.folder
     done.summary.log_to(metrics, metrics.path)

@@ -3,6 +3,7 @@
 The descriptions become the comments of the file that `csad line new` writes.
 """
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
@@ -277,9 +278,15 @@ class DeploymentSettings(Settings):
         description="rolling: new pods start before old ones stop, which takes room for one more pod; blue_green: "
         "for GPU nodes without a spare GPU, pods on CPU bridge the exchange.",
     )
-    cpu: float = Field(default=1.0, gt=0, le=256, description="Processors that a pod is given.")
+    cpu: float = Field(default=1.0, gt=0, le=256, description="Processors that a pod is given, e.g. 2, 0.2 or 200m.")
     memory: str = Field(default="2Gi", pattern=r"^[0-9]+[MG]i$", description="Memory of a pod, e.g. 1500Mi or 4Gi.")
     gpus: int = Field(default=0, ge=0, le=8, description="NVIDIA GPUs of a pod.")
+
+    @field_validator("cpu", mode="before")
+    @classmethod
+    def _cpu_may_be_written_as_kubernetes_does(cls, cpu: object) -> object:
+        found = re.fullmatch(r"([1-9]\d{0,5})m", cpu) if isinstance(cpu, str) else None
+        return int(found[1]) / 1000 if found else cpu
 
     @field_validator("maximum_replicas")
     @classmethod
@@ -307,7 +314,8 @@ class ScheduleSettings(Settings):
     )
     mask_shards: int = Field(default=1, ge=1, le=256, description="GPU tasks that share the mask proposals.")
     deploy: bool = Field(
-        default=False, description="Hand each accepted model to the promotion pipeline, which puts it into service."
+        default=True,
+        description="Each accepted model goes into service at the end of its run; false: a person decides.",
     )
 
     @field_validator("cron")

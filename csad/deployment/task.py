@@ -4,8 +4,10 @@ from csad.config.line import ProductLine
 from csad.deployment.cluster import Cluster
 from csad.deployment.deployment import DeploymentResult, DeploymentTarget, deploy
 from csad.gate.registered import judged_version
+from csad.gate.unchanged import deployed_as
 from csad.runner.task import failing_clearly
 from csad.store.objects import ObjectStore
+from csad.store.outcome import write_deployed
 from csad.store.registry import show_model
 from csad.store.settings import StoreSettings
 
@@ -27,4 +29,6 @@ def run_deployment(line_yaml: str, version: str, namespace: str, image: str, sto
         target = DeploymentTarget(ProductLine.from_yaml(line_yaml), version, image, namespace, store_secret)
         store = ObjectStore.connect(StoreSettings.from_environment())
         judged = judged_version(store, show_model(store, target.line.name, version))
-        return deploy(target, store, Cluster.connect(namespace), may_replace=judged.require_champion)
+        result = deploy(target, store, Cluster.connect(namespace), may_replace=judged.require_champion)
+        write_deployed(store, target.line.name, deployed_as(target.line, version))
+        return result

@@ -12,7 +12,7 @@ from csad.config.settings import GateSettings
 from csad.evaluation.figures import Record
 from csad.gate.checks import Check
 from csad.runner.files import writing
-from csad.runner.summary import MetricSink
+from csad.runner.summary import MetricSink, finite
 
 GATE_FILE = "gate.json"
 GATE_PAGE = "gate.html"
@@ -83,13 +83,15 @@ class GateDecision(Record):
 
     def log_to(self, sink: MetricSink) -> None:
         """Record the decision and the figures of the checks."""
-        sink.log_metric("accepted", float(self.accepted))
+        figures = {"accepted": float(self.accepted)}
         for check in self.checks:
             name = f"{check.rule}_{check.subject}".replace(" ", "_")
             if check.challenger is not None:
-                sink.log_metric(name, check.challenger)
+                figures[name] = check.challenger
             if check.champion is not None:
-                sink.log_metric(f"{name}_champion", check.champion)
+                figures[f"{name}_champion"] = check.champion
+        for name, value in finite(figures).items():
+            sink.log_metric(name, value)
 
 
 def write_decision(decision: GateDecision, output: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from csad.config.line import ProductLine
 from csad.gate.decision import GATE_PAGE, GateDecision
 from csad.gate.gate import decide
+from csad.runner.data_source import opened
 from csad.runner.files import writing
 from csad.runner.task import failing_clearly
 from csad.store.champion import read_champion
@@ -20,7 +21,7 @@ def run_gate(line_yaml: str, images: str, model: str, evaluation: str, gate: str
 
     Args:
         line_yaml: The product line, as text.
-        images: Output of `ingest`.
+        images: Address of all images, as `ingest` gave it.
         model: Output of `statistics`.
         evaluation: Output of `evaluation`.
         gate: Folder for gate.json and gate.html.
@@ -29,7 +30,11 @@ def run_gate(line_yaml: str, images: str, model: str, evaluation: str, gate: str
     Raises:
         SystemExit: It failed for a reason that a user can put right; its message is the exit status.
     """
-    with failing_clearly("gate"), tempfile.TemporaryDirectory(prefix="csad-champion-") as folder:
+    with (
+        failing_clearly("gate"),
+        tempfile.TemporaryDirectory(prefix="csad-champion-") as folder,
+        opened(images) as snapshot,
+    ):
         line = ProductLine.from_yaml(line_yaml)
         store = ObjectStore.connect(StoreSettings.from_environment())
         champion = read_champion(store, line.name)
@@ -38,7 +43,7 @@ def run_gate(line_yaml: str, images: str, model: str, evaluation: str, gate: str
             place = Path(folder) / "model"
             fetch_model(store, line.name, champion.version, place)
         version = champion.version if champion else ""
-        decision = decide(line, Path(model), Path(evaluation), Path(images), place, Path(gate), version)
+        decision = decide(line, Path(model), Path(evaluation), snapshot, place, Path(gate), version)
         with writing(Path(report)):
             Path(report).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(Path(gate) / GATE_PAGE, report)

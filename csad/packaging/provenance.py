@@ -11,11 +11,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from csad.common.errors import DeploymentError
 from csad.config.line import ProductLine
 from csad.evaluation.figures import AurocByKind
+from csad.packaging.commit import UNKNOWN
 from csad.scoring.model_folder import Manifest
 from csad.stages.evaluation import FIGURES
 from csad.store.registry import ModelLabels
 
-UNKNOWN = "unknown"
 OTHER_FIGURES = frozenset({"mean", "false_reject_rate"})
 """Figures on record that are no types of anomaly; a kind of such a name is told apart."""
 PACKAGES = (

@@ -2,7 +2,7 @@
 
 import logging
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from csad.common.errors import DeploymentError
@@ -10,15 +10,18 @@ from csad.config.line import ProductLine
 from csad.gate.decision import GATE_FILE, GATE_PAGE, GateDecision, read_decision
 from csad.gate.gate import read_known
 from csad.packaging.archive_smoke import choose_images, smoke_test_of
+from csad.packaging.commit import code_commit
 from csad.packaging.known_versions import find_packaged
 from csad.packaging.packaging import BENTO_FILE, package
 from csad.packaging.provenance import Provenance, read_score_kinds, read_scores
+from csad.runner.data_source import opened
 from csad.runner.snapshot import open_snapshot
 from csad.runner.task import failing_clearly
 from csad.scoring.model_folder import Manifest, read_manifest
 from csad.scoring.scorer import Scorer
 from csad.stages.evaluation import FIGURES
 from csad.store.objects import ObjectStore
+from csad.store.outcome import Outcome, write_outcome
 from csad.store.registry import ModelVersion, register_model
 from csad.store.settings import StoreSettings
 
@@ -42,14 +45,17 @@ class Artifacts:
     gate: str
 
 
-def run_packaging(line_yaml: str, git_commit: str, seed: int, artifacts: Artifacts) -> ModelVersion:
-    """Package and register a model in the store that the environment names.
+def run_packaging(line_yaml: str, seed: int, origin: str, artifacts: Artifacts) -> str:
+    """Package and register a model in the store that the environment names; one that the gate refused is left alone.
 
     Args:
         line_yaml: The product line, as text.
-        git_commit: Of the code.
         seed: Of the run.
-        artifacts: What earlier tasks made.
+        origin: Digest of what the run is of: it goes on record with how the run ends.
+        artifacts: What earlier tasks made; the images by their address.
+
+    Returns:
+        The version; "" where the gate refused.
 
     Raises:
         SystemExit: It failed for a reason that a user can put right; its message is the exit status.
@@ -57,7 +63,16 @@ def run_packaging(line_yaml: str, git_commit: str, seed: int, artifacts: Artifac
     with failing_clearly("packaging"):
         line = ProductLine.from_yaml(line_yaml)
         store = ObjectStore.connect(StoreSettings.from_environment())
-        return package_and_register(store, line, git_commit, seed, artifacts)
+        decision = read_decision(Path(artifacts.gate))
+        version = None
+        if decision.accepted:
+            with opened(artifacts.images) as images:
+                there = replace(artifacts, images=str(images))
+                version = package_and_register(store, line, code_commit(), seed, there).version
+        else:
+            _log.info("packaging: nothing to pack, the gate refused the model: %s", decision.reason)
+        write_outcome(store, line.name, Outcome(origin, decision.against, version, decision.reason))
+        return version or ""
 
 
 def package_and_register(

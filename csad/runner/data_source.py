@@ -10,10 +10,12 @@ from urllib.parse import unquote, urlsplit
 
 from csad.common.errors import DatasetError
 from csad.runner.files import copy_file, writing
+from csad.runner.packed import unpack, unpacked
 from csad.runner.stage import RECORD
 from csad.runner.stage_folders import FETCHED, folder_name
 
 STORED = "store://"
+INGESTED = "ingested://"
 
 
 def locate(uri: str) -> Path:
@@ -40,7 +42,8 @@ def opened(uri: str, kept: Path | None = None) -> Iterator[Path]:
     """Have the files of an address at hand.
 
     Args:
-        uri: A path, file:///path, store://LINE or store://LINE@DIGEST.
+        uri: A path, of a folder or a packed one; file:///path; store://LINE or store://LINE@DIGEST; or
+            ingested://LINE/SHA256, images that `ingest` checked.
         kept: Where a fetched version stays for the next run; without it, it is removed afterwards.
 
     Yields:
@@ -51,8 +54,13 @@ def opened(uri: str, kept: Path | None = None) -> Iterator[Path]:
         StoreError: The store is not set up, does not answer, or has no such data.
         StageError: The fetched files cannot be written.
     """
+    if uri.startswith(INGESTED):
+        with tempfile.TemporaryDirectory(prefix="csad-images-") as temporary:
+            yield _fetched(uri, Path(temporary))
+        return
     if not uri.startswith(STORED):
-        yield locate(uri)
+        with unpacked(locate(uri)) as folder:
+            yield folder
         return
     from csad.store.data_source import fetch
 
@@ -70,12 +78,26 @@ def opened(uri: str, kept: Path | None = None) -> Iterator[Path]:
         yield folder
 
 
+def _fetched(address: str, temporary: Path) -> Path:
+    """Fetch the checked images of an address into a folder."""
+    from csad.store.objects import ObjectStore
+    from csad.store.packed_sets import get_packed
+    from csad.store.settings import StoreSettings
+
+    packed, folder = temporary / "images.tar", temporary / "images"
+    with writing(packed):
+        get_packed(ObjectStore.connect(StoreSettings.from_environment()), address, packed)
+    unpack(packed, folder)
+    packed.unlink()
+    return folder
+
+
 @contextmanager
 def gathered(folders: Sequence[str]) -> Iterator[Path]:
     """Bring the outputs of all shares together.
 
     Args:
-        folders: One per share. A single one is used as it is.
+        folders: One per share, packed or not. A single one is used as it is.
 
     Yields:
         A folder with the files of all; it is gone afterwards.
@@ -84,12 +106,14 @@ def gathered(folders: Sequence[str]) -> Iterator[Path]:
         StageError: The files cannot be written.
     """
     if len(folders) == 1:
-        yield Path(folders[0])
+        with unpacked(Path(folders[0])) as folder:
+            yield folder
         return
     with tempfile.TemporaryDirectory(prefix="csad-shares-") as together:
         with writing(Path(together)):
-            for folder in map(Path, folders):
-                for file in folder.rglob("*"):
-                    if file.is_file() and file.name != RECORD:
-                        copy_file(file, Path(together) / file.relative_to(folder))
+            for share in map(Path, folders):
+                with unpacked(share) as folder:
+                    for file in folder.rglob("*"):
+                        if file.is_file() and file.name != RECORD:
+                            copy_file(file, Path(together) / file.relative_to(folder))
         yield Path(together)

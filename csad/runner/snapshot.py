@@ -12,6 +12,7 @@ from csad.images import ImageFile, ImageProblem, ImageSet
 from csad.images.layout import list_images
 
 FILE = "snapshot.json"
+TRAINING_SPLITS = ("train", "validation")
 
 
 class SnapshotProblem(BaseModel):
@@ -31,6 +32,7 @@ class Snapshot(BaseModel):
         training_digest: Over train and validation images alone.
         counts: Images per "split/kind".
         bytes: Size of all images together.
+        training_bytes: Size of the train and validation images.
         problems: Files that were left out.
         groups: Group of near-equal images by the key of every good image.
         dependent: Names of validation images left out for being near-equal to training images.
@@ -43,6 +45,7 @@ class Snapshot(BaseModel):
     training_digest: str
     counts: dict[str, int]
     bytes: int
+    training_bytes: int = 0
     problems: tuple[SnapshotProblem, ...]
     groups: dict[str, int] = {}
     dependent: tuple[str, ...] = ()
@@ -57,10 +60,31 @@ class Snapshot(BaseModel):
             training_digest=images.training_digest,
             counts=dict(Counter(f"{image.split}/{image.kind}" for image in files)),
             bytes=sum(images.contents[image.path].stamp.size for image in files),
+            training_bytes=sum(images.contents[image.path].stamp.size for image in (*images.train, *images.validation)),
             problems=tuple(_relative(problem, images.root) for problem in images.problems),
             groups=dict(images.groups),
             dependent=tuple(image.stem for image in images.dependent),
             unusual=dict(images.unusual),
+        )
+
+    def of_training(self) -> "Snapshot":
+        """What is known of the train and validation images alone: the same whatever the test images are."""
+
+        def trains(name: str) -> bool:
+            return name.split("/")[0] in TRAINING_SPLITS
+
+        numbers: dict[int, int] = {}
+        groups = {key: number for key, number in sorted(self.groups.items()) if trains(key)}
+        return self.model_copy(
+            update={
+                "digest": self.training_digest,
+                "counts": {name: count for name, count in self.counts.items() if trains(name)},
+                "bytes": self.training_bytes,
+                "problems": tuple(problem for problem in self.problems if trains(problem.path)),
+                # Numbered anew: how many test images come before them must not show.
+                "groups": {key: numbers.setdefault(number, len(numbers)) for key, number in groups.items()},
+                "unusual": {key: why for key, why in self.unusual.items() if trains(key)},
+            }
         )
 
     @classmethod

@@ -53,6 +53,7 @@ class Stage(Generic[S]):
         reads_tests: The result depends on the test images too.
         reads_raw: The inputs are a user's own files: only their bytes count.
         weights: Files of published weights that `run` will read; called with `line` and the inputs by name.
+        packed: It writes a file per image, so between the tasks of a cluster its output is one packed file.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Stage(Generic[S]):
     reads_tests: bool = False
     reads_raw: bool = False
     weights: Callable[..., Sequence[Path]] = no_weights
+    packed: bool = False
 
     def key(
         self,

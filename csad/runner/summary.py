@@ -1,11 +1,16 @@
 """What a stage has to say when it is done."""
 
 import json
+import logging
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Protocol
 
 from csad.common import atomic
+
+_log = logging.getLogger(__name__)
 
 
 class MetricSink(Protocol):
@@ -36,10 +41,23 @@ class Summary:
             sink: Where to.
             path: File of the sink, which gets the figures as JSON: an artifact without its file counts as lost.
         """
-        for name, value in self.metrics().items():
+        figures = finite(self.metrics())
+        for name, value in figures.items():
             sink.log_metric(name, value)
         if path is not None:
-            atomic.write_text(Path(path), json.dumps(self.metrics(), indent=2) + "\n")
+            atomic.write_text(Path(path), json.dumps(figures, indent=2) + "\n")
+
+
+def finite(figures: Mapping[str, float]) -> dict[str, float]:
+    """Leave out what is infinite or no number, with a warning: a pipeline's task fails by such a metric."""
+    left_out = sorted(name for name, value in figures.items() if not math.isfinite(value))
+    if left_out:
+        _log.warning(
+            "%s without a finite value, left out of the metrics: %s",
+            plural(len(left_out), "figure"),
+            ", ".join(left_out),
+        )
+    return {name: value for name, value in figures.items() if name not in left_out}
 
 
 def plural(count: int, noun: str) -> str:

@@ -4,6 +4,7 @@ import logging
 import os
 import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -16,6 +17,7 @@ from csad.config.line import ProductLine
 from csad.runner.data_source import gathered, opened
 from csad.runner.files import writing
 from csad.runner.lock import end_with_holder
+from csad.runner.packed import pack_folder, unpacked
 from csad.runner.share import Share
 from csad.runner.stage import NO_OPTIONS, Options, Stage, StageRecord
 from csad.runner.stage_runner import StageRunner
@@ -32,7 +34,7 @@ class TaskResult(Generic[S]):
     """A finished task.
 
     Attributes:
-        folder: Where its output lies: the artifact's own path, or a folder that a local run reuses.
+        folder: Where its output lies, packed or not: the artifact's own path, or a folder that a local run reuses.
         summary: What the stage had to say.
     """
 
@@ -41,9 +43,9 @@ class TaskResult(Generic[S]):
 
     def publish(self, name: str, path: str) -> None:
         """Copy a file of the output to an artifact of its own."""
-        with writing(Path(path)):
+        with writing(Path(path)), unpacked(Path(self.folder)) as folder:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(Path(self.folder) / name, path)
+            shutil.copyfile(folder / name, path)
 
 
 def run_task(
@@ -108,12 +110,23 @@ def _run_in_place(
     stage: Stage[S], line: ProductLine, seed: int, output: Path, options: Options, inputs: dict[str, Path]
 ) -> S:
     started = time.monotonic()
-    with writing(output):
+    with writing(output), _folder_of(stage, output) as folder:
         key = stage.key(line, seed, inputs, options)
-        summary = stage.execute(line, seed, output, inputs, options)
-        StageRecord.of(stage, key, time.monotonic() - started, summary).write(output)
+        summary = stage.execute(line, seed, folder, inputs, options)
+        StageRecord.of(stage, key, time.monotonic() - started, summary).write(folder)
     logging.getLogger(__name__).info("%s: %s", stage.name, summary.headline())
     return summary
+
+
+@contextmanager
+def _folder_of(stage: Stage[S], output: Path) -> Iterator[Path]:
+    """The folder that a stage writes: the output, or one that is packed into it at the end."""
+    if not stage.packed:
+        yield output
+        return
+    with tempfile.TemporaryDirectory(prefix=f"csad-{stage.name}-") as temporary:
+        yield Path(temporary)
+        pack_folder(Path(temporary), output)
 
 
 def _log_plainly() -> None:

@@ -92,4 +92,5 @@ STAGE = Stage(
     sections=("name", "images", "backbone", "pseudo_labels"),
     seeded=True,
     weights=backbone_weights,
+    packed=True,
 )

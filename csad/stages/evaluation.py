@@ -119,4 +119,4 @@ def _write_nothing(line: ProductLine, output: Path, doubts: Sequence[str]) -> No
     atomic.write_text(output / REPORT, f"{head}<p>{escape(NOTHING)}</p>{doubtful}</html>\n")
 
 
-STAGE = Stage(name="evaluation", run=run, summary=EvaluationSummary, reads_tests=True)
+STAGE = Stage(name="evaluation", run=run, summary=EvaluationSummary, sections=("name",), reads_tests=True)

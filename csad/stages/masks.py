@@ -157,7 +157,8 @@ STAGE = Stage(
     name="masks",
     run=run,
     summary=MasksSummary,
-    sections=("images", "backbone", "pseudo_labels"),
+    sections=("images", "pseudo_labels"),
     resumable=True,
+    packed=True,
     weights=weights,
 )

@@ -251,4 +251,6 @@ def _dropped(filtered: FilteredWords) -> tuple[DroppedTag, ...]:
     return tuple(DroppedTag(word=dropped.word, reason=dropped.reason) for dropped in filtered.dropped)
 
 
-STAGE = Stage(name="tagging", run=run, summary=TaggingSummary, sections=("tags", "pseudo_labels"), weights=weights)
+STAGE = Stage(
+    name="tagging", run=run, summary=TaggingSummary, sections=("images", "tags", "pseudo_labels"), weights=weights
+)

@@ -5,7 +5,9 @@ import pytest
 import yaml
 
 from components import documentation
-from pipelines.training import STAGES
+from tests.pipelines.compiled import STAGES as CACHED
+
+STAGES = ("tagging", *CACHED)
 
 NAMES = documentation.names()
 

@@ -14,6 +14,7 @@ DIGEST = "registry.example.com/csad-train@sha256:" + "a" * 64
 @pytest.fixture
 def lock(tmp_path, monkeypatch):
     monkeypatch.setattr(images, "LOCK", tmp_path / "images.lock")
+    monkeypatch.setattr(images, "BUILT", tmp_path / "built.json")
     monkeypatch.delenv("CSAD_TRAIN_IMAGE", raising=False)
     return tmp_path / "images.lock"
 
@@ -39,6 +40,17 @@ def test_a_damaged_lock_is_refused(lock, text):
     lock.write_text(text)
     with pytest.raises(ValueError, match="make push"):
         images.image("train")
+
+
+def test_the_pipeline_asks_for_what_the_images_can_do(lock):
+    assert images.check_device(None) is True  # nobody built any
+    (lock.parent / "built.json").write_text('{"tag": "0.1.0-abc", "variant": "cpu"}')
+    assert images.check_device(None) is False
+    assert images.check_device(True) is False
+    with pytest.raises(images.ImageMismatch, match="VARIANT=cu130 make images"):
+        images.check_device(False)
+    lock.write_text(json.dumps({"csad-train": DIGEST, "variant": "cu130"}))  # what was pushed is what runs
+    assert images.check_device(None) is True
 
 
 def test_a_new_image_reaches_the_compiled_pipeline(tmp_path):

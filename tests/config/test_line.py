@@ -155,3 +155,15 @@ def test_the_digest_follows_every_section():
 def test_the_order_of_section_names_does_not_change_their_digest():
     line = ProductLine(name="a")
     assert line.section_digest("images", "lgst") == line.section_digest("lgst", "images")
+
+
+@pytest.mark.parametrize(("written", "cores"), [("200m", 0.2), ("1500m", 1.5), ("2", 2.0), ("0.5", 0.5)])
+def test_processors_may_be_written_as_kubernetes_does(written, cores):
+    line = ProductLine.from_yaml(f"name: a\ndeployment: {{cpu: {written}}}")
+    assert line.deployment.cpu == cores
+
+
+@pytest.mark.parametrize("written", ["0m", "m", "200M"])
+def test_what_is_no_amount_of_processors_is_refused(written):
+    with pytest.raises(LineError, match="cpu"):
+        ProductLine.from_yaml(f"name: a\ndeployment: {{cpu: {written}}}")

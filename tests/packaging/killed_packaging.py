@@ -6,4 +6,4 @@ from pathlib import Path
 from csad.packaging.task import Artifacts, run_packaging
 
 line, images, model, evaluation, gate = sys.argv[1:]
-print(run_packaging(Path(line).read_text(), "abc", 3, Artifacts(images, model, evaluation, gate)).version)
+print(run_packaging(Path(line).read_text(), 3, "0" * 64, Artifacts(images, model, evaluation, gate)))

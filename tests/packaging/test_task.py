@@ -23,6 +23,7 @@ from csad.packaging.provenance import Provenance, read_scores
 from csad.packaging.task import Artifacts, package_and_register, run_packaging
 from csad.scoring.model_folder import digest, read_manifest
 from csad.store.objects import ObjectStore
+from csad.store.outcome import read_outcome
 from csad.store.registry import fetch_file, list_models, register_model
 
 SCRIPT = Path(__file__).with_name("killed_packaging.py")
@@ -37,14 +38,23 @@ def artifacts(tiny_line, ingested, tiny_model, evaluated, tmp_path_factory) -> A
     return Artifacts(str(ingested), str(tiny_model), str(evaluated), str(folder))
 
 
+ORIGIN = "0" * 64
+
+
 @pytest.fixture
 def store(server) -> ObjectStore:
     return ObjectStore.connect(server.settings)
 
 
-def test_a_version_is_registered_once_and_can_be_fetched(store, tiny_line, tiny_model, artifacts, tmp_path):
-    version = run_packaging(tiny_line.to_yaml(), "abc", 3, artifacts)
-    assert [model.version for model in list_models(store, "tiny")] == [version.version]
+def test_a_version_is_registered_once_and_can_be_fetched(
+    store, tiny_line, tiny_model, artifacts, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("CSAD_GIT_COMMIT", "abc")
+    named = run_packaging(tiny_line.to_yaml(), 3, ORIGIN, artifacts)
+    (version,) = list_models(store, "tiny")
+    assert version.version == named
+    outcome = read_outcome(store, "tiny")
+    assert (outcome.origin, outcome.against, outcome.version) == (ORIGIN, None, named)
     assert {"bento.tar.gz", "smoke.json", "provenance.json", "gate.json", "gate.html", "evaluation.json"} <= set(
         version.files
     )
@@ -85,15 +95,15 @@ def judged_again(artifacts: Artifacts, gate: Path) -> Artifacts:
 
 
 def test_a_model_that_is_registered_keeps_its_version(store, tiny_line, artifacts, copied, packagings, capfd):
-    first = run_packaging(tiny_line.to_yaml(), "abc", 3, artifacts)
-    assert capfd.readouterr().out.splitlines()[-1].startswith(f"packaging: version {first.version}, a Bento of 0.0 MB")
+    first = run_packaging(tiny_line.to_yaml(), 3, ORIGIN, artifacts)
+    assert capfd.readouterr().out.splitlines()[-1].startswith(f"packaging: version {first}, a Bento of 0.0 MB")
     again = run_packaging(
-        tiny_line.to_yaml(), "abc", 3, judged_again(artifacts, copied(Path(artifacts.gate), "judged again"))
+        tiny_line.to_yaml(), 3, ORIGIN, judged_again(artifacts, copied(Path(artifacts.gate), "judged again"))
     )
     assert again == first
-    assert capfd.readouterr().out == f"packaging: registered already as {first.version}, nothing to build\n"
+    assert capfd.readouterr().out == f"packaging: registered already as {first}, nothing to build\n"
     assert len(packagings) == 1
-    assert list_models(store, "tiny") == [first]
+    assert [model.version for model in list_models(store, "tiny")] == [first]
 
 
 def test_a_registered_model_that_was_judged_against_another_champion_since_is_a_version_of_its_own(
@@ -223,11 +233,11 @@ def test_a_damaged_model_ends_with_one_message(server, store, tiny_line, artifac
     (model / "model.json").write_text("{}")
     damaged = Artifacts(artifacts.images, str(model), artifacts.evaluation, artifacts.gate)
     with pytest.raises(SystemExit, match=r"Error: packaging: .*model\.json is damaged or of another version"):
-        run_packaging(tiny_line.to_yaml(), "abc", 3, damaged)
+        run_packaging(tiny_line.to_yaml(), 3, ORIGIN, damaged)
     assert list_models(store, "tiny") == []
 
 
 def test_without_a_store_nothing_is_built(tiny_line, artifacts, monkeypatch):
     monkeypatch.delenv("CSAD_STORE_ENDPOINT", raising=False)
     with pytest.raises(SystemExit, match="Error: packaging: no store is set up"):
-        run_packaging(tiny_line.to_yaml(), "abc", 3, artifacts)
+        run_packaging(tiny_line.to_yaml(), 3, ORIGIN, artifacts)

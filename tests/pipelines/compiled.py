@@ -10,7 +10,9 @@ ROOT = Path(__file__).parents[2]
 COMMITTED = ROOT / "pipelines/compiled"
 AROUND = ("ingest", "gate", "packaging", "promote")
 """Tasks of the training pipeline that are no stages."""
-LOOP, RELEASE, ACCEPTED, PROMOTION = "for-loop-1", "release", "condition-1", "condition-2"
+STAGES = ("masks", "clustering", "segnet", "lgst", "statistics", "evaluation")
+"""The cached tasks of a line whose masks come from colour."""
+BRANCH, LOOP = "condition-1", "for-loop-3"
 """How the compiler calls the groups of the training pipeline."""
 
 

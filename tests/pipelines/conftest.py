@@ -1,6 +1,7 @@
 import pytest
 
-from pipelines.training import training_here, training_on_cpu
+from pipelines.shape import Shape
+from pipelines.training import training_here, training_on_cpu, training_on_gpu
 from tests.pipelines.compiled import COMMITTED, Compiled, compiled
 from tests.services.kfp_server import KfpServer
 
@@ -25,12 +26,19 @@ def gpu():
 
 @pytest.fixture(scope="session")
 def cpu(tmp_path_factory):
-    return Compiled(compiled(training_on_cpu, tmp_path_factory.mktemp("cpu")))
+    return Compiled(compiled(training_on_cpu(Shape()), tmp_path_factory.mktemp("cpu")))
 
 
 @pytest.fixture(scope="session")
 def here(tmp_path_factory):
-    return Compiled(compiled(training_here, tmp_path_factory.mktemp("here")))
+    return Compiled(compiled(training_here(Shape()), tmp_path_factory.mktemp("here")))
+
+
+@pytest.fixture(scope="session")
+def full(tmp_path_factory):
+    """Foundation models that name the parts themselves, and two tasks for the masks."""
+    shape = Shape(foundation=True, asks_tagger=True, shards=2)
+    return Compiled(compiled(training_on_gpu(shape), tmp_path_factory.mktemp("full")))
 
 
 @pytest.fixture(scope="session")

@@ -17,12 +17,11 @@ def finished(source: str, folder: dsl.Output[dsl.Dataset]):
 
 @dsl.pipeline(name="shares")
 def shares(line_yaml: str, images: str, tags: str, mask_shares: list):
-    taken_in = finished(source=images).output
     named = finished(source=tags).output
     with dsl.ParallelFor(mask_shares) as share:
-        proposed = masks(line_yaml=line_yaml, snapshot="a", share=share, images=taken_in, tags=named)
+        proposed = masks(line_yaml=line_yaml, share=share, images=images, tags=named)
     together = dsl.Collected(proposed.outputs["masks"])
-    clustering(line_yaml=line_yaml, snapshot="a", seed=3, images=taken_in, masks=together)
+    clustering(line_yaml=line_yaml, seed=3, images=images, shares=together)
 
 
 local.init(local.SubprocessRunner(use_venv=False), pipeline_root=root)

@@ -6,23 +6,18 @@ import sys
 import time
 
 import pytest
+import yaml
 
 from csad.config.line import ProductLine
-from kfp_client.parameters import compiled_defaults
-from pipelines.promotion import promotion
-from pipelines.training import STAGES, training_on_gpu
-from tests.pipelines.compiled import ACCEPTED, AROUND, COMMITTED, LOOP, PROMOTION, RELEASE, ROOT, Compiled, compiled
-
-DEFAULTS = compiled_defaults(ProductLine.from_file(ROOT / "lines/fastener_kit.yaml"))
+from pipelines.packages import Target, compile_for
+from pipelines.shape import Shape
+from pipelines.training import training_on_cpu, training_on_gpu
+from tests.pipelines.compiled import AROUND, BRANCH, COMMITTED, LOOP, ROOT, STAGES, Compiled, compiled
 
 
-@pytest.mark.parametrize(
-    ("name", "pipeline", "defaults"),
-    [("training", training_on_gpu, DEFAULTS), ("promotion", promotion, None)],
-)
-def test_the_committed_pipelines_are_what_the_code_compiles_to(name, pipeline, defaults, tmp_path):
-    committed = (COMMITTED / f"{name}.yaml").read_text()
-    assert committed == compiled(pipeline, tmp_path, defaults), "run: python -m pipelines compile"
+def test_the_committed_pipelines_are_what_the_code_compiles_to(tmp_path):
+    for file in compile_for(ProductLine.from_file(ROOT / "lines/fastener_kit.yaml"), Target(), tmp_path):
+        assert (COMMITTED / file.name).read_text() == file.read_text(), "run: python -m pipelines compile --gpu"
 
 
 @pytest.mark.parametrize("name", ["training", "promotion"])
@@ -56,47 +51,81 @@ def test_nothing_is_installed_at_run_time(gpu, deploying):
             assert "pip" not in command.replace("pipeline", "").replace("KFP", "")
 
 
+def test_one_step_comes_first_and_all_the_rest_is_one_branch_that_may_be_skipped(gpu):
+    assert set(gpu.tasks()) == {"ingest", BRANCH}
+    condition = gpu.tasks()[BRANCH]["triggerPolicy"]["condition"]
+    assert condition == "inputs.parameter_values['pipelinechannel--ingest-changed'] == 'true'"
+    assert gpu.parameters["force"]["defaultValue"] is False
+
+
 def test_the_tasks_depend_on_each_other_as_the_method_says(gpu):
-    assert {name: set(task.get("dependentTasks", [])) for name, task in gpu.tasks().items()} == {
-        "ingest": set(),
-        "lgst": {"ingest"},
-        "tagging": {"ingest"},
-        LOOP: {"ingest", "tagging"},
-        "clustering": {"ingest", LOOP},
-        "segnet": {"ingest", "clustering"},
-        "statistics": {"ingest", "clustering", "segnet", "lgst"},
-        "evaluation": {"ingest", "clustering", "statistics"},
-        "gate": {"ingest", "statistics", "evaluation"},
-        RELEASE: {"ingest", "statistics", "evaluation", "gate"},
+    assert {name: set(task.get("dependentTasks", [])) for name, task in gpu.tasks(BRANCH).items()} == {
+        "lgst": set(),
+        "masks": set(),
+        "clustering": {"masks"},
+        "segnet": {"clustering"},
+        "statistics": {"clustering", "segnet", "lgst"},
+        "evaluation": {"clustering", "statistics"},
+        "gate": {"statistics", "evaluation"},
+        "packaging": {"statistics", "evaluation", "gate"},
+        "promote": {"packaging", "gate"},
     }
-    assert set(gpu.tasks(LOOP)) == {"masks"}
 
 
-def test_masks_fan_out_over_a_parameter_and_come_together_for_clustering(gpu):
-    iterator = gpu.tasks()[LOOP]["parameterIterator"]
-    assert "mask_shares" in iterator["items"]["inputParameter"]
-    assert gpu.parameters["mask_shares"]["defaultValue"] == ["1/1"]
-    masks = gpu.tasks(LOOP)["masks"]
-    assert masks["retryPolicy"]["maxRetryCount"] == 2
+def test_masks_fan_out_over_their_shares_and_come_together_for_clustering(full):
+    iterator = full.tasks(BRANCH)[LOOP]["parameterIterator"]
+    assert iterator["items"] == {"raw": '["1/2", "2/2"]'}
+    masks = full.tasks(LOOP)["masks"]
     assert "loop-item" in masks["inputs"]["parameters"]["share"]["componentInputParameter"]
-    collected = gpu.tasks()["clustering"]["inputs"]["artifacts"]["masks"]["taskOutputArtifact"]
-    assert collected["producerTask"] == LOOP
+    assert full.tasks(BRANCH)["tagging"]["inputs"]["parameters"].keys() >= {"line_yaml", "images"}
+    clustering = full.tasks(BRANCH)["clustering"]["inputs"]["artifacts"]
+    assert clustering["shares"]["taskOutputArtifact"]["producerTask"] == LOOP
+    assert "masks" not in clustering
 
 
-def test_only_an_accepted_model_is_packaged_and_only_where_asked_is_it_promoted(gpu):
-    release = gpu.tasks(RELEASE)
-    assert set(release) == {ACCEPTED}
-    assert release[ACCEPTED]["triggerPolicy"]["condition"] == (
-        "inputs.parameter_values['pipelinechannel--accepted'] == 'true'"
-    )
-    accepted = gpu.tasks()[RELEASE]["inputs"]["parameters"]["accepted"]["taskOutputParameter"]
-    assert accepted == {"producerTask": "gate", "outputParameterKey": "accepted"}
-    assert set(gpu.tasks(ACCEPTED)) == {"packaging", PROMOTION}
-    assert gpu.tasks(ACCEPTED)[PROMOTION]["triggerPolicy"]["condition"] == (
-        "inputs.parameter_values['pipelinechannel--promotion_endpoint'] != ''"
-    )
-    assert set(gpu.tasks(PROMOTION)) == {"promote"}
-    assert gpu.parameters["promotion_endpoint"]["defaultValue"] == ""
+def test_a_line_that_asks_no_tagging_model_has_no_task_for_it_and_one_share_no_loop(gpu, full):
+    assert "tagging" not in gpu.executors
+    assert "tagging" in full.executors
+    assert LOOP not in gpu.tasks(BRANCH)
+    assert gpu.task("masks")["inputs"]["parameters"]["share"] == {"runtimeValue": {"constant": "1/1"}}
+
+
+@pytest.mark.parametrize(
+    ("text", "shape"),
+    [
+        ("{name: a}", Shape()),
+        ("{name: a, images: {area: 262144}, schedule: {deploy: false}}", Shape(large=True, deploy=False)),
+        ("{name: a, pseudo_labels: {proposals: foundation}}", Shape(foundation=True, asks_tagger=True)),
+        (
+            "{name: a, tags: {words: [cap]}, pseudo_labels: {proposals: foundation}, schedule: {mask_shards: 3}}",
+            Shape(foundation=True, shards=3),
+        ),
+    ],
+)
+def test_the_line_decides_which_tasks_there_are(text, shape):
+    assert Shape.of(ProductLine.from_yaml(text)) == shape
+
+
+def test_what_the_gate_refused_is_neither_packed_nor_promoted_and_the_run_shows_why(gpu):
+    """No condition is needed, which would cost a pod: both tasks see the decision."""
+    promote = gpu.task("promote")["inputs"]["parameters"]
+    assert promote["version"]["taskOutputParameter"] == {
+        "producerTask": "packaging", "outputParameterKey": "version"
+    }  # fmt: skip
+    assert promote["reason"]["taskOutputParameter"] == {"producerTask": "gate", "outputParameterKey": "reason"}
+    outputs = gpu.specification["components"]["comp-promote"]["outputDefinitions"]["parameters"]
+    assert set(outputs) == {"endpoint", "reason"}
+
+
+def test_a_run_ends_with_the_promotion_unless_it_is_left_out(gpu, tmp_path):
+    assert "promote" in gpu.executors
+    line = ProductLine.from_yaml("{name: a}")
+    for number, (text, deploy) in enumerate([("{name: a, schedule: {deploy: false}}", True), ("{name: a}", False)]):
+        line = ProductLine.from_yaml(text)
+        training, _ = compile_for(line, Target(deploy=deploy), tmp_path / str(number))
+        without = Compiled(training.read_text())
+        assert gpu.executors - without.executors == {"promote"}
+        assert without.parameters["line_yaml"]["defaultValue"] == "{name: a, schedule: {deploy: false}}"
 
 
 def test_what_trains_cannot_deploy(gpu, cpu, here, deploying):
@@ -104,35 +133,49 @@ def test_what_trains_cannot_deploy(gpu, cpu, here, deploying):
         assert "deployment" not in pipeline.executors
     assert deploying.executors == {"deployment"}
     assert here.executors == {"ingest", *STAGES, "gate", "packaging"}
+    assert gpu.parameters["deployer"]["defaultValue"] == "csad-deployer"
+    account = gpu.task("promote")["inputs"]["parameters"]["service_account"]
+    assert account == {"componentInputParameter": "pipelinechannel--deployer"}
 
 
-def test_only_what_trains_is_cached_and_it_depends_on_the_digest_of_the_images(gpu, deploying):
+def test_the_first_step_and_what_decides_are_never_cached_and_all_stages_are(gpu, full, deploying):
     for name in AROUND:
         assert "enableCache" not in gpu.task(name)["cachingOptions"]
     assert "enableCache" not in deploying.task("deployment")["cachingOptions"]
-    for name in STAGES:
-        task = gpu.task(name)
-        assert task["cachingOptions"]["enableCache"]
-        origin = task["inputs"]["parameters"]["snapshot"]
-        wanted = "digest" if name == "evaluation" else "training_digest"
-        if name == "masks":
-            assert origin == {"componentInputParameter": f"pipelinechannel--ingest-{wanted}"}
-            origin = gpu.tasks()[LOOP]["inputs"]["parameters"][f"pipelinechannel--ingest-{wanted}"]
-        assert origin["taskOutputParameter"] == {"producerTask": "ingest", "outputParameterKey": wanted}
+    for name in ("tagging", *STAGES):
+        assert full.task(name)["cachingOptions"]["enableCache"]
 
 
-def test_only_what_makes_the_scorer_is_part_of_a_cached_tasks_key(gpu):
-    """KFP's key holds the parameters' values: a schedule or the gate's limits must not train anything again."""
-    allowed = {"line_yaml", "seed", "snapshot", "share", "accelerator_type", "accelerator_count"}
-    for name in STAGES:
-        assert (
-            set(gpu.task(name)["inputs"]["parameters"])
-            - {key for key in gpu.task(name)["inputs"]["parameters"] if key.startswith("pipelinechannel--")}
-            <= allowed
-        )
-        line = gpu.task(name)["inputs"]["parameters"]["line_yaml"]["componentInputParameter"]
-        assert line.removeprefix("pipelinechannel--") == "line_yaml"
-    assert gpu.task("gate")["inputs"]["parameters"]["line_yaml"] == {"componentInputParameter": "release_yaml"}
+def test_a_cached_task_depends_on_parameters_and_on_cached_tasks_alone(gpu, full):
+    """KFP's key holds which artifact an input is, not its bytes: one of an uncached task would run everything again."""
+    for pipeline in (gpu, full):
+        for group in (BRANCH, *([LOOP] if pipeline is full else [])):
+            for name, task in pipeline.tasks(group).items():
+                if name in AROUND or name == LOOP:
+                    continue
+                producers = {
+                    origin["taskOutputArtifact"]["producerTask"]
+                    for origin in task["inputs"].get("artifacts", {}).values()
+                    if "taskOutputArtifact" in origin
+                }
+                assert producers <= {"tagging", LOOP, *STAGES}
+    assert "artifacts" in gpu.specification["components"]["comp-ingest"]["outputDefinitions"]
+    assert set(gpu.specification["components"]["comp-ingest"]["outputDefinitions"]["artifacts"]) == {"metrics"}
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_only_what_makes_its_own_result_is_part_of_a_cached_tasks_key(gpu, name):
+    """The line as `ingest` reduced it for this task, images by their content, and the seed."""
+    parameters = gpu.task(name)["inputs"]["parameters"]
+    named = {key for key in parameters if not key.startswith("pipelinechannel--")}
+    assert named <= {"line_yaml", "seed", "images", "share", "accelerator_type", "accelerator_count"}
+    assert parameters["line_yaml"] == {"componentInputParameter": f"pipelinechannel--ingest-{name}"}
+    images = "images" if name == "evaluation" else "training_images"
+    assert parameters["images"] == {"componentInputParameter": f"pipelinechannel--ingest-{images}"}
+    assert {key for key in parameters if key not in named} <= {
+        "pipelinechannel--accelerator",
+        "pipelinechannel--accelerator_count",
+    }
 
 
 def test_all_variants_run_the_same_tasks(gpu, cpu, here):
@@ -154,7 +197,7 @@ import sys
 for name in ("torch", "numpy", "scipy", "sklearn", "timm", "PIL", "bentoml", "safetensors"):
     sys.modules[name] = None
 from pipelines.__main__ import main
-main(["compile", "--output", sys.argv[1]])
+main(["compile", "--gpu", "--output", sys.argv[1]])
 """
     started = time.monotonic()
     done = subprocess.run(
@@ -164,10 +207,22 @@ main(["compile", "--output", sys.argv[1]])
     assert time.monotonic() - started < 60
     for name in ("training.yaml", "promotion.yaml"):
         assert (tmp_path / name).read_text() == (COMMITTED / name).read_text()
+    assert "a first run:     10 tasks, 22 pods, 9 steps in a row: 90 s beside the work" in done.stdout
 
 
-def test_other_settings_of_the_same_line_compile_to_the_same_tasks(tmp_path):
-    line = ProductLine.from_yaml("name: other\nschedule: {data: 'store://other@aa'}\nlgst: {steps: 7}\n")
-    other = Compiled(compiled(training_on_gpu, tmp_path, compiled_defaults(line)))
+def test_a_lines_own_pipeline_has_its_shards_and_its_defaults(tmp_path):
+    line = ProductLine.from_yaml(
+        "{name: other, schedule: {data: 'store://other@aa', mask_shards: 2}, lgst: {steps: 7}}"
+    )
+    training, _ = compile_for(line, Target(), tmp_path)
+    other = Compiled(training.read_text())
     assert other.parameters["line_yaml"]["defaultValue"] == "{lgst: {steps: 7}, name: other}"
     assert other.parameters["data_uri"]["defaultValue"] == "store://other@aa"
+    assert LOOP in other.tasks(BRANCH)
+
+
+def test_every_shape_compiles_with_and_without_gpus(tmp_path):
+    for pipeline in (training_on_gpu, training_on_cpu):
+        shape = Shape(foundation=True, shards=4, deploy=False, small=True)
+        text = compiled(pipeline(shape), tmp_path)
+        assert len(list(yaml.safe_load_all(text))) == 2

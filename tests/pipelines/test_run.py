@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from csad.images import read_rgb
+from csad.runner.packed import unpack
 from csad.scoring.scorer import Scorer
 from csad.stages.training import train
 from csad.store.datasets import list_datasets
@@ -18,9 +19,9 @@ from csad.store.embedded import EmbeddedStore
 from csad.store.objects import ObjectStore
 from csad.store.registry import list_models
 from pipelines.local_run import _remove_artifacts
-from pipelines.training import STAGES
+from tests.pipelines.compiled import STAGES
 
-REUSED = {"ingest", *STAGES}
+REUSED = {"ingest", "tagging", *STAGES}
 SHARED_MASKS = Path(__file__).with_name("shared_masks.py")
 pytestmark = pytest.mark.timeout(1800)
 
@@ -216,7 +217,9 @@ def test_several_tasks_share_the_masks(tiny_line, first, output, tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
 
     assert done.stdout.count("masks in 5 images") == 2
-    (maps,) = tmp_path.rglob("label_maps")
+    (packed,) = (path for path in tmp_path.rglob("pseudo_labels") if path.is_file())
+    unpack(packed, tmp_path / "unpacked")
+    maps = tmp_path / "unpacked/label_maps"
     expected = next(stages.glob("clustering-*")) / "label_maps"
     assert sorted(file.name for file in maps.iterdir()) == sorted(file.name for file in expected.iterdir())
     for file in expected.iterdir():

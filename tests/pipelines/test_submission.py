@@ -11,10 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from csad.config.line import ProductLine
-from kfp_client.names import PROMOTION
-from kfp_client.parameters import data_uri, promotion_parameters, release_yaml, training_yaml
+from kfp_client.parameters import data_uri, run_yaml
 from kfp_client.server import PipelineServerError, Server, version_name
-from kfp_client.submission import start_promotion
 from pipelines.__main__ import main
 
 ROOT = Path(__file__).parents[2]
@@ -39,8 +37,23 @@ def test_a_submitted_line_is_one_run_in_its_experiment(kfp):
     assert kfp.experiments[run["experiment_id"]]["display_name"] == "fastener_kit"
     assert run["service_account"] == "csad-pipeline"
     parameters = run["runtime_config"]["parameters"]
-    assert (parameters["seed"], parameters["data_uri"]) == (3, "store://fastener_kit@aa")
-    assert parameters["promotion_endpoint"] == ""
+    assert parameters == {
+        "line_yaml": "{name: fastener_kit}", "data_uri": "store://fastener_kit@aa", "seed": 3, "force": False
+    }  # fmt: skip
+
+
+def test_a_line_is_submitted_with_the_pipeline_that_it_needs(kfp, tmp_path):
+    line = tmp_path / "line.yaml"
+    line.write_text("name: bottles\nschedule: {mask_shards: 2}\n")
+    done = command("submit", line, "--cpu-only", "--small", "--no-deploy", "--force")
+    assert done.exit_code == 0, done.output
+    (run,) = kfp.runs.values()
+    assert run["runtime_config"]["parameters"]["force"] is True
+    assert run["runtime_config"]["parameters"]["line_yaml"] == "{name: bottles, schedule: {deploy: false}}"
+    version = kfp.versions[run["pipeline_version_reference"]["pipeline_version_id"]]
+    specification = version["pipeline_spec"]["pipeline_spec"]
+    assert "exec-promote" not in specification["deploymentSpec"]["executors"]
+    assert "accelerator" not in specification["root"]["inputDefinitions"]["parameters"]
 
 
 def test_the_same_pipeline_is_uploaded_once(kfp):
@@ -57,19 +70,6 @@ def test_a_version_is_promoted_under_the_deployers_account(kfp):
     (run,) = kfp.runs.values()
     assert run["service_account"] == "csad-deployer"
     assert run["runtime_config"]["parameters"]["version"] == VERSION
-
-
-def test_the_pipelines_own_step_promotes_with_what_was_uploaded_last(kfp):
-    Server.connect().upload(PROMOTION_FILE)
-    run = start_promotion(kfp.endpoint, "bottles", promotion_parameters("{name: bottles}", VERSION), "csad-deployer")
-    assert kfp.runs[run]["service_account"] == "csad-deployer"
-    used = kfp.runs[run]["pipeline_version_reference"]["pipeline_version_id"]
-    assert kfp.versions[used]["display_name"] == version_name(PROMOTION_FILE)
-
-
-def test_without_a_promotion_pipeline_the_step_says_how_to_upload_it(kfp):
-    with pytest.raises(PipelineServerError, match=f"has no pipeline {PROMOTION}"):
-        start_promotion(kfp.endpoint, "bottles", {}, "csad-deployer")
 
 
 @pytest.mark.parametrize("verb", ["submit", "create"])
@@ -140,19 +140,17 @@ def test_a_file_that_is_no_pipeline_is_refused(kfp, tmp_path):
 
 def test_what_a_run_is_told_means_the_same_line():
     line = ProductLine.from_file(ROOT / "lines/splicing_connectors.yaml")
-    for text in (training_yaml(line), release_yaml(line)):
-        assert text.isascii()
-        assert "\n" not in text
-        assert ProductLine.from_yaml(text).digest() == line.digest()
-    assert ProductLine.from_yaml(release_yaml(line)).deployment == line.deployment
+    text = run_yaml(line)
+    assert text.isascii()
+    assert "\n" not in text
+    assert ProductLine.from_yaml(text).digest() == line.digest()
+    assert ProductLine.from_yaml(text).deployment == line.deployment
     assert data_uri(line) == "store://splicing_connectors"
 
 
-def test_what_does_not_change_a_score_is_not_in_what_is_cached():
+def test_when_a_line_retrains_is_not_what_a_run_is_told():
     line = ProductLine.from_yaml("name: a\nimages: {area: 20000}\n")
     other = ProductLine.from_yaml(
-        "name: a\n# why\nimages: {area: 20000, max_pixels: 100000000}\n"
-        "schedule: {cron: 0 0 1 * * *}\ndeployment: {minimum_replicas: 3}\n"
+        "name: a\n# why\nimages: {area: 20000, max_pixels: 100000000}\nschedule: {cron: 0 0 1 * * *, enabled: false}\n"
     )
-    assert training_yaml(line) == training_yaml(other)
-    assert release_yaml(line) != release_yaml(other)
+    assert run_yaml(line) == run_yaml(other) == "{images: {area: 20000}, name: a}"

@@ -1,0 +1,98 @@
+"""Compiled pipelines on disk: what `make compile` writes, and those of lines that are submitted or scheduled."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from csad.config.line import ProductLine
+from kfp_client.parameters import compiled_defaults
+from pipelines.compiling import compile_pipeline
+from pipelines.promotion import promotion
+from pipelines.shape import Shape
+from pipelines.training import training_on_cpu, training_on_gpu
+
+TRAINING_FILE, PROMOTION_FILE = "training.yaml", "promotion.yaml"
+
+
+@dataclass(frozen=True)
+class Target:
+    """The cluster that pipelines are compiled for.
+
+    Attributes:
+        gpu: It has GPU nodes.
+        small: It has few cores: tasks reserve as little as they can live with.
+        deploy: False leaves deployment to people whatever the lines say.
+    """
+
+    gpu: bool = True
+    small: bool = False
+    deploy: bool = True
+
+    def line(self, line: ProductLine) -> ProductLine:
+        """The line as it runs on this cluster."""
+        schedule = line.schedule.model_copy(update={"deploy": self.deploy and line.schedule.deploy})
+        return line.model_copy(update={"schedule": schedule})
+
+    def shape(self, line: ProductLine) -> Shape:
+        """The form of the line's pipeline."""
+        return Shape.of(line, self.small, self.deploy)
+
+
+def compile_for(line: ProductLine, target: Target, folder: Path) -> tuple[Path, Path]:
+    """Write the pipelines whose runs without parameters train a line.
+
+    Returns:
+        The training and the promotion pipeline.
+
+    Raises:
+        OSError: A file cannot be written.
+    """
+    training = _compile(target, target.shape(line), folder / TRAINING_FILE, target.line(line))
+    compile_pipeline(promotion, folder / PROMOTION_FILE)
+    return training, folder / PROMOTION_FILE
+
+
+class Packages:
+    """Training pipelines by shape, compiled when they are first asked for.
+
+    Args:
+        target: The cluster.
+        folder: Where they are written.
+        given: A compiled pipeline to be used for every line instead.
+    """
+
+    def __init__(self, target: Target, folder: Path, given: Path | None = None) -> None:
+        self.target = target
+        self._folder = folder
+        self._given = given
+        self._compiled: dict[Shape, Path] = {}
+
+    def of(self, line: ProductLine) -> Path:
+        """The training pipeline of a line.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        if self._given is not None:
+            return self._given
+        shape = self.target.shape(line)
+        if shape not in self._compiled:
+            file = self._folder / f"training-{len(self._compiled)}.yaml"
+            self._compiled[shape] = _compile(self.target, shape, file, None)
+        return self._compiled[shape]
+
+    def promotion(self) -> Path:
+        """The promotion pipeline.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        file = self._folder / PROMOTION_FILE
+        if not file.is_file():
+            compile_pipeline(promotion, file)
+        return file
+
+
+def _compile(target: Target, shape: Shape, file: Path, line: ProductLine | None) -> Path:
+    pipeline = (training_on_gpu if target.gpu else training_on_cpu)(shape)
+    compile_pipeline(pipeline, file, compiled_defaults(line) if line else None)
+    return file

@@ -1,0 +1,29 @@
+"""Every component's compiled command, as Kubeflow's launcher runs it."""
+
+import pytest
+
+from components import documentation
+from tests.components.launcher import executor_input, executor_of, launch
+from tests.pipelines.compiled import COMMITTED, Compiled
+
+BROKEN = "{name: No Slug}"
+"""A line that every task refuses, once it has found its code and its arguments."""
+
+
+@pytest.fixture(scope="module")
+def pipelines():
+    return [Compiled((COMMITTED / f"{name}.yaml").read_text()) for name in ("training", "promotion")]
+
+
+@pytest.mark.parametrize("component", documentation.names())
+def test_a_component_finds_its_code_and_its_arguments(component, pipelines, tmp_path):
+    given = {
+        "version": "20261124T101500Z-0123abcd",
+        "share": "1/1",
+        **dict.fromkeys(("line_yaml", "settings"), BROKEN),
+    }
+    done = launch(executor_of(pipelines, component), executor_input(pipelines, component, tmp_path, **given))
+
+    assert done.returncode == 1
+    assert f"Error: {component}: " in done.stdout + done.stderr
+    assert "1 to 63 ASCII characters" in done.stdout + done.stderr

@@ -1,0 +1,28 @@
+"""A figure without a finite value fails a task of Kubeflow, so it is left out and named."""
+
+import json
+import logging
+import math
+from dataclasses import dataclass
+
+from csad.runner.summary import Summary
+
+
+@dataclass(frozen=True)
+class Figures(Summary):
+    images: int
+    auroc: float
+    threshold: float
+
+
+class Sink(dict):
+    def log_metric(self, metric, value):
+        self[metric] = value
+
+
+def test_infinity_and_nan_are_left_out_of_the_metrics_and_named(tmp_path, caplog):
+    sink = Sink()
+    with caplog.at_level(logging.WARNING):
+        Figures(3, math.nan, math.inf).log_to(sink, str(tmp_path / "metrics.json"))
+    assert sink == json.loads((tmp_path / "metrics.json").read_text()) == {"images": 3.0}
+    assert "2 figures without a finite value, left out of the metrics: auroc, threshold" in caplog.text
