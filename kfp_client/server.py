@@ -86,13 +86,9 @@ class Server:
                 existing_token=os.environ.get(TOKEN) or None,
                 credentials=credentials,
             )
-<<<<<<< 236d67c48ed0adc8209a81e653f3200e1f29c155
             be_patient(client._run_api.api_client)
-            client.get_kfp_healthz(sleep_duration=1)
-=======
             if client.get_kfp_healthz(sleep_duration=1).multi_user and user is None and POD_NAMESPACE.is_file():
                 user = POD_NAMESPACE.read_text(encoding="utf-8").strip()
->>>>>>> 0fa5e3ee5855fd438d3538473e18fd15c177aeaf
         return cls(client, host, user)
 
     def experiment(self, name: str) -> str:

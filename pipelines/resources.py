@@ -21,12 +21,9 @@ STORE_VARIABLES = {
 STORE_OPTIONS = {"region": "AWS_REGION", "prefix": "CSAD_STORE_PREFIX"}
 """Keys that the secret of some stores has beside these."""
 TOKEN_VARIABLE = {"token": "CSAD_TOKEN"}
-<<<<<<< 236d67c48ed0adc8209a81e653f3200e1f29c155
 PATIENCE_SECONDS = "300"
 """For so long a task waits for a store, a pipeline server or a cluster that is away; Kubeflow does not repeat it."""
-=======
 TOKEN_LABEL = "access-ml-pipeline"
->>>>>>> 0fa5e3ee5855fd438d3538473e18fd15c177aeaf
 RETRIES = 2
 """Of a pod that was deleted or whose node was lost. A container that ends with an error is not repeated."""
 BACKOFF = "60s"
@@ -93,12 +90,8 @@ def place_on_cpu(task: dsl.PipelineTask, resources: Resources) -> dsl.PipelineTa
     task.set_cpu_request(resources.cpu_request).set_cpu_limit(resources.cpu_limit)
     task.set_memory_request(resources.memory_request).set_memory_limit(resources.memory_limit)
     # Else as many as the node has cores: a training would differ from node to node, and threads wait for their quota.
-<<<<<<< 236d67c48ed0adc8209a81e653f3200e1f29c155
-    task.set_env_variable("OMP_NUM_THREADS", resources.cpu_request)
-    task.set_env_variable(PATIENCE, PATIENCE_SECONDS)
-=======
     task.set_env_variable("OMP_NUM_THREADS", str(resources.threads))
->>>>>>> 0fa5e3ee5855fd438d3538473e18fd15c177aeaf
+    task.set_env_variable(PATIENCE, PATIENCE_SECONDS)
     task.set_retry(num_retries=RETRIES, backoff_duration=BACKOFF, backoff_factor=2.0)
     kubernetes.set_timeout(task, seconds=resources.hours * 3600)
     kubernetes.empty_dir_mount(

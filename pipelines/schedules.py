@@ -245,13 +245,8 @@ def _adjust(
     differences = as_it_is.differences(wanted)
     identity = first.recurring_run_id
     if differences:
-<<<<<<< 236d67c48ed0adc8209a81e653f3200e1f29c155
-        change = Change(line.name, "replace", tuple(differences), identity, wanted, enabled)
-    elif is_enabled(first) != enabled:
-=======
         change = Change(line.name, "replace", tuple(differences), identity, wanted, package, enabled)
-    elif _is_enabled(first) != enabled:
->>>>>>> 0fa5e3ee5855fd438d3538473e18fd15c177aeaf
+    elif is_enabled(first) != enabled:
         action: Action = "enable" if enabled else "disable"
         change = Change(line.name, action, (f"schedule.enabled is {str(enabled).lower()}",), identity)
     else:

@@ -37,7 +37,7 @@ def promote(
         reason: What the gate said.
     """
     from csad.runner.task import failing_clearly
-    from pipelines.promoting import Promotion, promote_from_task
+    from kfp_client.promoting import Promotion, promote_from_task
 
     wanted = (line_yaml, version, endpoint, service_account, namespace, store_secret, task_image, serve_image)
     with failing_clearly("promote"):

@@ -17,6 +17,7 @@ RUN = StartedRun("0a", "bottles", "v", "http://kfp/#/runs/details/0a")
 
 def promote(kfp, folder, version=VERSION):
     """The task as Kubeflow runs it, with KFP's variable that breaks `import kfp.client`."""
+    kfp.course = kfp.course or ["PENDING", "RUNNING", "SUCCEEDED"]
     pipelines = [Compiled((COMMITTED / "training.yaml").read_text())]
     given = {
         "line_yaml": "{deployment: {minimum_replicas: 2}, name: bottles}",

@@ -7,11 +7,7 @@ OpenAPI models; what does not conform is a 400, and is kept in `violations`.
 import json
 import re
 import threading
-<<<<<<< 236d67c48ed0adc8209a81e653f3200e1f29c155
-=======
-import uuid
 from collections import Counter
->>>>>>> 0fa5e3ee5855fd438d3538473e18fd15c177aeaf
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.parser import BytesParser
@@ -46,12 +42,9 @@ class KfpServer(Runs):
         violations: What did not conform to the OpenAPI models.
         experiments, pipelines, versions, runs, recurring: By id.
         refuse: Which requests, by method and path, are answered with 500.
-<<<<<<< 236d67c48ed0adc8209a81e653f3200e1f29c155
         version, multi_user: What it says about itself.
-=======
-        course: States of a run, one for each look at it; it stays in the last. As on a real server the `error` of a run
-            stays empty, however it ends.
->>>>>>> 0fa5e3ee5855fd438d3538473e18fd15c177aeaf
+        course: States of a run, one for each look at it; it stays in the last. None leaves runs as they are. As on a
+            real server the `error` of a run stays empty, however it ends.
     """
 
     def __init__(self, token: str | None = None) -> None:
@@ -64,13 +57,10 @@ class KfpServer(Runs):
         self.runs: dict[str, dict[str, Any]] = {}
         self.recurring: dict[str, dict[str, Any]] = {}
         self.refuse: Callable[[str, str], bool] = lambda method, path: False
-<<<<<<< 236d67c48ed0adc8209a81e653f3200e1f29c155
         self.version = "2.17.0"
         self.multi_user = False
-=======
-        self.course = ["PENDING", "RUNNING", "SUCCEEDED"]
+        self.course: list[str] | None = None
         self._looks: Counter[str] = Counter()
->>>>>>> 0fa5e3ee5855fd438d3538473e18fd15c177aeaf
         self._clock = datetime(2026, 1, 1, tzinfo=UTC)
         self._lock = threading.Lock()
         server = self
@@ -159,15 +149,12 @@ class KfpServer(Runs):
         self.runs[made["run_id"]] = made
         return "V2beta1Run", made
 
-<<<<<<< 236d67c48ed0adc8209a81e653f3200e1f29c155
-=======
-    def get_run(self, identity: str, **_: Any) -> tuple[str, Any]:
-        run = _find(self.runs, identity, "run")
-        run["state"] = self.course[min(self._looks[identity], len(self.course) - 1)]
-        self._looks[identity] += 1
-        return "V2beta1Run", run
+    def get_run(self, identity: str, **query: Any) -> tuple[str, Any]:
+        if self.course:
+            self.runs[identity]["state"] = self.course[min(self._looks[identity], len(self.course) - 1)]
+            self._looks[identity] += 1
+        return super().get_run(identity, **query)
 
->>>>>>> 0fa5e3ee5855fd438d3538473e18fd15c177aeaf
     def create_recurring(self, *, body: bytes, **_: Any) -> tuple[str, Any]:
         asked = self._read(body, "V2beta1RecurringRun")
         self._check_run(asked)
