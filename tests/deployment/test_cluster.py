@@ -105,6 +105,27 @@ def test_a_server_that_fails_for_long_is_named_when_it_is_asked_for_a_kind(
         cluster.offers(Kind.AUTOSCALER)
 
 
+def test_a_task_waits_longer_than_a_command_for_a_server_that_fails(
+    api: client.ApiClient, monkeypatch: pytest.MonkeyPatch
+):
+    cluster = Cluster(api, "lines")
+    assert cluster.find(Kind.POD, "one") == POD
+    monkeypatch.setattr(cluster_module, "PATIENCE", 0.0)
+    monkeypatch.setenv("CSAD_PATIENCE", "60")
+    monkeypatch.setattr(f"{__name__}.FAILURES", [503] * 4)
+    assert cluster.find(Kind.POD, "one") == POD
+
+
+def test_a_missing_role_fails_at_once_also_in_a_task(api: client.ApiClient, monkeypatch: pytest.MonkeyPatch):
+    cluster = Cluster(api, "lines")
+    monkeypatch.setenv("CSAD_PATIENCE", "60")
+    answers = [404, 403]  # the last one is taken first
+    monkeypatch.setattr(f"{__name__}.FAILURES", answers)
+    with pytest.raises(DeploymentError, match="needs the Role of manifests/base"):
+        cluster.find(Kind.POD, "one")
+    assert answers == [404]
+
+
 @pytest.fixture
 def silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Where a server takes every connection and never answers; the kubeconfig names it."""

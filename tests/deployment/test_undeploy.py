@@ -59,6 +59,13 @@ def test_a_lease_that_somebody_else_has_taken_is_not_removed(scene: Scene):
     assert scene.cluster.find(Kind.LEASE, "csad-bottles")["spec"]["holderIdentity"] == "somebody else"
 
 
+def test_a_lease_whose_renewal_was_late_is_still_held_when_nobody_took_it(scene: Scene, monkeypatch):
+    """As after a restart of the API server: the deployer may ask before the renewal has come through."""
+    with held(scene.cluster.twin(), "csad-bottles", LEASE) as ours:
+        monkeypatch.setattr(ours, "_renewed", time.monotonic() - 10 * LEASE.seconds)
+        ours.check()
+
+
 def wait_until_noticed(lease) -> None:
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:

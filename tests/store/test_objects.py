@@ -31,6 +31,19 @@ def test_bytes_come_back_with_the_tag_under_which_they_were_written(store):
     assert list(store.list("a")) == ["a/b"]
 
 
+@pytest.mark.parametrize(("size", "end"), [(3, b"cde"), (5, b"abcde"), (9, b"abcde"), (1, b"e")])
+def test_of_an_object_the_end_is_read(store, size, end):
+    store.put_bytes("log", b"abcde")
+    assert store.read_end("log", size) == end
+
+
+def test_the_end_of_nothing_is_nothing_and_what_is_not_there_has_none(store):
+    store.put_bytes("empty", b"")
+    assert store.read_end("empty", 10) == b""
+    with pytest.raises(NotFound):
+        store.read_end("none", 10)
+
+
 def test_what_is_not_there_is_not_found(store, tmp_path):
     with pytest.raises(NotFound, match="read a/b"):
         store.read_bytes("a/b")
@@ -283,3 +296,23 @@ def test_operations_wait_for_a_store_that_is_restarted(tmp_path):
         back.join()
         assert list(store.list("")) == ["after", "before"]
     assert WORKING.seconds >= 30
+
+
+def test_a_task_waits_for_a_store_that_is_started_again_also_when_it_connects(tmp_path, monkeypatch):
+    from csad.store.embedded import EmbeddedStore
+
+    with EmbeddedStore(tmp_path / "server") as server:
+        server.kill()
+        monkeypatch.setenv("CSAD_PATIENCE", "120")
+        back = threading.Timer(8, server.start)  # longer than a command would wait
+        back.start()
+        ObjectStore.connect(server.settings).put_bytes("after", b"too")
+        back.join()
+
+
+def test_wrong_keys_fail_at_once_also_in_a_task(server, monkeypatch):
+    monkeypatch.setenv("CSAD_PATIENCE", "120")
+    start = time.monotonic()
+    with pytest.raises(StoreError, match="AWS_SECRET_ACCESS_KEY"):
+        ObjectStore.connect(replace(server.settings, secret_key="guessed"))
+    assert time.monotonic() - start < 10
