@@ -3,6 +3,8 @@
 import pytest
 
 from components import documentation
+from csad.config.line import ProductLine
+from pipelines.packages import Target, compile_for
 from tests.components.launcher import executor_input, executor_of, launch
 from tests.pipelines.compiled import COMMITTED, Compiled
 
@@ -11,8 +13,12 @@ BROKEN = "{name: No Slug}"
 
 
 @pytest.fixture(scope="module")
-def pipelines():
-    return [Compiled((COMMITTED / f"{name}.yaml").read_text()) for name in ("training", "promotion")]
+def pipelines(tmp_path_factory):
+    """The committed ones, and that of a line whose parts a tagging model names."""
+    named = ProductLine.from_yaml("{name: parts, pseudo_labels: {proposals: foundation}}")
+    tagging, _ = compile_for(named, Target(), tmp_path_factory.mktemp("compiled"))
+    files = [*(COMMITTED / f"{name}.yaml" for name in ("training", "promotion")), tagging]
+    return [Compiled(file.read_text()) for file in files]
 
 
 @pytest.mark.parametrize("component", documentation.names())

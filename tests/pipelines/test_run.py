@@ -247,7 +247,7 @@ def test_a_broken_line_is_an_error_and_not_a_traceback(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["run"], ["run", "missing.yaml", "--data", "."], ["fly"], ["compile", "--gpu"]], ids=" ".join
+    "arguments", [["run"], ["run", "missing.yaml", "--data", "."], ["fly"], ["compile", "--fly"]], ids=" ".join
 )
 def test_wrong_use_exits_with_2(arguments):
     assert run(*arguments).returncode == 2

@@ -7,6 +7,7 @@ from click.testing import CliRunner
 
 from kfp_client.server_runs import RunServer
 from pipelines.__main__ import main
+from pipelines.packages import Packages, Target
 from pipelines.schedule_status import schedule_status
 from pipelines.schedules import apply_plan, make_plan, read_lines
 from tests.pipelines.test_schedules import PACKAGE
@@ -23,7 +24,8 @@ def schedule(folder, name, text):
 
 def apply(folder):
     server = RunServer.connect()
-    apply_plan(server, make_plan(server, read_lines(folder), PACKAGE, "csad-pipeline"))
+    packages = Packages(Target(), folder.parent, given=PACKAGE)
+    apply_plan(server, make_plan(server, read_lines(folder), packages, "csad-pipeline"), packages)
     return server
 
 
