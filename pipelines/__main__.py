@@ -9,45 +9,20 @@ import click
 
 from csad.cli.failures import FailingClearly
 from pipelines.doctor_command import doctor
-from pipelines.options import endpoint_option, json_option, namespace_option
+from pipelines.options import (
+    account_option,
+    endpoint_option,
+    json_option,
+    namespace_option,
+    package_option,
+    target_options,
+)
 from pipelines.run_commands import retry, runs, stop, why
+from pipelines.schedule_commands import schedules
 
 COMPILED = Path("pipelines/compiled")
-LINES = Path("lines")
-EXAMPLE = LINES / "fastener_kit.yaml"
+EXAMPLE = Path("lines/fastener_kit.yaml")
 
-package_option = click.option(
-    "--package",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Compiled training pipeline, for every line.  [default: compiled now, as each line needs it]",
-)
-cpu_option = click.option(
-    "--cpu-only/--gpu",
-    "cpu_only",
-    default=None,
-    help="Ask for no GPU, or for one per stage.  [default: what the images compute on, else --gpu]",
-)
-small_option = click.option(
-    "--small", is_flag=True, help="Reserve half a core and 1 GiB a task: for clusters of a few cores."
-)
-deploy_option = click.option(
-    "--no-deploy", is_flag=True, help="End with the registered version, whatever the line's schedule.deploy says."
-)
-
-
-def target_options(command: click.decorators.FC) -> click.decorators.FC:
-    """What a pipeline is compiled for."""
-    for option in (deploy_option, small_option, cpu_option):
-        command = option(command)
-    return command
-
-
-account_option = click.option(
-    "--service-account",
-    default="csad-pipeline",
-    show_default=True,
-    help='Of the runs; "" for the server\'s own choice.',
-)
 line_argument = click.argument(
     "file", metavar="LINE.yaml", type=click.Path(exists=True, dir_okay=False, path_type=Path)
 )
@@ -242,114 +217,7 @@ def promote(
     click.echo(json.dumps(vars(started)) if as_json else f"started run {started.run}\n{started.address}")
 
 
-@main.group()
-def schedules() -> None:
-    """Compare the schedules of all product lines with the server's recurring runs, and make them equal.
-
-    A line's file says when it retrains (`schedule.cron`). Only recurring runs that csad made are touched.
-    """
-
-
-def schedule_options(command: click.decorators.FC) -> click.decorators.FC:
-    """What plan and apply have in common."""
-    folder = click.option(
-        "--lines",
-        default=LINES,
-        show_default=True,
-        type=click.Path(exists=True, file_okay=False, path_type=Path),
-        help="Folder of product lines: all of them.",
-    )
-    for option in (json_option, account_option, namespace_option, endpoint_option, package_option):
-        command = option(command)
-    return folder(target_options(command))
-
-
-@schedules.command()
-@schedule_options
-def plan(
-    lines: Path,
-    cpu_only: bool | None,
-    small: bool,
-    no_deploy: bool,
-    package: Path | None,
-    endpoint: str | None,
-    kfp_namespace: str | None,
-    service_account: str,
-    as_json: bool,
-) -> None:
-    """Show what `schedules apply` would change; nothing is changed.
-
-    \b
-    Example:
-      python -m pipelines schedules plan --lines lines
-    """  # noqa: D301
-    from components.images import check_device
-    from kfp_client.server import Server
-    from pipelines.packages import Packages, Target
-    from pipelines.schedules import make_plan, read_lines
-
-    found = read_lines(lines)
-    target = Target(check_device(cpu_only), small, deploy=not no_deploy)
-    with tempfile.TemporaryDirectory() as folder:
-        packages = Packages(target, Path(folder), package)
-        planned = make_plan(Server.connect(endpoint, kfp_namespace), found, packages, service_account)
-    click.echo(json.dumps(planned.to_json(), indent=2) if as_json else planned.to_text())
-
-
-@schedules.command()
-@schedule_options
-def apply(
-    lines: Path,
-    cpu_only: bool | None,
-    small: bool,
-    no_deploy: bool,
-    package: Path | None,
-    endpoint: str | None,
-    kfp_namespace: str | None,
-    service_account: str,
-    as_json: bool,
-) -> None:
-    """Create, replace, pause and resume recurring runs so that each line retrains as its file says.
-
-    \b
-    Example:
-      python -m pipelines schedules apply --lines lines
-    """  # noqa: D301
-    from components.images import check_device
-    from kfp_client.server import Server
-    from pipelines.packages import Packages, Target
-    from pipelines.schedules import apply_plan, make_plan, read_lines
-
-    found = read_lines(lines)
-    target = Target(check_device(cpu_only), small, deploy=not no_deploy)
-    server = Server.connect(endpoint, kfp_namespace)
-    with tempfile.TemporaryDirectory() as folder:
-        packages = Packages(target, Path(folder), package)
-        planned = make_plan(server, found, packages, service_account)
-        apply_plan(server, planned, packages)
-    click.echo(json.dumps(planned.to_json(), indent=2) if as_json else planned.to_text())
-
-
-@schedules.command()
-@click.option("--line", help="Only this product line.")
-@endpoint_option
-@namespace_option
-@json_option
-def status(line: str | None, endpoint: str | None, kfp_namespace: str | None, as_json: bool) -> None:
-    """Show each line's last run and its next one.
-
-    \b
-    Example:
-      python -m pipelines schedules status
-    """  # noqa: D301
-    from kfp_client.server_runs import RunServer
-    from pipelines.schedule_status import schedule_status
-
-    found = schedule_status(RunServer.connect(endpoint, kfp_namespace), line)
-    click.echo(json.dumps(found.to_json(), indent=2) if as_json else found.to_text())
-
-
-for command in (doctor, runs, why, retry, stop):
+for command in (doctor, runs, schedules, why, retry, stop):
     main.add_command(command)
 
 

@@ -103,7 +103,7 @@ def _notices(evaluation: Evaluation, doubts: Sequence[str]) -> str:
     notices += [f"Worth a look: {doubt}" for doubt in evaluation.doubts]
     if evaluation.odd_images:
         notices.append(
-            f"{len(evaluation.odd_images)} good images of the training look unlike the others: "
+            f"Good images of the training that look unlike the others ({len(evaluation.odd_images)}): "
             f"{', '.join(evaluation.odd_images)}. They do not raise the threshold; look whether they are good, and "
             "name those that are not under images.exclude."
         )

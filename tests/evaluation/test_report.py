@@ -125,6 +125,12 @@ def test_doubtful_pseudo_labels_are_named_above_the_figures(evaluation):
     assert "Doubtful" not in Page(render(evaluation)).text
 
 
+def test_odd_images_among_the_good_ones_are_named_with_the_remedy(evaluation):
+    text = Page(render(evaluation)).text
+    assert "Good images of the training that look unlike the others (1): train/good/007." in text
+    assert "images.exclude" in text
+
+
 def test_an_evaluation_read_from_json_has_a_report_without_pictures(evaluation):
     html = render(Evaluation.model_validate(evaluation.to_json()))
     assert Page(html).links == []

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from csad.evaluation.evaluate import evaluate
@@ -34,6 +36,11 @@ def test_the_decision_shows_counts_and_intervals(text):
     assert "100, for a false-reject rate of 1.0 %" in text
     assert "25.0 % (1 of 4; 0.6 to 80.6 %)" in text
     assert "1 of 3 anomalous images have no mask" in text
+
+
+def test_the_decision_shows_what_good_images_alone_say_of_it(text):
+    assert re.search(r"synthetic anomalies rejected +blemish 75\.0 %", text)
+    assert re.search(r"odd images among the good ones +train/good/007", text)
 
 
 def test_long_names_are_neither_cut_nor_wrapped(tmp_path):

@@ -130,5 +130,6 @@ def contest(scene: Scene) -> None:
     assert seen.failures == []
     first, second, third = dict.fromkeys(seen.versions)
     assert (first, {second, third}) == (old, {one, other})
+    assert old not in seen.versions[seen.versions.index(third) :]
     assert scene.settled(name, third) == scene.champion(name) == third
     assert scene.leftovers(name) == []

@@ -1,0 +1,123 @@
+"""`python -m pipelines schedules`: when each product line retrains, compared with the server's recurring runs."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipelines.options import (
+    account_option,
+    endpoint_option,
+    json_option,
+    namespace_option,
+    package_option,
+    target_options,
+)
+
+if TYPE_CHECKING:
+    from kfp_client.server import Server
+    from pipelines.packages import Packages
+    from pipelines.schedules import Plan
+
+LINES = Path("lines")
+
+
+@click.group()
+def schedules() -> None:
+    """Compare the schedules of all product lines with the server's recurring runs, and make them equal.
+
+    A line's file says when it retrains (`schedule.cron`). Only recurring runs that csad made are touched.
+    """
+
+
+def schedule_options(command: click.decorators.FC) -> click.decorators.FC:
+    """What plan and apply have in common."""
+    folder = click.option(
+        "--lines",
+        default=LINES,
+        show_default=True,
+        type=click.Path(exists=True, file_okay=False, path_type=Path),
+        help="Folder of product lines: all of them.",
+    )
+    for option in (json_option, account_option, namespace_option, endpoint_option, package_option):
+        command = option(command)
+    return folder(target_options(command))
+
+
+@contextmanager
+def _planned(
+    lines: Path,
+    cpu_only: bool | None,
+    small: bool,
+    no_deploy: bool,
+    package: Path | None,
+    endpoint: str | None,
+    kfp_namespace: str | None,
+    service_account: str,
+) -> Iterator[tuple[Server, Plan, Packages]]:
+    """What is to be changed, and the pipelines for it as long as they are needed."""
+    from components.images import check_device
+    from kfp_client.server import Server
+    from pipelines.packages import Packages, Target
+    from pipelines.schedules import make_plan, read_lines
+
+    found = read_lines(lines)
+    target = Target(check_device(cpu_only), small, deploy=not no_deploy)
+    server = Server.connect(endpoint, kfp_namespace)
+    with tempfile.TemporaryDirectory() as folder:
+        packages = Packages(target, Path(folder), package)
+        yield server, make_plan(server, found, packages, service_account), packages
+
+
+@schedules.command()
+@schedule_options
+def plan(as_json: bool, **chosen: Any) -> None:
+    """Show what `schedules apply` would change; nothing is changed.
+
+    \b
+    Example:
+      python -m pipelines schedules plan --lines lines
+    """  # noqa: D301
+    with _planned(**chosen) as (_, planned, _):
+        click.echo(json.dumps(planned.to_json(), indent=2) if as_json else planned.to_text())
+
+
+@schedules.command()
+@schedule_options
+def apply(as_json: bool, **chosen: Any) -> None:
+    """Create, replace, pause and resume recurring runs so that each line retrains as its file says.
+
+    \b
+    Example:
+      python -m pipelines schedules apply --lines lines
+    """  # noqa: D301
+    from pipelines.schedules import apply_plan
+
+    with _planned(**chosen) as (server, planned, packages):
+        apply_plan(server, planned, packages)
+    click.echo(json.dumps(planned.to_json(), indent=2) if as_json else planned.to_text())
+
+
+@schedules.command()
+@click.option("--line", help="Only this product line.")
+@endpoint_option
+@namespace_option
+@json_option
+def status(line: str | None, endpoint: str | None, kfp_namespace: str | None, as_json: bool) -> None:
+    """Show each line's last run and its next one.
+
+    \b
+    Example:
+      python -m pipelines schedules status
+    """  # noqa: D301
+    from kfp_client.server_runs import RunServer
+    from pipelines.schedule_status import schedule_status
+
+    found = schedule_status(RunServer.connect(endpoint, kfp_namespace), line)
+    click.echo(json.dumps(found.to_json(), indent=2) if as_json else found.to_text())
