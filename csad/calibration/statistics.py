@@ -19,6 +19,7 @@ from csad.config.line import ProductLine
 from csad.features.backbone import backbone_of
 from csad.features.words import Vocabulary, fit_vocabulary
 from csad.images import ImageFile, ImageSet
+from csad.images.registered import read_registration
 from csad.images.training_images import canvas_of, open_canvases, sample_images
 from csad.imaging.border import fit_border
 from csad.imaging.canvas import Canvas, CanvasStore, to_tensor
@@ -130,7 +131,11 @@ def fit(
         odd_images=_odd_images([files[index] for index in products], scores, threshold.value),
         synthetic_detection=_synthetic_detection(fusion, calibration, threshold.value),
     )
-    return write_model(output, manifest, _tensors(perception, histograms, inventory))
+    tensors = _tensors(perception, histograms, inventory)
+    registration = read_registration(images.root)
+    if registration:
+        tensors["registration"] = {name: torch.from_numpy(array) for name, array in registration.arrays().items()}
+    return write_model(output, manifest, tensors)
 
 
 def _features(perception: Perception, canvases: CanvasStore) -> Iterator[Tensor]:

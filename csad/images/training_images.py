@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from csad.config.line import ProductLine
 from csad.images import ImageFile, read_rgb
 from csad.imaging.canvas import Canvas, CanvasStore, fit_canvas
+from csad.imaging.registration import Registration
 from csad.imaging.working_image import working_image
 
 SAMPLE = 48
@@ -28,6 +29,11 @@ class SampleImages:
 
     images: tuple[NDArray[np.uint8], ...]
     sizes: tuple[tuple[int, int], ...]
+
+    def registered(self, registration: Registration) -> SampleImages:
+        """The same products in one pose."""
+        images = tuple(registration.register(image, registration.place(image)) for image in self.images)
+        return SampleImages(images, tuple((image.shape[0], image.shape[1]) for image in images))
 
     def canvas(self, line: ProductLine) -> Canvas:
         """Choose the canvas of the line from these images."""

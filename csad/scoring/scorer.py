@@ -17,6 +17,7 @@ from csad.config.line import ProductLine
 from csad.features.backbone import WeightsRecord, backbone_from_tensors
 from csad.features.words import Vocabulary
 from csad.imaging.canvas import Canvas, to_tensor
+from csad.imaging.registration import Placement, Registration
 from csad.lgst.fit import LgstModel
 from csad.lgst.maps import MapNormaliser
 from csad.scoring.branches import Histograms, Perception, Views, raw_scores
@@ -33,6 +34,19 @@ STAGES = 3
 
 MAP_STRIDE = 4
 """Canvas pixels per cell of the anomaly map before it is brought back to the image."""
+
+
+NO_PRODUCT = "no product stands out from the background, so the image is scored in the pose that it has"
+
+
+@dataclass(frozen=True, eq=False)
+class _Posed:
+    """An image in the pose of the training images, and the way back: the original's size and the product's place."""
+
+    image: NDArray[np.uint8]
+    height: int
+    width: int
+    placement: Placement | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +88,7 @@ class Scorer:
         perception: Perception,
         histograms: Histograms,
         inventory: Inventory | None,
+        registration: Registration | None = None,
     ) -> None:
         self.manifest = manifest
         self.line = ProductLine.from_yaml(manifest.line)
@@ -82,6 +97,7 @@ class Scorer:
         self._perception = perception
         self._histograms = histograms
         self._inventory = inventory
+        self._registration = registration
         self._scales = {name: MapNormaliser(*quantiles) for name, quantiles in manifest.map_scale.items()}
 
     @property
@@ -141,10 +157,12 @@ class Scorer:
             )
             counted = read_tensors(folder, "inventory")
             inventory = Inventory.from_tensors(counted) if counted else None
+            poses = {name: tensor.numpy() for name, tensor in read_tensors(folder, "registration").items()}
+            registration = Registration.from_arrays(poses) if poses else None
         except (KeyError, TypeError) as error:
             raise ModelFolderError(f"{folder} lacks {error}; copy the whole model folder again") from error
         perception = Perception(backbone, network, vocabulary, lgst).to(device)
-        return cls(manifest, perception, histograms, inventory)
+        return cls(manifest, perception, histograms, inventory, registration)
 
     def score(self, image: NDArray[np.uint8]) -> Score:
         """Score one image, uint8 (H, W, 3)."""
@@ -161,24 +179,34 @@ class Scorer:
         for image in images:
             if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
                 raise ImageError(f"expected an RGB image, uint8 (H, W, 3), got {image.dtype} {image.shape}")
-        views = self._perception.look(to_tensor(np.stack([self._canvas.draw(image) for image in images])))
+        posed = [self._pose(image) for image in images]
+        views = self._perception.look(to_tensor(np.stack([self._canvas.draw(each.image) for each in posed])))
         fusion = self.manifest.fusion
         raw = {name: values.numpy() for name, values in raw_scores(views, self._histograms).items()}
         branches = fusion.branch_scores(raw)
         values = fusion.combine(branches)
         named = {**branches, **fusion.groups(branches)}
         return [
-            self._explain(image, index, views, float(values[index]), {k: float(v[index]) for k, v in named.items()})
-            for index, image in enumerate(images)
+            self._explain(each, index, views, float(values[index]), {k: float(v[index]) for k, v in named.items()})
+            for index, each in enumerate(posed)
         ]
+
+    def registered(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The product in the pose of the training images, uint8 (S, S, 3); the image itself where poses are fixed."""
+        return self._pose(image).image
+
+    def _pose(self, image: NDArray[np.uint8]) -> _Posed:
+        if self._registration is None:
+            return _Posed(image, image.shape[0], image.shape[1], None)
+        placement = self._registration.place(image)
+        posed = self._registration.register(image, placement)
+        return _Posed(posed, image.shape[0], image.shape[1], placement)
 
     def background_score(self, image: NDArray[np.uint8]) -> float:
         """How unusual the bare border of an image is; never part of a score, only a check on the data."""
-        return self.manifest.border.distance(image)
+        return self.manifest.border.distance(self.registered(image))
 
-    def _explain(
-        self, image: NDArray[np.uint8], index: int, views: Views, value: float, branches: dict[str, float]
-    ) -> Score:
+    def _explain(self, posed: _Posed, index: int, views: Views, value: float, branches: dict[str, float]) -> Score:
         differences = []
         findings: tuple[str, ...] = ()
         if self._inventory is not None and views.probabilities is not None:
@@ -190,5 +218,9 @@ class Scorer:
             drawn = anomaly_map(views, index, self._scales, weights, self._inventory, differences, size)
         else:
             drawn = mean_map(views, index, self._scales, self._normal_maps, self.line.histogram, size)
-        heat = self._canvas.undraw(drawn.numpy(), image.shape[0], image.shape[1])
+        heat = self._canvas.undraw(drawn.numpy(), posed.image.shape[0], posed.image.shape[1])
+        if self._registration:
+            heat = self._registration.restore(heat, posed.height, posed.width, posed.placement)
+            if posed.placement is None:
+                findings = (NO_PRODUCT, *findings)
         return Score(value, self.threshold, branches, heat, findings)
