@@ -14,7 +14,7 @@ from csad.common.progress import track
 from csad.config.settings import HistogramSettings
 from csad.images.folds import folds_of
 from csad.images.training_images import evenly_spaced
-from csad.imaging.canvas import CanvasStore
+from csad.imaging.canvas_store import CanvasStore
 from csad.lgst.copies import COPIES, REACH, copy_of
 from csad.scoring.branches import LOCAL_PART, Histograms, Perception, raw_scores
 from csad.scoring.fusion import FEW_IMAGES

@@ -19,10 +19,12 @@ from csad.config.line import ProductLine
 from csad.features.backbone import backbone_of
 from csad.features.words import Vocabulary, fit_vocabulary
 from csad.images import ImageFile, ImageSet
+from csad.images.canvases import open_canvases
 from csad.images.registered import read_registration
-from csad.images.training_images import canvas_of, open_canvases, sample_images
+from csad.images.training_images import canvas_of, sample_images
 from csad.imaging.border import fit_border
-from csad.imaging.canvas import Canvas, CanvasStore, to_tensor
+from csad.imaging.canvas import Canvas
+from csad.imaging.canvas_store import CanvasStore, to_tensor
 from csad.lgst.fit import calibrating, load_lgst, load_out_of_fold
 from csad.lgst.maps import SAMPLE_SIZE, CellSample, MapNormaliser
 from csad.metrics.threshold import choose_threshold

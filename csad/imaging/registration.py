@@ -31,10 +31,14 @@ LEAST_GAIN = 2.0
 """By which factor registration must lower what differs from the template. Products at any angle reach 5 to 25, aligned
 ones 1.0 to 1.2, and round ones, which show no angle, 1.5."""
 
+LEAST_DIFFERENCE = 0.05
+"""What must differ from the template without registration, as 1 - correlation: noise is no pose. At any angle .25 to .45
+differs, in aligned products .02 to .05."""
+
 LEAST_TURN = 10.0
 """Degrees by which a tenth of the products must be turned away from the rest: below it, a turn may be a defect."""
 
-LEAST_SHIFT = 0.05
+LEAST_SHIFT = 0.1
 """Standard deviation of the centroid, as a fraction of the product's radius, below which a shift may be a defect."""
 
 MARGIN = 1.08
@@ -172,7 +176,7 @@ def fit_registration(images: Sequence[NDArray[np.uint8]]) -> Registration | None
     template, turns = _align(own)
     turned = _differing(own, None)
     aligned = _differing(own, turns)
-    if turned > LEAST_GAIN * aligned and _spread(turns) > LEAST_TURN:
+    if turned > max(LEAST_DIFFERENCE, LEAST_GAIN * aligned) and _spread(turns) > LEAST_TURN:
         return Registration(_canonical(template), largest)
     middle = Placement(
         float(np.median([placement.x for placement in placements])),
@@ -181,7 +185,7 @@ def fit_registration(images: Sequence[NDArray[np.uint8]]) -> Registration | None
     )
     fixed = np.stack([_describe(contrast, middle, radius) for _, contrast in whole])
     moves = np.std([(placement.x, placement.y) for placement in placements], axis=0).max()
-    if _differing(fixed, None) > LEAST_GAIN * turned and moves > LEAST_SHIFT * radius:
+    if _differing(fixed, None) > max(LEAST_DIFFERENCE, LEAST_GAIN * turned) and moves > LEAST_SHIFT * radius:
         return Registration(None, largest)
     return None
 

@@ -16,7 +16,8 @@ from csad.compute.device import check_device
 from csad.config.line import ProductLine
 from csad.features.backbone import WeightsRecord, backbone_from_tensors
 from csad.features.words import Vocabulary
-from csad.imaging.canvas import Canvas, to_tensor
+from csad.imaging.canvas import Canvas
+from csad.imaging.canvas_store import to_tensor
 from csad.imaging.registration import Placement, Registration
 from csad.lgst.fit import LgstModel
 from csad.lgst.maps import MapNormaliser

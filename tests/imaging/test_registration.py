@@ -73,6 +73,13 @@ def test_shifted_products_are_centred_and_not_turned():
     assert placement.degrees == 0
 
 
+def test_equal_square_products_show_no_angle():
+    image = np.full((100, 100, 3), 200, np.uint8)
+    image[20:70, 20:70] = (200, 20, 20)
+
+    assert fit_registration([image] * 12) is None
+
+
 def test_products_that_reach_the_border_are_left_alone():
     assert fit_registration([hook(0.0, x=70 + 5 * i, y=40 + i) for i in range(12)]) is None
 
