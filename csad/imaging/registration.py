@@ -32,8 +32,8 @@ LEAST_GAIN = 2.0
 ones 1.0 to 1.2, and round ones, which show no angle, 1.5."""
 
 LEAST_DIFFERENCE = 0.05
-"""What must differ from the template without registration, as 1 - correlation: noise is no pose. At any angle .25 to .45
-differs, in aligned products .02 to .05."""
+"""What must differ from the template without registration, as 1 - correlation: noise is no pose. At any angle 0.25 to
+0.45 differs, in aligned products 0.02 to 0.05."""
 
 LEAST_TURN = 10.0
 """Degrees by which a tenth of the products must be turned away from the rest: below it, a turn may be a defect."""
