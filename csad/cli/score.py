@@ -141,8 +141,8 @@ def _expectation(scorer: "Scorer") -> str:
     threshold, found = scorer.manifest.threshold, scorer.manifest.synthetic_detection
     low, high = threshold.interval
     said = (
-        f"threshold {threshold.value:.3g} is for {threshold.promised_rate:.2g} of good products rejected (95 % interval "
-        f"{low:.2g} to {high:.2g}, {threshold.images} good images)"
+        f"threshold {threshold.value:.3g} is for {threshold.promised_rate:.2g} of good products rejected (95 % "
+        f"interval {low:.2g} to {high:.2g}, {threshold.images} good images)"
     )
     detection = ", ".join(f"{kind} {rate:.0%}" for kind, rate in found.items())
     return said + (f"; synthetic anomalies found: {detection}" if found else "")

@@ -10,6 +10,9 @@ from csad.cli import main
 from csad.config.line import ProductLine
 from csad.metrics.threshold import Threshold
 
+THRESHOLD = Threshold(
+    value=100.0, false_reject_rate=0.01, promised_rate=0.01, interval=(0.0, 0.03), images=120, note=""
+)
 ODD_NAMES = ["next\x85line.png", "line\u2028separator.png", os.fsdecode(b"latin-1 gr\xf6\xdfe.png"), "back\\slash.png"]
 
 
@@ -27,9 +30,7 @@ class StubScore:
 class StubManifest:
     """What the model says of its threshold: 1 % of good products, nine of ten foreign patches."""
 
-    threshold: Threshold = Threshold(
-        value=100.0, false_reject_rate=0.01, promised_rate=0.01, interval=(0.0, 0.03), images=120, note=""
-    )
+    threshold: Threshold = THRESHOLD
     synthetic_detection: dict = field(default_factory=lambda: {"foreign patch": 0.9})
 
 
