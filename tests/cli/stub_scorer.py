@@ -26,10 +26,12 @@ class StubScore:
     map: np.ndarray
 
 
-@dataclass(frozen=True)
+@dataclass
 class StubManifest:
     """What the model says of its threshold: 1 % of good products, nine of ten foreign patches."""
 
+    checksum: str = "abc"
+    snapshot: str = "def"
     threshold: Threshold = THRESHOLD
     synthetic_detection: dict = field(default_factory=lambda: {"foreign patch": 0.9})
 
