@@ -105,12 +105,12 @@ def test_what_is_no_rgb_image_is_refused_with_its_shape(scorer, image):
 
 def test_a_folder_with_a_changed_byte_is_refused_by_file_name(tiny_model, tmp_path):
     folder = shutil.copytree(tiny_model, tmp_path / "model")
-    file = folder / "lgst.safetensors"
+    file = folder / "teacher.safetensors"
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
     file.write_bytes(content)
 
-    with pytest.raises(ModelFolderError, match=r"lgst\.safetensors was changed"):
+    with pytest.raises(ModelFolderError, match=r"teacher\.safetensors was changed"):
         Scorer.load(folder)
 
 
