@@ -45,7 +45,7 @@ def test_two_branches_of_one_kind_are_refused():
     class Other(Branch):
         kind, scores, group = "memory_bank", ("other",), "others"
 
-    with pytest.raises(ValueError, match="two branches are called memory_bank"):
+    with pytest.raises(ValueError, match="more than one branch is called memory_bank"):
         register(Other)
 
 
