@@ -60,6 +60,17 @@ class LgstModel:
     students: Students | None
     mean_map: MeanMap | None = None
 
+    def to(self, device: torch.device | str) -> LgstModel:
+        """Move everything to a device."""
+        linear = self.linear
+        return LgstModel(
+            teacher=self.teacher.to(device),
+            linear=LinearStudent(linear.mean.to(device), linear.components.to(device)) if linear else None,
+            memories={name: memory.to(device) for name, memory in self.memories.items()},
+            students=self.students.to(device) if self.students else None,
+            mean_map=self.mean_map,
+        )
+
     def tensors(self) -> dict[str, Tensor]:
         """Flat tensors on the CPU, each part under its own prefix."""
         parts: dict[str, Mapping[str, Tensor]] = {"teacher": self.teacher.tensors()}

@@ -1,4 +1,4 @@
-"""How the components of a line are found: the mask proposer that it names, and the rules after it."""
+"""How the foundation models find the components of a line, and which of their files that takes."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ from typing import Literal
 from csad.common.errors import StageError
 from csad.config.line import ProductLine
 from csad.images import ImageSet, read_rgb
-from csad.images.training_images import evenly_spaced, sample_images
-from csad.imaging.masks import MaskProposer
-from csad.proposals.classical import build_classical
-from csad.proposals.finding import ComponentFinder, RefinedProposals
+from csad.images.training_images import evenly_spaced
+from csad.proposals.finding import ComponentFinder
 from csad.proposals.mode_choice import SAMPLE, choose_mode
 
 Mode = Literal["fine", "coarse"]
@@ -21,29 +19,15 @@ Mode = Literal["fine", "coarse"]
 logger = logging.getLogger(__name__)
 
 
-def build_finder(line: ProductLine, images: ImageSet, words: Sequence[str]) -> ComponentFinder:
-    """Build what finds the components of a line's training images.
-
-    Args:
-        line: Product line; `line.pseudo_labels` names the proposer, the mode and the rules.
-        images: Data set.
-        words: Names of the parts, which the foundation models look for.
+def foundation_finder(line: ProductLine, images: ImageSet, words: Sequence[str]) -> ComponentFinder:
+    """Build the foundation models for a line's mode.
 
     Raises:
         StageError: The coarse mode has no words to look for.
         WeightsError: The foundation models or their files are missing.
     """
-    if line.pseudo_labels.proposals == "classical":
-        return RefinedProposals(build_proposer(line, images), line.pseudo_labels.filter_by_combine)
-    if line.pseudo_labels.mode == "auto":
-        return _automatic_finder(line, images, words)
-    return build_foundation_finder(line, words, line.pseudo_labels.mode)
-
-
-def build_proposer(line: ProductLine, images: ImageSet) -> MaskProposer:
-    """Build the classical proposer for the training images of a line."""
-    sample = sample_images(line, images.train)
-    return build_classical(sample.images, sample.canvas(line), line.pseudo_labels.mode)
+    mode = line.pseudo_labels.mode
+    return _automatic_finder(line, images, words) if mode == "auto" else build_foundation_finder(line, words, mode)
 
 
 def _automatic_finder(line: ProductLine, images: ImageSet, words: Sequence[str]) -> ComponentFinder:
@@ -59,7 +43,7 @@ def _automatic_finder(line: ProductLine, images: ImageSet, words: Sequence[str])
 
 
 def foundation_weights(line: ProductLine, words: Sequence[str]) -> tuple[Path, ...]:
-    """The files of the foundation models that `build_finder` loads for a line that uses them.
+    """The files of the foundation models that `foundation_finder` loads.
 
     Raises:
         WeightsError: One of them is missing.
