@@ -77,7 +77,7 @@ class Registration:
     Attributes:
         template: Mean polar description of the product in its canonical pose, float64 (RINGS, ANGLES), of length 1;
             None where products are shifted, not turned.
-        radius: Of the largest product, fraction of the image's longer side.
+        radius: Radius of the largest product, fraction of the image's longer side.
     """
 
     template: Descriptor | None

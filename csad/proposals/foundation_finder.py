@@ -11,8 +11,8 @@ from csad.common.errors import StageError
 from csad.config.line import ProductLine
 from csad.images import ImageSet, read_rgb
 from csad.images.training_images import evenly_spaced
-from csad.proposals.finding import ComponentFinder
 from csad.proposals.mode_choice import SAMPLE, choose_mode
+from csad.proposals.proposal_result import ComponentFinder
 
 Mode = Literal["fine", "coarse"]
 
@@ -68,7 +68,7 @@ def build_foundation_finder(line: ProductLine, words: Sequence[str], mode: Mode)
     """
     if mode == "coarse" and not words:
         raise StageError(
-            "the coarse mode looks for words, and there are none; name the parts in tags.words, or set "
+            "the coarse mode looks for words, and there are none; name the parts in tags.prompts, or set "
             "pseudo_labels.mode: fine"
         )
     from csad.foundation.building import build_grounding, build_sam, foundation_device
@@ -81,6 +81,6 @@ def build_foundation_finder(line: ProductLine, words: Sequence[str], mode: Mode)
             build_grounding(settings.foundation, device), build_sam(settings.foundation, device), words
         )
     if settings.filter_by_grounding and not words:
-        logger.warning("filter-by-grounding is left out: there are no words to look for; name them in tags.words")
+        logger.warning("filter-by-grounding is left out: there are no words to look for; name them in tags.prompts")
     grounding = build_grounding(settings.foundation, device) if _filters_by_grounding(line, words) else None
     return FineComponents(build_sam(settings.foundation, device), settings, grounding, words)

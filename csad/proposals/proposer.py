@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from csad.images import ImageSet
     from csad.images.training_images import SampleImages
     from csad.imaging.canvas import Canvas
-    from csad.proposals.finding import ComponentFinder
+    from csad.proposals.proposal_result import ComponentFinder
 
 
 class Proposer(Protocol):

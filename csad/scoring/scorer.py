@@ -1,4 +1,4 @@
-"""THE scoring path: images in, scores, maps and findings out. Evaluation, batch scoring and serving all call it."""
+"""THE scoring path: images in, scores, maps and explanations out. Evaluation, batch scoring and serving all call it."""
 
 from __future__ import annotations
 
@@ -63,14 +63,14 @@ class Score:
         branches: Normalised score of each branch and group of branches.
         map: Where it is unusual, float32 (H, W) at the image's size, at least 0 unless the line averages maps
             (`fusion.maps`); `Scorer.normal_tail` is what normal images' upper tail reaches.
-        findings: What is unusual about the components, in words, worst first.
+        explanations: What is unusual about the components, a sentence each, worst first.
     """
 
     value: float
     threshold: float
     branches: dict[str, float]
     map: NDArray[np.float32]
-    findings: tuple[str, ...]
+    explanations: tuple[str, ...]
 
     @property
     def anomalous(self) -> bool:
@@ -118,7 +118,7 @@ class Scorer:
         """Load and verify a model folder.
 
         Args:
-            folder: As `csad train` wrote it.
+            folder: Folder as `csad train` wrote it.
             device: "cpu", "cuda" or "cuda:N": where the backbone and the networks run.
 
         Raises:
@@ -157,7 +157,7 @@ class Scorer:
             if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
                 raise ImageError(f"expected an RGB image, uint8 (H, W, 3), got {image.dtype} {image.shape}")
         posed = [self._pose(image) for image in images]
-        outputs = self.model.forward(to_tensor(np.stack([self._canvas.draw(each.image) for each in posed])))
+        outputs = self.model.forward(to_tensor(np.stack([self._canvas.to_input(each.image) for each in posed])))
         fusion = self.manifest.fusion
         raw = {name: values.numpy() for name, values in self.model.columns(outputs).items()}
         branches = fusion.branch_scores(raw)
@@ -187,7 +187,7 @@ class Scorer:
         self, posed: _Posed, index: int, outputs: ModelOutputs, value: float, branches: dict[str, float]
     ) -> Score:
         explanations = self.model.explain(outputs, index)
-        findings = tuple(finding for said in explanations.values() for finding in said.findings)
+        explanations = tuple(finding for said in explanations.values() for finding in said.explanations)
         size = (self._canvas.height // MAP_STRIDE, self._canvas.width // MAP_STRIDE)
         maps = {name: values[index] for name, values in self.model.maps(outputs).items()}
         if self.line.fusion.maps == "weighted":
@@ -196,12 +196,12 @@ class Scorer:
         else:
             others = self.model.average_maps(outputs, index) if self._averages else []
             drawn = mean_map(lgst_map(maps, self._scales, self.model.on_scale()), others, size)
-        heat = self._canvas.undraw(drawn.numpy(), posed.image.shape[0], posed.image.shape[1])
+        heat = self._canvas.to_image(drawn.numpy(), posed.image.shape[0], posed.image.shape[1])
         if self._registration:
             heat = self._registration.restore(heat, posed.height, posed.width, posed.placement)
             if posed.placement is None:
-                findings = (NO_PRODUCT, *findings)
-        return Score(value, self.threshold, branches, heat, findings)
+                explanations = (NO_PRODUCT, *explanations)
+        return Score(value, self.threshold, branches, heat, explanations)
 
 
 def _read(folder: Path, manifest: Manifest) -> dict[str, dict[str, Tensor]]:

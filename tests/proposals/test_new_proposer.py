@@ -19,7 +19,7 @@ from pipelines.shape import Shape
 
 FILE = """
 from csad.imaging.masks import ComponentMask
-from csad.proposals.finding import RefinedProposals
+from csad.proposals.proposal_result import RefinedProposals
 from csad.proposals.proposer import Proposer
 from csad.proposals.registry import register
 
@@ -47,7 +47,7 @@ class LeftAndRight:
         left[:, : image.shape[1] // 2] = True
         return [ComponentMask(mask, " ".join(self.words), 1.0) for mask in (left, ~left)]
 """
-LINE = "{name: kit, pseudo_labels: {proposals: halves}, tags: {words: [left, right]}}"
+LINE = "{name: kit, pseudo_labels: {proposals: halves}, tags: {prompts: [left, right]}}"
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from csad.images import ImageSet
     from csad.images.training_images import SampleImages
     from csad.imaging.canvas import Canvas
-    from csad.proposals.finding import ComponentFinder
+    from csad.proposals.proposal_result import ComponentFinder
 
 
 @register
@@ -26,7 +26,7 @@ class Classical(Proposer):
         """Choose the way of seeing from a sample of the training images; words are of no use to it."""
         from csad.images.training_images import sample_images
         from csad.proposals.classical import build_classical
-        from csad.proposals.finding import RefinedProposals
+        from csad.proposals.proposal_result import RefinedProposals
 
         sample = sample_images(line, images.train)
         proposer = build_classical(sample.images, sample.canvas(line), line.pseudo_labels.mode)

@@ -12,7 +12,7 @@ from csad.proposals.registry import register
 
 if TYPE_CHECKING:
     from csad.images import ImageSet
-    from csad.proposals.finding import ComponentFinder
+    from csad.proposals.proposal_result import ComponentFinder
 
 
 @register

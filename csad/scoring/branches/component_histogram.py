@@ -18,9 +18,9 @@ from csad.scoring.branches.observer import Observer, OutOfFold
 from csad.scoring.branches.protocol import BatchFeatures, Branch, Explanation, Loading, ModelOutputs
 from csad.scoring.branches.registry import register
 from csad.scoring.branches.training import Training
-from csad.scoring.findings import describe
+from csad.scoring.component_statistics import ComponentStatistics, ComponentStatisticsBuilder
+from csad.scoring.explanations import describe
 from csad.scoring.histogram import PatchHistogram, counted_map
-from csad.scoring.inventory import Inventory, InventoryBuilder
 from csad.scoring.mean_localisation import histogram_map, nearest_normal
 from csad.segmentation.network import SegmentationNetwork, class_probabilities
 
@@ -48,7 +48,7 @@ class ComponentHistogram(Branch):
     network: SegmentationNetwork
     settings: HistogramSettings
     histogram: PatchHistogram | None = None
-    inventory: Inventory | None = None
+    inventory: ComponentStatistics | None = None
 
     @classmethod
     def fit(cls, training: Training) -> Self | None:
@@ -74,7 +74,7 @@ class ComponentHistogram(Branch):
         probabilities = outputs[SCORE]
         labels = counted_map(probabilities[index : index + 1], self.settings).argmax(dim=1)[0]
         classes = probabilities.shape[1]
-        normal = nearest_normal(labels, self.inventory.normal_maps, classes)
+        normal = nearest_normal(labels, self.inventory.reference_label_maps, classes)
         return histogram_map(labels, normal, classes, self.settings.grids)
 
     def explain(self, outputs: ModelOutputs, index: int) -> Explanation:
@@ -110,7 +110,7 @@ class ComponentHistogram(Branch):
             network.eval(),
             settings,
             PatchHistogram.from_tensors(part_of(tensors, "histogram"), settings),
-            Inventory.from_tensors(part_of(tensors, "inventory")),
+            ComponentStatistics.from_tensors(part_of(tensors, "inventory")),
         )
 
 
@@ -121,7 +121,7 @@ class _ComponentObserver(Observer):
         self._own = branch
         self._types = training.types
         self._counted = HistogramCollector(branch.settings)
-        self._inventory = InventoryBuilder(len(training.images))
+        self._inventory = ComponentStatisticsBuilder(len(training.images))
 
     def add(self, outputs: ModelOutputs) -> None:
         self._inventory.add(outputs[SCORE])
