@@ -13,8 +13,8 @@ from csad.lgst.teacher import Teacher
 from csad.scoring.anomaly_model import AnomalyModel
 from csad.scoring.branches import Branch, branch_of, groups, register, registered, score_names
 from csad.scoring.branches.component_histogram import ComponentHistogram
-from csad.scoring.branches.memory_bank import MemoryBank
-from csad.scoring.branches.pca_reconstruction import PcaReconstruction
+from csad.scoring.branches.memory_bank import MemoryBankBranch
+from csad.scoring.branches.pca_reconstruction import PcaReconstructionBranch
 from csad.scoring.branches.reductions import maximum, top_mean
 from csad.scoring.branches.word_histogram import WordHistogram
 from csad.scoring.histogram import GaussianPerType, PatchHistogram
@@ -38,7 +38,7 @@ def test_the_scores_stand_in_their_order_and_each_in_one_group():
 
 
 def test_every_memory_bank_gives_a_score():
-    assert MemoryBank.scores == tuple(MEMORY_LAYERS)
+    assert MemoryBankBranch.scores == tuple(MEMORY_LAYERS)
 
 
 def test_two_branches_of_one_kind_are_refused():
@@ -99,7 +99,7 @@ def model():
     codebook = Codebook(features[0].flatten(1).T[:3].contiguous(), 100.0)
     return AnomalyModel(backbone, teacher, ()).with_branches(
         [
-            PcaReconstruction(pca),
+            PcaReconstructionBranch(pca),
             WordHistogram(codebook, SETTINGS),
             ComponentHistogram(SegmentationNetwork(backbone, 2).eval(), SETTINGS),
         ]

@@ -23,7 +23,7 @@ SCORE = "global"
 
 @register
 @dataclass(frozen=True)
-class PcaReconstruction(Branch):
+class PcaReconstructionBranch(Branch):
     """The global student without training. Output: reconstruction error, float32 (B, r, c) of about 16 x 16 cells.
 
     Attributes:
@@ -40,7 +40,7 @@ class PcaReconstruction(Branch):
     @classmethod
     def fit(cls, training: Training) -> Self | None:
         """Take the components that the lgst stage fitted; None where the line uses another global student."""
-        return cls(training.lgst.linear) if training.lgst.linear else None
+        return cls(training.lgst.pca) if training.lgst.pca else None
 
     def observer(self, training: Training) -> Observer:
         """Knows the scores that the lgst stage took by components without an image's fold."""

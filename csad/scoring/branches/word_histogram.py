@@ -48,10 +48,10 @@ class WordHistogram(Branch):
     def fit(cls, training: Training) -> Self | None:
         """Cluster teacher features; None with `histogram.codebook_size: 0`."""
         settings = training.line.histogram
-        if not settings.words:
+        if not settings.codebook_size:
             return None
         features = training.teacher_features()
-        codebook = fit_codebook(features, len(training.images), settings.words, training.seed)
+        codebook = fit_codebook(features, len(training.images), settings.codebook_size, training.seed)
         return cls(codebook.to(training.device), settings)
 
     def observer(self, training: Training) -> Observer:
