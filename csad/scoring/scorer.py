@@ -15,7 +15,8 @@ from csad.common.errors import ImageError, ModelFolderError
 from csad.compute.device import check_device
 from csad.config.line import ProductLine
 from csad.features.backbone import WeightsRecord, backbone_from_tensors
-from csad.imaging.canvas import Canvas, to_tensor
+from csad.imaging.canvas import Canvas
+from csad.imaging.canvas_store import to_tensor
 from csad.lgst.maps import MapNormaliser
 from csad.lgst.teacher import Teacher
 from csad.scoring import format_1
