@@ -5,7 +5,7 @@ from typing import Self
 
 from csad.config.line import ProductLine
 from csad.proposals.proposers import proposer_of
-from csad.runner.share import Share
+from csad.runner.shard import Shard
 from pipelines.resources import LARGE, MEDIUM, TINY, Resources
 
 USUAL_AREA = 131_072
@@ -44,7 +44,7 @@ class Shape:
         proposer = proposer_of(line)
         return cls(
             foundation=proposer.foundation_models,
-            asks_tagger=proposer.needs_prompts and line.tags.words is None,
+            asks_tagger=proposer.needs_prompts and line.tags.prompts is None,
             shards=line.schedule.mask_shards,
             deploy=deploy and line.schedule.deploy,
             large=line.images.area > USUAL_AREA,
@@ -52,9 +52,9 @@ class Shape:
         )
 
     @property
-    def mask_shares(self) -> list[str]:
-        """The shares of the masks: ["1/1"], or ["1/2", "2/2"]."""
-        return Share.all(self.shards)
+    def mask_shard_names(self) -> list[str]:
+        """The shards of the masks: ["1/1"], or ["1/2", "2/2"]."""
+        return Shard.all(self.shards)
 
     def resources(self, task: str) -> Resources:
         """What a task that computes asks for."""

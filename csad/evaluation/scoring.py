@@ -19,7 +19,7 @@ class Manifest(Protocol):
 
     @property
     def seed(self) -> int:
-        """Of the training run."""
+        """Random seed of the training run."""
         ...
 
     @property

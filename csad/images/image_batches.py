@@ -22,12 +22,12 @@ def in_batches(images: Iterable[T], pixels: Callable[[T], int]) -> Iterator[list
         One or more of them.
     """
     batch: list[T] = []
-    gathered = 0
+    filled = 0
     for image in images:
         batch.append(image)
-        gathered += pixels(image)
-        if gathered >= BATCH_PIXELS:
+        filled += pixels(image)
+        if filled >= BATCH_PIXELS:
             yield batch
-            batch, gathered = [], 0
+            batch, filled = [], 0
     if batch:
         yield batch

@@ -82,7 +82,7 @@ class ImageSet:
         excluded: Stems of good images that the product line leaves out.
         nearness: Median difference of validation images to the nearest training image, as a multiple of that between
             training images; None where too few images show it.
-        canvas: As `ingest` fitted it; None where nobody did yet.
+        canvas: Canvas as `ingest` fitted it; None where nobody did yet.
     """
 
     root: Path

@@ -17,7 +17,7 @@ class CanvasStore(ArrayStore):
     """The canvases of a set of images, decoded once, uint8 (h, w, 3) each."""
 
     def __init__(self, canvas: Canvas, images: Iterable[NDArray[np.uint8]]) -> None:
-        super().__init__((canvas.draw(image) for image in images), (canvas.height, canvas.width, 3))
+        super().__init__((canvas.to_input(image) for image in images), (canvas.height, canvas.width, 3))
 
     def batches(self, size: int, chosen: Sequence[int] | None = None) -> Iterator[Tensor]:
         """Go through all canvases in order, or through those chosen, as float32 (B, 3, h, w) in 0..1."""

@@ -47,8 +47,8 @@ class ImageScore(Protocol):
         ...
 
     @property
-    def findings(self) -> Sequence[str]:
-        """What is wrong, in words."""
+    def explanations(self) -> Sequence[str]:
+        """What is wrong, a sentence each."""
         ...
 
 

@@ -40,7 +40,7 @@ def lgst_map(
     """Mean of the normalised maps of one image, float32 (r, c) each and together; None without maps.
 
     Args:
-        maps: Of the image, by name.
+        maps: Maps of the image, by name.
         scales: Scale of each map.
         on_scale: Names of maps that are on the scale already.
     """
@@ -79,11 +79,11 @@ def histogram_map(labels: Tensor, normal: Tensor, classes: int, grids: Sequence[
     return heat
 
 
-def nearest_normal(labels: Tensor, normal_maps: Tensor, classes: int) -> Tensor:
+def nearest_normal(labels: Tensor, reference_label_maps: Tensor, classes: int) -> Tensor:
     """The normal label map whose class histogram is nearest to that of `labels` (h, w), int64 at its size."""
     found = _fractions(labels, classes)
-    fractions = torch.stack([_fractions(normal, classes) for normal in normal_maps.long()])
-    chosen = normal_maps[(fractions - found).square().sum(dim=1).argmin()]
+    fractions = torch.stack([_fractions(normal, classes) for normal in reference_label_maps.long()])
+    chosen = reference_label_maps[(fractions - found).square().sum(dim=1).argmin()]
     return functional.interpolate(chosen[None, None].float(), size=labels.shape, mode="nearest")[0, 0].long()
 
 

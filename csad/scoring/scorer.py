@@ -1,4 +1,4 @@
-"""THE scoring path: images in, scores, maps and findings out. Evaluation, batch scoring and serving all call it."""
+"""THE scoring path: images in, scores, maps and explanations out. Evaluation, batch scoring and serving all call it."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ class Score:
         branches: Normalised score of each branch and group of branches.
         map: Where it is unusual, float32 (H, W) at the image's size, at least 0 unless the line averages maps
             (`fusion.maps`); `Scorer.normal_tail` is what normal images' upper tail reaches.
-        findings: What is unusual about the components, in words, worst first.
+        explanations: What is unusual about the components, a sentence each, worst first.
     """
 
     value: float
     threshold: float
     branches: dict[str, float]
     map: NDArray[np.float32]
-    findings: tuple[str, ...]
+    explanations: tuple[str, ...]
 
     @property
     def anomalous(self) -> bool:
@@ -100,7 +100,7 @@ class Scorer:
         """Load and verify a model folder.
 
         Args:
-            folder: As `csad train` wrote it.
+            folder: Folder as `csad train` wrote it.
             device: "cpu", "cuda" or "cuda:N": where the backbone and the networks run.
 
         Raises:
@@ -136,7 +136,7 @@ class Scorer:
         for image in images:
             if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
                 raise ImageError(f"expected an RGB image, uint8 (H, W, 3), got {image.dtype} {image.shape}")
-        outputs = self.model.forward(to_tensor(np.stack([self._canvas.draw(image) for image in images])))
+        outputs = self.model.forward(to_tensor(np.stack([self._canvas.to_input(image) for image in images])))
         fusion = self.manifest.fusion
         raw = {name: values.numpy() for name, values in self.model.columns(outputs).items()}
         branches = fusion.branch_scores(raw)
@@ -154,18 +154,18 @@ class Scorer:
     def _explain(
         self, image: NDArray[np.uint8], index: int, outputs: ModelOutputs, value: float, branches: dict[str, float]
     ) -> Score:
-        explanations = self.model.explain(outputs, index)
-        findings = tuple(finding for said in explanations.values() for finding in said.findings)
+        said = self.model.explain(outputs, index)
+        explanations = tuple(sentence for one in said.values() for sentence in one.sentences)
         size = (self._canvas.height // MAP_STRIDE, self._canvas.width // MAP_STRIDE)
         maps = {name: values[index] for name, values in self.model.maps(outputs).items()}
         if self.line.fusion.maps == "weighted":
-            heats = {name: said.heat for name, said in explanations.items() if said.heat is not None}
+            heats = {name: one.heat for name, one in said.items() if one.heat is not None}
             drawn = anomaly_map(maps, heats, self._scales, self.manifest.fusion.weights, size)
         else:
             others = self.model.average_maps(outputs, index) if self._averages else []
             drawn = mean_map(lgst_map(maps, self._scales, self.model.on_scale()), others, size)
-        heat = self._canvas.undraw(drawn.numpy(), image.shape[0], image.shape[1])
-        return Score(value, self.threshold, branches, heat, findings)
+        heat = self._canvas.to_image(drawn.numpy(), image.shape[0], image.shape[1])
+        return Score(value, self.threshold, branches, heat, explanations)
 
 
 def _read(folder: Path, manifest: Manifest) -> dict[str, dict[str, Tensor]]:

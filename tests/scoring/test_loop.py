@@ -14,7 +14,7 @@ class Score:
     map: np.ndarray
     anomalous: bool = False
     branches: dict = field(default_factory=dict)
-    findings: tuple = ()
+    explanations: tuple = ()
 
 
 class Scorer:

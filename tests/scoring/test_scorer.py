@@ -47,7 +47,7 @@ def test_an_image_scores_the_same_alone_and_in_a_batch(scorer, images, together)
         assert alone.value == pytest.approx(expected.value, abs=1e-4, rel=1e-4)
         assert alone.branches == pytest.approx(expected.branches, abs=1e-3, rel=1e-3)
         assert alone.map == pytest.approx(expected.map, abs=1e-3)
-        assert alone.findings == expected.findings
+        assert alone.explanations == expected.explanations
 
 
 @settings(max_examples=3)
@@ -126,13 +126,13 @@ def test_a_folder_that_lacks_a_part_is_refused(tiny_model, tmp_path):
 def test_a_model_of_format_1_scores_as_before(scorer, tiny_model, images, together, tmp_path):
     """Branches shared files there: one with the student-teacher parts, one with the segmentation network, and so on."""
     whole = {name: read_tensors(tiny_model, name) for name in ("backbone", "teacher", *scorer.manifest.branches)}
-    components, words = whole["component_histogram"], whole["word_histogram"]
+    components, words = whole["component_histogram"], whole["visual_word_histogram"]
     files = {
         "backbone": whole["backbone"],
         "segmentation": part_of(components, "network"),
         "components": part_of(components, "histogram"),
-        "inventory": part_of(components, "inventory"),
-        "vocabulary": part_of(words, "vocabulary"),
+        "inventory": part_of(components, "component_statistics"),
+        "vocabulary": part_of(words, "codebook"),
         "words": part_of(words, "histogram"),
         "lgst": flat(teacher=whole["teacher"], linear=whole["pca_reconstruction"])
         | {f"memory-{name}": value for name, value in whole["memory_bank"].items()},
@@ -142,7 +142,7 @@ def test_a_model_of_format_1_scores_as_before(scorer, tiny_model, images, togeth
     old = Scorer.load(tmp_path).score_batch(images)
 
     assert [score.value for score in old] == [score.value for score in together]
-    assert [score.findings for score in old] == [score.findings for score in together]
+    assert [score.explanations for score in old] == [score.explanations for score in together]
 
 
 def test_a_folder_that_does_not_exist_is_refused(tmp_path):

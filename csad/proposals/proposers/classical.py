@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from csad.images import ImageSet
     from csad.images.training_images import SampleImages
     from csad.imaging.canvas import Canvas
-    from csad.proposals.finding import ComponentFinder
+    from csad.proposals.proposal_result import ComponentFinder
 
 
 @register
@@ -22,11 +22,11 @@ class Classical(Proposer):
 
     name: ClassVar[str] = "classical"
 
-    def build(self, line: ProductLine, images: ImageSet, words: Sequence[str]) -> ComponentFinder:
-        """Choose the way of seeing from a sample of the training images; words are of no use to it."""
+    def build(self, line: ProductLine, images: ImageSet, prompts: Sequence[str]) -> ComponentFinder:
+        """Choose the way of seeing from a sample of the training images; prompts are of no use to it."""
         from csad.images.training_images import canvas_of, sample_images
         from csad.proposals.classical import build_classical
-        from csad.proposals.finding import RefinedProposals
+        from csad.proposals.proposal_result import RefinedProposals
 
         sample = sample_images(line, images.train)
         proposer = build_classical(sample.images, canvas_of(line, images), line.pseudo_labels.mode)

@@ -18,9 +18,9 @@ from csad.scoring.branches.observer import Observer, OutOfFold
 from csad.scoring.branches.protocol import BatchFeatures, Branch, Explanation, Loading, ModelOutputs
 from csad.scoring.branches.registry import register
 from csad.scoring.branches.training import Training
-from csad.scoring.findings import describe
+from csad.scoring.component_statistics import ComponentStatistics, ComponentStatisticsBuilder
+from csad.scoring.explanations import describe
 from csad.scoring.histogram import PatchHistogram, counted_map
-from csad.scoring.inventory import Inventory, InventoryBuilder
 from csad.scoring.mean_localisation import histogram_map, nearest_normal
 from csad.segmentation.network import SegmentationNetwork, class_probabilities
 
@@ -29,14 +29,14 @@ SCORE = "components"
 
 @register
 @dataclass(frozen=True)
-class ComponentHistogram(Branch):
+class ComponentBranch(Branch):
     """Class fractions by the segmentation network. Output: class probabilities, float32 (B, K + 1, h/4, w/4).
 
     Attributes:
         network: Component segmentation.
         settings: How fractions are counted.
         histogram: Gaussians of each grid; None before all training images were observed.
-        inventory: Usual fractions and label maps; None before all training images were observed.
+        component_statistics: Usual fractions and label maps; None before all training images were observed.
     """
 
     kind: ClassVar[str] = "component_histogram"
@@ -48,7 +48,7 @@ class ComponentHistogram(Branch):
     network: SegmentationNetwork
     settings: HistogramSettings
     histogram: PatchHistogram | None = None
-    inventory: Inventory | None = None
+    component_statistics: ComponentStatistics | None = None
 
     @classmethod
     def fit(cls, training: Training) -> Self | None:
@@ -69,34 +69,34 @@ class ComponentHistogram(Branch):
 
     def average_map(self, outputs: ModelOutputs, index: int) -> Tensor | None:
         """Differences from the nearest normal image's histograms (paper 3.5, appendix D)."""
-        if self.inventory is None:
+        if self.component_statistics is None:
             return None
         probabilities = outputs[SCORE]
         labels = counted_map(probabilities[index : index + 1], self.settings).argmax(dim=1)[0]
         classes = probabilities.shape[1]
-        normal = nearest_normal(labels, self.inventory.normal_maps, classes)
+        normal = nearest_normal(labels, self.component_statistics.reference_label_maps, classes)
         return histogram_map(labels, normal, classes, self.settings.grids)
 
     def explain(self, outputs: ModelOutputs, index: int) -> Explanation:
         """Name the components of which there is an unusual amount, and show where."""
-        if self.inventory is None:
+        if self.component_statistics is None:
             return Explanation()
         probabilities = outputs[SCORE][index]
-        differences = self.inventory.differences(probabilities)
-        heat = self.inventory.heat(probabilities, differences) if differences else None
-        return Explanation(describe(differences), heat)
+        deviations = self.component_statistics.deviations(probabilities)
+        heat = self.component_statistics.heat(probabilities, deviations) if deviations else None
+        return Explanation(describe(deviations), heat)
 
     def to(self, device: torch.device | str) -> Self:
         """Move the network."""
         return replace(self, network=self.network.to(device))
 
     def tensors(self) -> dict[str, Tensor]:
-        """Network, Gaussians and inventory."""
+        """Network, Gaussians and component statistics."""
         parts: dict[str, Mapping[str, Tensor]] = {"network": self.network.trainable_state()}
         if self.histogram:
             parts["histogram"] = self.histogram.tensors()
-        if self.inventory:
-            parts["inventory"] = self.inventory.tensors()
+        if self.component_statistics:
+            parts["component_statistics"] = self.component_statistics.tensors()
         return flat(**parts)
 
     @classmethod
@@ -110,21 +110,21 @@ class ComponentHistogram(Branch):
             network.eval(),
             settings,
             PatchHistogram.from_tensors(part_of(tensors, "histogram"), settings),
-            Inventory.from_tensors(part_of(tensors, "inventory")),
+            ComponentStatistics.from_tensors(part_of(tensors, "component_statistics")),
         )
 
 
 class _ComponentObserver(Observer):
-    def __init__(self, branch: ComponentHistogram, training: Training) -> None:
+    def __init__(self, branch: ComponentBranch, training: Training) -> None:
         super().__init__(branch)
         self.copies = branch.settings.copies
         self._own = branch
         self._types = training.types
         self._counted = HistogramCollector(branch.settings)
-        self._inventory = InventoryBuilder(len(training.images))
+        self._statistics = ComponentStatisticsBuilder(len(training.images))
 
     def add(self, outputs: ModelOutputs) -> None:
-        self._inventory.add(outputs[SCORE])
+        self._statistics.add(outputs[SCORE])
         self._counted.add(outputs[SCORE])
 
     def add_copies(self, outputs: ModelOutputs, images: Sequence[int]) -> None:
@@ -132,7 +132,7 @@ class _ComponentObserver(Observer):
 
     def fitted(self) -> Branch:
         histogram = self._counted.collected().fit(self._types, self._own.settings)
-        return replace(self._own, histogram=histogram, inventory=self._inventory.build(self._types))
+        return replace(self._own, histogram=histogram, component_statistics=self._statistics.build(self._types))
 
     def out_of_fold(self, folds: NDArray[np.int64], chosen: Sequence[int]) -> OutOfFold | None:
         counted = self._counted.collected()

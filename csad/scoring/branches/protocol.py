@@ -60,12 +60,12 @@ class Explanation:
     """What a branch says of one image beyond its score.
 
     Attributes:
-        findings: What is unusual, in words, worst first.
+        sentences: What is unusual, worst first.
         heat: Where, float32 (r, c), at least 0, on the scale of the map: 0.1 is what hardly a normal image reaches.
             None where nothing is.
     """
 
-    findings: tuple[str, ...] = ()
+    sentences: tuple[str, ...] = ()
     heat: Tensor | None = None
 
 
@@ -124,7 +124,7 @@ class Branch(Protocol):
         """Reduce its outputs to numbers.
 
         Args:
-            outputs: Of all branches, on the CPU.
+            outputs: Outputs of all branches, on the CPU.
 
         Returns:
             Raw scores before normalisation, "score@part" -> float64 (B,), larger = more unusual; parts of a score sum.

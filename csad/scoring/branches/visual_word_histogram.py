@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from csad.config.settings import HistogramSettings
-from csad.features.words import Vocabulary, fit_vocabulary
+from csad.features.codebook import Codebook, fit_codebook
 from csad.scoring.branches.class_histograms import HistogramCollector, grid_columns, out_of_fold_columns
 from csad.scoring.branches.named_tensors import flat, part_of
 from csad.scoring.branches.observer import Observer, OutOfFold
@@ -26,53 +26,53 @@ SCORE = "words"
 
 @register
 @dataclass(frozen=True)
-class WordHistogram(Branch):
+class VisualWordBranch(Branch):
     """Soft assignment of teacher features to visual words. Output: float32 (B, W + 1, r, c), the first class empty.
 
     Attributes:
-        vocabulary: The visual words.
+        codebook: The visual words.
         settings: How fractions are counted.
         histogram: Gaussians of each grid; None before all training images were observed.
     """
 
-    kind: ClassVar[str] = "word_histogram"
+    kind: ClassVar[str] = "visual_word_histogram"
     scores: ClassVar[tuple[str, ...]] = (SCORE,)
     group: ClassVar[str] = "histogram"
     rank: ClassVar[int] = 10
 
-    vocabulary: Vocabulary
+    codebook: Codebook
     settings: HistogramSettings
     histogram: PatchHistogram | None = None
 
     @classmethod
     def fit(cls, training: Training) -> Self | None:
-        """Cluster teacher features; None with `histogram.words: 0`."""
+        """Cluster teacher features; None with `histogram.codebook_size: 0`."""
         settings = training.line.histogram
-        if not settings.words:
+        if not settings.codebook_size:
             return None
         features = training.teacher_features()
-        vocabulary = fit_vocabulary(features, len(training.images), settings.words, training.seed)
-        return cls(vocabulary.to(training.device), settings)
+        codebook = fit_codebook(features, len(training.images), settings.codebook_size, training.seed)
+        return cls(codebook.to(training.device), settings)
 
     def observer(self, training: Training) -> Observer:
         """Counts words in the training images and in copies of some."""
-        return _WordObserver(self, training)
+        return _VisualWordObserver(self, training)
 
     def forward(self, batch: BatchFeatures) -> ModelOutputs:
         """Assign features to words."""
-        return {SCORE: self.vocabulary.assign(batch.teacher)}
+        return {SCORE: self.codebook.assign(batch.teacher)}
 
     def columns(self, outputs: ModelOutputs) -> dict[str, Tensor]:
         """A column per grid."""
         return grid_columns(SCORE, self.histogram, outputs[SCORE]) if self.histogram else {}
 
     def to(self, device: torch.device | str) -> Self:
-        """Move the vocabulary."""
-        return replace(self, vocabulary=self.vocabulary.to(device))
+        """Move the codebook."""
+        return replace(self, codebook=self.codebook.to(device))
 
     def tensors(self) -> dict[str, Tensor]:
-        """Vocabulary and Gaussians."""
-        parts: dict[str, Mapping[str, Tensor]] = {"vocabulary": self.vocabulary.tensors()}
+        """Codebook and Gaussians."""
+        parts: dict[str, Mapping[str, Tensor]] = {"codebook": self.codebook.tensors()}
         if self.histogram:
             parts["histogram"] = self.histogram.tensors()
         return flat(**parts)
@@ -82,11 +82,11 @@ class WordHistogram(Branch):
         """Rebuild what `tensors` stored."""
         settings = loading.line.histogram
         histogram = PatchHistogram.from_tensors(part_of(tensors, "histogram"), settings)
-        return cls(Vocabulary.from_tensors(part_of(tensors, "vocabulary")), settings, histogram)
+        return cls(Codebook.from_tensors(part_of(tensors, "codebook")), settings, histogram)
 
 
-class _WordObserver(Observer):
-    def __init__(self, branch: WordHistogram, training: Training) -> None:
+class _VisualWordObserver(Observer):
+    def __init__(self, branch: VisualWordBranch, training: Training) -> None:
         super().__init__(branch)
         self.copies = branch.settings.copies
         self._own = branch
