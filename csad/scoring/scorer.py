@@ -186,12 +186,12 @@ class Scorer:
     def _explain(
         self, posed: _Posed, index: int, outputs: ModelOutputs, value: float, branches: dict[str, float]
     ) -> Score:
-        explained = self.model.explain(outputs, index)
-        explanations = tuple(sentence for said in explained.values() for sentence in said.explanations)
+        said = self.model.explain(outputs, index)
+        explanations = tuple(sentence for one in said.values() for sentence in one.sentences)
         size = (self._canvas.height // MAP_STRIDE, self._canvas.width // MAP_STRIDE)
         maps = {name: values[index] for name, values in self.model.maps(outputs).items()}
         if self.line.fusion.maps == "weighted":
-            heats = {name: said.heat for name, said in explained.items() if said.heat is not None}
+            heats = {name: one.heat for name, one in said.items() if one.heat is not None}
             drawn = anomaly_map(maps, heats, self._scales, self.manifest.fusion.weights, size)
         else:
             others = self.model.average_maps(outputs, index) if self._averages else []
