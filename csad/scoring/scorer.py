@@ -1,4 +1,7 @@
-"""THE scoring path: images in, scores, maps and explanations out. Evaluation, batch scoring and serving all call it."""
+"""THE scoring path: images in, scores, maps and explanations out. Evaluation, batch scoring and serving all call it.
+
+Branches as in paper 3.3 and 3.4, score and map as in 3.5.
+"""
 
 from __future__ import annotations
 
@@ -76,7 +79,7 @@ class Scorer:
         component_statistics: ComponentStatistics | None,
     ) -> None:
         self.manifest = manifest
-        self.line = ProductLine.from_yaml(manifest.line)
+        self.line = ProductLine.from_model(manifest.line)
         record = manifest.canvas
         self._canvas = Canvas(record.box, record.height, record.width)
         self._model = model
@@ -122,7 +125,7 @@ class Scorer:
         """
         check_device(device)
         manifest = read_manifest(folder)
-        line = ProductLine.from_yaml(manifest.line)
+        line = ProductLine.from_model(manifest.line)
         try:
             weights = WeightsRecord(**manifest.weights["backbone"])
             backbone = backbone_from_tensors(line.backbone.name, weights, STAGES, read_tensors(folder, "backbone"))
