@@ -1,6 +1,6 @@
 """Object proposals of a whole image: SAM-HQ asked at a grid of points, on the image and on its crops (paper 3.1).
 
-After the automatic mask generator of Segment Anything (Kirillov et al. 2023, appendix B), with two differences: an
+After the automatic mask generator of Segment Anything (arXiv:2304.02643, appendix B), with two differences: an
 image that was encoded for other prompts is not encoded again, and a mask whose predicted quality is too low is never
 drawn at full size.
 """

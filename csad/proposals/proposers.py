@@ -1,4 +1,4 @@
-"""How the components of a line are found: the mask proposer that it names, and the rules after it."""
+"""How the components of a line are found (paper 3.1): the mask proposer that it names, and the rules after it."""
 
 from __future__ import annotations
 

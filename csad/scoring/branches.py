@@ -1,4 +1,8 @@
-"""All branches of the method over one pass of the backbone: canvases in, raw scores and maps out."""
+"""All branches of the method over one pass of the backbone: canvases in, raw scores and maps out.
+
+The component histogram is paper 3.3, local and global student 3.4; visual words and memory banks are ours (see
+`csad.features.codebook`, `csad.lgst.memory_bank`).
+"""
 
 from __future__ import annotations
 

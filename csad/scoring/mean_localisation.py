@@ -1,4 +1,4 @@
-"""The published map of where an image is unusual: the plain mean of two maps (paper 3.5, appendix D; METHOD 6).
+"""The published map of where an image is unusual: the plain mean of two maps (paper 3.5, appendix D).
 
 One is the students' normalised map. The other shows differences of class histograms: in each cell of each grid a class
 that covers more than in the nearest normal image gets the difference where it was predicted, a class that covers less

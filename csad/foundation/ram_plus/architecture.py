@@ -1,4 +1,4 @@
-"""The sizes of RAM++ (arXiv 2310.15200; Swin: arXiv 2103.14030)."""
+"""The sizes of RAM++ (arXiv:2310.15200; Swin: arXiv:2103.14030)."""
 
 from __future__ import annotations
 
