@@ -120,7 +120,7 @@ class ProductLine(Settings):
         """Parse the line that a model folder holds: old names count without a word, for nobody can change them there.
 
         Raises:
-            LineError: As for `from_yaml`.
+            LineError: Same as for `from_yaml`.
         """
         return cls._parse(text, source)[0]
 

@@ -167,7 +167,7 @@ def _is_cut_off(region: Region, crop: Crop, image: Crop) -> bool:
 
 
 def _without_copies(regions: Sequence[Region], ranks: Sequence[float], overlap: float) -> list[Region]:
-    """Of regions whose bounding boxes overlap more, keep the highest rank; the best first."""
+    """Keep the highest rank among regions whose bounding boxes overlap more; the best first."""
     if not regions:
         return []
     boxes = [(r.left, r.top, r.left + r.width - 1, r.top + r.height - 1) for r in regions]
