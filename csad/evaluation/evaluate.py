@@ -1,4 +1,4 @@
-"""The evaluation of a scorer on images whose truth is known (method 7)."""
+"""The evaluation of a scorer on images whose truth is known."""
 
 import logging
 from collections import Counter
