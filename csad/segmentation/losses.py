@@ -1,4 +1,8 @@
-"""The five losses of the segmentation network (paper 3.2, Eq. 2 and 3)."""
+"""The five losses of the segmentation network (paper 3.2, Eq. 2 and 3).
+
+Those of segmentation-models-pytorch are defined otherwise: its Dice loss counts a class that no image of the batch
+shows as a loss of 0 in the mean, its focal loss is one of a sigmoid for each class against the others.
+"""
 
 from __future__ import annotations
 

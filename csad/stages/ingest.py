@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from csad.common.humanise import plural, size
 from csad.config.line import ProductLine
 from csad.images import ImageSet, ground_truth_masks, scan
 from csad.runner.checked_copy import copy_checked, require_all
 from csad.runner.files import writing
 from csad.runner.snapshot import Snapshot, all_images
 from csad.runner.stage import Stage
-from csad.runner.summary import Summary, plural
+from csad.runner.summary import Summary
 
 CONFIG = "defects_config.json"
 
@@ -56,7 +57,7 @@ class IngestSummary(Summary):
             left_out += f", {plural(count, 'good image')} {what}" if count else ""
         return (
             f"{self.train} train, {self.validation} validation and {self.test} test images, "
-            f"{self.megabytes:.1f} MB, digest {self.digest[:12]}{left_out}"
+            f"{size(1e6 * self.megabytes)}, digest {self.digest[:12]}{left_out}"
         )
 
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from csad.common import atomic
 from csad.common.errors import StageError
+from csad.common.humanise import plural
 from csad.common.progress import track
 from csad.config.line import ProductLine
 from csad.foundation.tag_filter import FilteredWords, filter_words
@@ -16,7 +17,7 @@ from csad.images import ImageFile, ImageSet, read_rgb
 from csad.runner.files import writing
 from csad.runner.snapshot import open_snapshot
 from csad.runner.stage import Stage
-from csad.runner.summary import Summary, plural
+from csad.runner.summary import Summary
 
 FILE = "tags.json"
 MODEL = "ram_plus"

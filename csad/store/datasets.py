@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from csad.common.errors import StoreError
+from csad.common.hashing import file_sha256
 from csad.common.progress import track
 from csad.store.failures import NotFound
 from csad.store.names import check_line
-from csad.store.objects import ObjectStore, file_sha256
+from csad.store.objects import ObjectStore
 from csad.store.push import push_checked, push_dataset
 from csad.store.snapshots import (
     ROOT,

@@ -1,12 +1,12 @@
 """Small JSON records in the store, each with a checksum of itself: what was changed is never taken for good."""
 
-import hashlib
 import json
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from csad.common.errors import StoreError
+from csad.common.hashing import json_sha256
 from csad.store.failures import Damaged
 
 T = TypeVar("T")
@@ -22,9 +22,9 @@ def seal(record: object, kind: type[Any]) -> bytes:
         kind: A dataclass, or another type that pydantic can write.
     """
     content = TypeAdapter(kind).dump_python(record, mode="json")
-    return json.dumps(
-        {"format": FORMAT, "sha256": content_sha256(content), "content": content}, allow_nan=False
-    ).encode("ascii")
+    return json.dumps({"format": FORMAT, "sha256": json_sha256(content), "content": content}, allow_nan=False).encode(
+        "ascii"
+    )
 
 
 def unseal(data: bytes, kind: type[T], key: str) -> T:
@@ -48,7 +48,7 @@ def unseal(data: bytes, kind: type[T], key: str) -> T:
         raise StoreError(
             f"{key} in the store has format {version}, this csad reads {FORMAT}; use the csad that wrote it"
         )
-    if content_sha256(content) != found:
+    if json_sha256(content) != found:
         raise damaged(key, "its checksum does not fit")
     try:
         return TypeAdapter(kind).validate_python(content)
@@ -56,11 +56,6 @@ def unseal(data: bytes, kind: type[T], key: str) -> T:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise damaged(key, f"{place}: {first['msg']}") from error
-
-
-def content_sha256(content: object) -> str:
-    """SHA-256 of plain JSON values; the order of keys does not change it."""
-    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode("ascii")).hexdigest()
 
 
 def damaged(key: str, reason: str) -> Damaged:

@@ -11,8 +11,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from csad.common.content import content_digest
 from csad.common.errors import StoreError
+from csad.common.hashing import files_sha256
 from csad.store.failures import NotFound
 from csad.store.names import DIGEST, DIGEST_START, check_digest, check_line, check_relative
 from csad.store.objects import ObjectStore
@@ -64,7 +64,7 @@ class FileList:
 
     def digest(self) -> str:
         """The digest that these files have as a data set."""
-        return content_digest({file.name: file.sha256 for file in self.files})
+        return files_sha256({file.name: file.sha256 for file in self.files})
 
 
 @dataclass(frozen=True)

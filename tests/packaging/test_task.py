@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from csad.common.errors import DeploymentError, StoreError
+from csad.common.hashing import file_sha256
 from csad.gate.decision import GateDecision, read_decision
 from csad.gate.gate import decide
 from csad.gate.registered import judged_version
@@ -21,7 +22,7 @@ from csad.packaging.fetch import WantedBento, fetch
 from csad.packaging.packaging import Package
 from csad.packaging.provenance import Provenance, read_scores
 from csad.packaging.task import Artifacts, package_and_register, run_packaging
-from csad.scoring.model_folder import digest, read_manifest
+from csad.scoring.model_folder import read_manifest
 from csad.store.objects import ObjectStore
 from csad.store.outcome import read_outcome
 from csad.store.registry import fetch_file, list_models, register_model
@@ -79,7 +80,7 @@ def packagings(monkeypatch) -> list[Provenance]:
         bento.write_bytes(b"bento")
         smoke.write_text(test.model_dump_json())
         written.write_text(provenance.to_json())
-        return Package(bento, digest(bento), smoke, written)
+        return Package(bento, file_sha256(bento), smoke, written)
 
     monkeypatch.setattr(packaging_task, "package", package)
     return done

@@ -8,6 +8,7 @@ import torch
 
 from csad.foundation.ram_plus.architecture import RamPlusArchitecture
 from csad.foundation.ram_plus.model import RamPlus
+from csad.foundation.ram_plus.swin import published_prefixes
 from csad.weights.checkpoints import load_strictly
 
 OLD_PREFIXES = {"vision_multi.": "tagging_head."}
@@ -42,9 +43,10 @@ def load_ram_plus(
         model,
         path,
         sha256=sha256,
-        prefix_map=OLD_PREFIXES,
+        prefix_map=OLD_PREFIXES | published_prefixes(architecture.encoder),
         computed=COMPUTED,
         unused=TRAINING_ONLY,
         optional=SOMETIMES_LEFT_OUT,
     )
+    model.visual_encoder.compute_buffers()
     return model.requires_grad_(False).to(device), digest
