@@ -17,10 +17,10 @@ from pathlib import Path
 from csad.common.errors import StoreError
 from csad.common.hashing import file_sha256, json_sha256
 from csad.common.progress import track
-from csad.store.failures import Conflict, NotFound
+from csad.store.failures import Conflict
 from csad.store.names import VERSION, check_extra_file, check_line, check_model_file, check_relative, check_version
 from csad.store.objects import ObjectStore
-from csad.store.sealed import damaged, seal, unseal
+from csad.store.sealed import damaged, find_sealed, seal
 from csad.store.transfer import in_parallel
 
 ROOT = "models"
@@ -217,11 +217,10 @@ def _begun(store: ObjectStore, line: str) -> Iterator[str]:
 
 def _find(store: ObjectStore, line: str, version: str) -> ModelVersion | None:
     key = _key(line, version, MANIFEST)
-    try:
-        data, _ = store.read_bytes(key)
-    except NotFound:
+    found = find_sealed(store, key, ModelVersion)
+    if found is None:
         return None
-    model = unseal(data, ModelVersion, key)
+    model, _ = found
     if (model.line, model.version) != (line, version) or _content(model.labels, model.files) != model.content:
         raise damaged(key, "it describes another version")
     return model

@@ -7,7 +7,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from csad.common.errors import StoreError
 from csad.common.hashing import json_sha256
-from csad.store.failures import Damaged
+from csad.store.failures import Damaged, NotFound
+from csad.store.objects import ObjectStore
 
 T = TypeVar("T")
 
@@ -56,6 +57,20 @@ def unseal(data: bytes, kind: type[T], key: str) -> T:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise damaged(key, f"{place}: {first['msg']}") from error
+
+
+def find_sealed(store: ObjectStore, key: str, kind: type[T]) -> tuple[T, str] | None:
+    """Read a record from the store with its ETag; None where there is none.
+
+    Raises:
+        Damaged: It is not what `seal` wrote.
+        StoreError: It is of another format, or the store does not answer.
+    """
+    try:
+        data, etag = store.read_bytes(key)
+    except NotFound:
+        return None
+    return unseal(data, kind, key), etag
 
 
 def damaged(key: str, reason: str) -> Damaged:

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 
 from csad.common.errors import StoreError
 from csad.common.hashing import files_sha256
-from csad.store.failures import NotFound
 from csad.store.names import DIGEST, DIGEST_START, check_digest, check_line, check_relative
 from csad.store.objects import ObjectStore
-from csad.store.sealed import damaged, unseal
+from csad.store.sealed import damaged, find_sealed, unseal
 
 ROOT = "datasets"
 LATEST = "latest"
@@ -101,11 +100,10 @@ def find_version(store: ObjectStore, line: str, digest: str) -> DatasetVersion |
         StoreError: It is damaged, or the store does not answer.
     """
     key = manifest_key(line, digest)
-    try:
-        data, _ = store.read_bytes(key)
-    except NotFound:
+    found = find_sealed(store, key, DatasetVersion)
+    if found is None:
         return None
-    version = unseal(data, DatasetVersion, key)
+    version, _ = found
     if (version.line, version.digest) != (line, digest):
         raise damaged(key, "it describes another version")
     return version
@@ -117,12 +115,8 @@ def latest_digest(store: ObjectStore, line: str) -> str | None:
     Raises:
         StoreError: The pointer is damaged, or the store does not answer.
     """
-    key = latest_key(line)
-    try:
-        data, _ = store.read_bytes(key)
-    except NotFound:
-        return None
-    return unseal(data, Latest, key).digest
+    found = find_sealed(store, latest_key(line), Latest)
+    return found[0].digest if found else None
 
 
 def begun(store: ObjectStore, line: str) -> Iterator[str]:

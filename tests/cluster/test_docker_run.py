@@ -12,9 +12,9 @@ import pytest
 
 from csad.images import read_rgb
 from csad.scoring.scorer import Scorer
-from csad.store.datasets import push_dataset
 from csad.store.embedded import EmbeddedStore
 from csad.store.objects import ObjectStore
+from csad.store.push import push_dataset
 
 pytestmark = pytest.mark.timeout(1800)
 ROOT = Path(__file__).parents[2]

@@ -10,9 +10,9 @@ from csad.runner.data_source import opened
 from csad.runner.snapshot import open_snapshot
 from csad.runner.task import STORE_VARIABLE
 from csad.store import champion
-from csad.store.datasets import push_dataset
 from csad.store.objects import ObjectStore
 from csad.store.outcome import Outcome, write_deployed, write_outcome
+from csad.store.push import push_dataset
 from tests.conftest import draw_product
 
 VERSION, OTHER = "20261124T101500Z-0123abcd", "20261125T101500Z-0123abcd"

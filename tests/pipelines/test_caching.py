@@ -10,9 +10,9 @@ from components.ingest import ingest
 from components.lgst import lgst
 from csad.config.line import ProductLine
 from csad.runner.task import STORE_VARIABLE
-from csad.store.datasets import push_dataset
 from csad.store.embedded import EmbeddedStore
 from csad.store.objects import ObjectStore
+from csad.store.push import push_dataset
 from kfp_client.parameters import run_yaml
 from tests.conftest import draw_product
 

@@ -6,9 +6,9 @@ from csad.common.errors import StoreError
 from csad.runner.data_source import opened
 from csad.runner.task import STORE_VARIABLE, run_task
 from csad.stages import ingest
-from csad.store.datasets import push_dataset
 from csad.store.embedded import EmbeddedStore
 from csad.store.objects import ObjectStore
+from csad.store.push import push_dataset
 
 
 @pytest.fixture(scope="module")
