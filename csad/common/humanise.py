@@ -28,8 +28,8 @@ def plural(count: int, noun: str, nouns: str = "") -> str:
 
     Args:
         count: How many.
-        noun: Of one.
-        nouns: Of several, where that is not `noun` with an s.
+        noun: Noun of one.
+        nouns: Nouns of several, where that is not `noun` with an s.
     """
     return f"{count} {noun if count == 1 else nouns or f'{noun}s'}"
 

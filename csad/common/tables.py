@@ -10,7 +10,7 @@ def table(head: Sequence[str], rows: Rows, right_from: int | None = None) -> str
 
     Args:
         head: A word per column.
-        rows: As many cells each.
+        rows: Rows as many cells each.
         right_from: First column of figures, which end below each other; None: there are none.
     """
     lines = [list(head), *map(list, rows)] if any(head) else list(map(list, rows))

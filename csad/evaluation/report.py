@@ -182,7 +182,7 @@ def _figure_of(figures: AurocByKind, name: str) -> tuple[float | None, tuple[flo
 
 
 def _gallery(folder: Path | None) -> tuple[list[tuple[str, bytes]], int]:
-    """Name and JPEG of the pictures of a folder, until their share of the page is used up; how many there are."""
+    """Name and JPEG of the pictures of a folder, until their part of the page is used up; how many there are."""
     if folder is None or not folder.is_dir():
         return [], 0
     paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in GALLERY_SUFFIXES)

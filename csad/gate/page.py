@@ -22,7 +22,7 @@ WIDENED = (
 TITLES = {
     Rule.FLOOR: (
         "Floor",
-        "AUROC on each kind of anomaly: how surely it scores higher than a good image. 0.5 is guessing. With the 95 % "
+        "AUROC on each kind of anomaly: how probably it scores above a good image. 0.5 is chance. With the 95 % "
         "interval; the figure itself is held against the limit. Of kinds made from good images, the best one counts.",
     ),
     Rule.FALSE_REJECTS: (
@@ -37,12 +37,12 @@ TITLES = {
     ),
     Rule.MORE_FALSE_REJECTS: (
         "Against the champion: rejected good images",
-        "Share of the good images that each model rejects. Refused when the whole interval is above the limit, or when "
+        "Fraction of good images that each model rejects. Refused when the whole interval is above the limit, or when "
         "the difference is above $maximum_loss." + WIDENED,
     ),
     Rule.DECISIONS: (
         "Against the champion: decisions",
-        "Share of the anomalies that are rejected less share of the good images that are. Refused when the whole "
+        "Fraction of the anomalies that are rejected less fraction of the good images that are. Refused when the whole "
         "interval is below the limit." + WIDENED,
     ),
     Rule.LATENCY: ("Time for one image", "Median on the gate's machine, reading the file left out."),

@@ -46,7 +46,7 @@ def _rows(preview: Preview) -> list[list[Tile]]:
         tiles = []
         for mode in preview.modes:
             point = mode.sweep[place] if place < len(mode.sweep) else None
-            caption = f"{mode.mode}: {point.classes} classes, {point.dropped_share:.0%} left out" if point else ""
+            caption = f"{mode.mode}: {point.classes} classes, {point.dropped_fraction:.0%} left out" if point else ""
             tiles.append(Tile(caption, point.picture if point else blank))
         quantile = next(mode.sweep[place].quantile for mode in preview.modes if place < len(mode.sweep))
         rows.append([Tile(f"bandwidth_quantile {quantile:g}", blank), *tiles])
