@@ -8,7 +8,7 @@ from typing import Any
 from kfp_server_api import V2beta1Run
 
 from csad.common.errors import StoreError
-from csad.common.humanise import duration
+from csad.common.humanize import duration
 from csad.common.tables import table
 from pipelines.run_logs import RunLogs, TaskLog
 from pipelines.run_nodes import aware, read_nodes

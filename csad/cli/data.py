@@ -11,7 +11,7 @@ import click
 
 from csad.cli.store import connect
 from csad.common.errors import StoreError
-from csad.common.humanise import size
+from csad.common.humanize import size
 
 if TYPE_CHECKING:
     from csad.store.snapshots import DatasetVersion

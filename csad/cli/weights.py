@@ -54,7 +54,7 @@ def list_weights(folder: Path, as_json: bool) -> None:
     Example:
       csad weights list
     """
-    from csad.common.humanise import size
+    from csad.common.humanize import size
     from csad.common.tables import table
     from csad.weights.catalogue import read_catalogue
     from csad.weights.digests import read_digests

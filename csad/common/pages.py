@@ -6,7 +6,7 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from csad.common.humanise import plain, sentence
+from csad.common.humanize import plain, sentence
 from csad.common.printable import printable
 
 BASE = "page.html"

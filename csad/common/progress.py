@@ -9,7 +9,7 @@ from typing import TypeVar
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from csad.common.humanise import duration
+from csad.common.humanize import duration
 
 T = TypeVar("T")
 

@@ -8,7 +8,7 @@ import os
 import torch
 
 from csad.common.errors import DeviceError
-from csad.common.humanise import plural
+from csad.common.humanize import plural
 from csad.compute.device import check_device
 from csad.compute.malloc import tune_malloc
 

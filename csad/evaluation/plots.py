@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 from markupsafe import Markup
 
-from csad.common.humanise import plain
+from csad.common.humanize import plain
 from csad.evaluation.by_kind import TYPES, anomalous_kinds, type_of
 from csad.evaluation.figures import Evaluation, ImageRecord
 from csad.evaluation.svg import Axis, dot, line, path, rectangle, svg, text

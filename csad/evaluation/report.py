@@ -10,7 +10,7 @@ from PIL import Image
 
 from csad.common.atomic import write_text
 from csad.common.errors import ImageError
-from csad.common.humanise import plain
+from csad.common.humanize import plain
 from csad.common.pages import render_page
 from csad.evaluation.by_kind import TYPES, type_of
 from csad.evaluation.cases import Category

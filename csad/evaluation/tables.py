@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from csad.common.humanise import plain
+from csad.common.humanize import plain
 from csad.common.tables import table
 from csad.evaluation.by_kind import TYPES, type_of
 from csad.evaluation.figures import AurocByKind, Evaluation, Rate, SproByKind

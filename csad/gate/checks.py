@@ -5,7 +5,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from csad.common.humanise import plain, plural
+from csad.common.humanize import plain, plural
 from csad.config.settings import GateSettings
 from csad.evaluation.figures import ImageRecord, Rate, Record
 from csad.gate.bootstrap import (

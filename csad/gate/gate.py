@@ -18,7 +18,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from csad.common.errors import DeploymentError, ModelFolderError
-from csad.common.humanise import plural
+from csad.common.humanize import plural
 from csad.config.line import ProductLine
 from csad.config.settings import GateSettings
 from csad.evaluation.figures import ImageRecord

@@ -7,7 +7,7 @@ from string import Template
 
 from markupsafe import Markup
 
-from csad.common.humanise import plain
+from csad.common.humanize import plain
 from csad.common.pages import render_page
 from csad.config.settings import GateSettings
 from csad.evaluation.svg import Axis, dot, line, svg

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from csad.common.errors import DatasetError
-from csad.common.humanise import plural
+from csad.common.humanize import plural
 from csad.common.printable import printable
 from csad.config.settings import MAXIMUM_DEPTH
 from csad.images.reading import EXTENSIONS

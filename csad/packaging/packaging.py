@@ -13,7 +13,7 @@ from pathlib import Path
 from csad.common import atomic
 from csad.common.errors import DeploymentError
 from csad.common.hashing import file_sha256
-from csad.common.humanise import size
+from csad.common.humanize import size
 from csad.packaging.archive_smoke import check_archive
 from csad.packaging.bento import PROVENANCE_FILE, build_bento, write_archive
 from csad.packaging.provenance import Provenance

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from csad.common.errors import DeploymentError
-from csad.common.humanise import size
+from csad.common.humanize import size
 from csad.config.line import ProductLine
 from csad.gate.decision import GATE_FILE, GATE_PAGE, GateDecision, read_decision
 from csad.gate.gate import read_known

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from csad.common.file_stamp import FileStamp
-from csad.common.humanise import duration
+from csad.common.humanize import duration
 from csad.config.line import ProductLine
 from csad.runner.file_digests import FileDigests
 from csad.runner.files import translate_os_errors

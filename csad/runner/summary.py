@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from csad.common import atomic
-from csad.common.humanise import plain, plural
+from csad.common.humanize import plain, plural
 
 _log = logging.getLogger(__name__)
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from csad.common.humanise import plural
+from csad.common.humanize import plural
 from csad.compute.compute_device import stage_device
 from csad.config.line import ProductLine
 from csad.pseudo_labels.gallery_page import write_gallery_page

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from csad.common import atomic
-from csad.common.humanise import plural
+from csad.common.humanize import plural
 from csad.common.pages import render_page
 from csad.compute.compute_device import stage_device
 from csad.config.line import ProductLine

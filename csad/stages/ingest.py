@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from csad.common.humanise import plural, size
+from csad.common.humanize import plural, size
 from csad.config.line import ProductLine
 from csad.images import ImageSet, ground_truth_masks, scan
 from csad.runner.checked_copy import copy_checked, require_all

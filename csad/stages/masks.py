@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from csad.common import atomic
-from csad.common.humanise import plural
+from csad.common.humanize import plural
 from csad.common.progress import track
 from csad.config.line import ProductLine
 from csad.images import ImageFile, read_rgb

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from csad.common.humanise import plural
+from csad.common.humanize import plural
 from csad.compute.checkpoint import CHECKPOINT, discard
 from csad.compute.compute_device import stage_device, training_device
 from csad.config.line import ProductLine

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from csad.calibration.statistics import fit
-from csad.common.humanise import plural
+from csad.common.humanize import plural
 from csad.compute.compute_device import stage_device
 from csad.config.line import ProductLine
 from csad.runner.files import translate_os_errors

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from csad.common import atomic
 from csad.common.errors import StageError
-from csad.common.humanise import plural
+from csad.common.humanize import plural
 from csad.common.progress import track
 from csad.config.line import ProductLine
 from csad.foundation.tag_filter import FilteredTags, filter_tags

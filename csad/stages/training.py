@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from csad.common.humanise import duration
+from csad.common.humanize import duration
 from csad.config.line import ProductLine
 from csad.images.outputs import require_apart
 from csad.pseudo_labels import gallery_page

@@ -1,6 +1,6 @@
 import pytest
 
-from csad.common.humanise import duration, plain, plural, sentence, size
+from csad.common.humanize import duration, plain, plural, sentence, size
 
 
 @pytest.mark.parametrize(
