@@ -124,8 +124,16 @@ threshold: {false_reject_rate: 0.001}
 
 
 @pytest.fixture(scope="session")
-def tiny_model(tiny_line: ProductLine, tiny_line_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The model folder of the tiny line, trained once. Read only."""
+def tiny_training(tiny_line: ProductLine, tiny_line_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder with `model` and `model.stages` of the tiny line, trained and evaluated once with seed 3. Read only."""
     from csad.stages.training import train
 
-    return train(tiny_line, tiny_line_data, tmp_path_factory.mktemp("tiny") / "model", seed=3).model
+    folder = tmp_path_factory.mktemp("tiny")
+    train(tiny_line, tiny_line_data, folder / "model", seed=3, evaluate=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tiny_training: Path) -> Path:
+    """The model folder of the tiny line. Read only."""
+    return tiny_training / "model"

@@ -23,15 +23,9 @@ def size(count: float) -> str:
     return f"{count:.1f} GB"
 
 
-def plural(count: int, noun: str, nouns: str = "") -> str:
-    """Write a count with its noun: "1 image", "2 images", "3 boxes".
-
-    Args:
-        count: How many.
-        noun: Noun of one.
-        nouns: Nouns of several, where that is not `noun` with an s.
-    """
-    return f"{count} {noun if count == 1 else nouns or f'{noun}s'}"
+def plural(count: int, noun: str) -> str:
+    """Write a count with its noun: "1 image", "2 images"."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def plain(name: str) -> str:

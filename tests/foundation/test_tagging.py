@@ -209,11 +209,6 @@ def test_weights_of_another_size_are_refused(weights):
         load_ram_plus(weights, tagging.PUBLISHED, CPU)
 
 
-def test_a_tampered_file_is_refused(weights):
-    with pytest.raises(WeightsError, match="0" * 64):
-        load_ram_plus(weights, ARCHITECTURE, CPU, sha256="0" * 64)
-
-
 def test_missing_weights_say_how_to_get_them(tmp_path, monkeypatch):
     monkeypatch.delenv("CSAD_WEIGHTS", raising=False)
     with pytest.raises(WeightsError, match="csad weights sync"):
