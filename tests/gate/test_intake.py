@@ -19,9 +19,9 @@ VERSION, OTHER = "20261124T101500Z-0123abcd", "20261125T101500Z-0123abcd"
 
 
 @pytest.fixture
-def store(server, monkeypatch) -> ObjectStore:
+def store(named_store, monkeypatch) -> ObjectStore:
     monkeypatch.delenv(STORE_VARIABLE, raising=False)
-    return ObjectStore.connect(server.settings)
+    return ObjectStore.connect(named_store)
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from csad.store.embedded import EmbeddedStore
 from csad.store.objects import ObjectStore
 from kfp_client.server import PipelineServerError
 from kfp_client.server_runs import RunServer
@@ -30,12 +29,6 @@ def no_cluster(monkeypatch, tmp_path):
     monkeypatch.delenv("KFP_PIPELINE_ROOT", raising=False)
     for name in ("CSAD_STORE_ENDPOINT", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture(scope="module")
-def s3(tmp_path_factory):
-    with EmbeddedStore(tmp_path_factory.mktemp("store")) as running:
-        yield running
 
 
 def command(*arguments):
