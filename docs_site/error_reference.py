@@ -91,22 +91,22 @@ def find_messages() -> dict[str, set[str]]:
     for _, tree in _sources():
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names and node.args:
-                found[node.func.id] |= set(_templates(node.args[0]))
+                found[node.func.id] |= set(templates(node.args[0]))
     return found
 
 
-def _templates(node: ast.expr) -> Iterator[str]:
+def templates(node: ast.expr) -> Iterator[str]:
     """What an expression may say: both sides of a choice, a sum of texts as one."""
     if isinstance(node, ast.IfExp):
-        yield from _templates(node.body)
-        yield from _templates(node.orelse)
+        yield from templates(node.body)
+        yield from templates(node.orelse)
     elif isinstance(node, ast.Constant) and isinstance(node.value, str):
         yield node.value
     elif isinstance(node, ast.JoinedStr):
         yield "".join(_piece(part) for part in node.values)
     elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-        for left in _templates(node.left):
-            for right in _templates(node.right):
+        for left in templates(node.left):
+            for right in templates(node.right):
                 yield left + right
 
 

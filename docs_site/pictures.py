@@ -28,9 +28,10 @@ PORT = 3987
 REJECTED = ("logical_anomalies/002.jpg", "structural_anomalies/016.jpg")
 ON_THE_PAGE = "structural_anomalies/024.jpg"
 NOTHING_SAID = "no component is unusual in amount or place; the map shows where the part differs"
+UNBROKEN = "\N{NO-BREAK SPACE}%"
 STYLE = """
-body { margin: 0; padding: 16px; background: #fff; color: #1c2530; font: 16px/1.4 system-ui, Segoe UI, Roboto, sans-serif;
-  display: flex; gap: 24px; width: fit-content }
+body { margin: 0; padding: 16px; background: #fff; color: #1c2530; display: flex; gap: 24px; width: fit-content;
+  font: 16px/1.4 system-ui, Segoe UI, Roboto, sans-serif }
 figure { margin: 0 } figure div { display: flex; gap: 8px } img { width: 270px; border-radius: 6px; display: block }
 figcaption { max-width: 548px; margin-top: 8px } b { color: #b3261e }
 """
@@ -52,12 +53,13 @@ def draw_all(demo: Path, data: Path, output: Path) -> None:
     with tempfile.TemporaryDirectory() as folder, page(program, Path(folder) / "profile") as tab:
         figure = Path(folder) / "figure.html"
         figure.write_text(_rejected(Scorer.load(demo / "model"), test), encoding="utf-8")
+        tab.call("Emulation.setScrollbarsHidden", hidden=True)
         _save(_shot(tab, figure.as_uri(), 1180, 400), output / "rejected.jpg", trim=True)
-        _save(_shot(tab, (demo / "report.html").absolute().as_uri(), 1100, 1250), output / "report.jpg")
-        _save(_shot(tab, (demo / "gallery.html").absolute().as_uri(), 1100, 640), output / "gallery.jpg")
-        _save(_shot(tab, (demo / "gate.html").absolute().as_uri(), 1100, 640), output / "gate.jpg")
+        _save(_shot(tab, (demo / "report.html").absolute().as_uri(), 1100, 905), output / "report.jpg")
+        _save(_shot(tab, (demo / "gallery.html").absolute().as_uri(), 780, 420), output / "gallery.jpg")
+        _save(_shot(tab, (demo / "gate.html").absolute().as_uri(), 1100, 500), output / "gate.jpg")
         with _served(demo / "model") as address:
-            tab.resize(1180, 700)
+            tab.resize(1180, 800)
             tab.open(address)
             tab.choose("#file", (test / ON_THE_PAGE).absolute())
             tab.wait_for("document.body.dataset.done === '1'")
@@ -72,7 +74,7 @@ def _rejected(scorer: Scorer, test: Path) -> str:
         score = scorer.score(image)
         assert score.anomalous
         heat = draw_heat(image, score.map, HeatScale.of_model(scorer.normal_tail))
-        said = score.findings[0] if score.findings else NOTHING_SAID
+        said = (score.findings[0] if score.findings else NOTHING_SAID).replace(" %", UNBROKEN)
         figures.append(
             f"<figure><div>{_img(Image.fromarray(image))}{_img(Image.fromarray(heat))}</div>"
             f"<figcaption><b>Rejected</b>, score {score.value:.1f} above {score.threshold:.1f}: {escape(said)}."

@@ -1,7 +1,7 @@
 """The graph of the compiled pipelines as a picture; `python -m docs_site.pipeline_graph FILE` writes it."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -35,12 +35,12 @@ class Task:
     gpu: bool
 
 
-def read_tasks(training: Path = COMPILED / "training.yaml", promotion: Path = COMPILED / "promotion.yaml") -> list[Task]:
-    """The tasks of a training run, and of the promotion run that it starts."""
-    specification = _specification(training)
-    found = _tasks(specification["root"], specification, frozenset(), lambda _, cached: _kind(cached))
-    promoted = _specification(promotion)
-    return found + _tasks(promoted["root"], promoted, frozenset({"promote"}), lambda *_: "own run")
+def read_tasks(folder: Path = COMPILED) -> list[Task]:
+    """The tasks of a training run, and of the promotion run that it starts, from the compiled pipelines of a folder."""
+    specification = _specification(folder / "training.yaml")
+    found = _tasks(specification["root"], specification, frozenset(), _kind)
+    promoted = _specification(folder / "promotion.yaml")
+    return found + _tasks(promoted["root"], promoted, frozenset({"promote"}), lambda _: "own run")
 
 
 def edges(tasks: list[Task]) -> set[tuple[str, str]]:
@@ -93,7 +93,9 @@ def _kind(cached: bool) -> str:
     return "cached" if cached else "each time"
 
 
-def _tasks(group: Mapping[str, Any], specification: Mapping[str, Any], outside: frozenset[str], kind: Any) -> list[Task]:
+def _tasks(
+    group: Mapping[str, Any], specification: Mapping[str, Any], outside: frozenset[str], kind: Callable[[bool], str]
+) -> list[Task]:
     """Tasks of a group; those of a group within wait for what the group waits for."""
     components, executors = specification["components"], specification["deploymentSpec"]["executors"]
     found = []
@@ -105,7 +107,7 @@ def _tasks(group: Mapping[str, Any], specification: Mapping[str, Any], outside: 
             continue
         container = executors[component["executorLabel"]].get("container", {})
         cached = bool(task.get("cachingOptions", {}).get("enableCache"))
-        found.append(Task(name, after, kind(name, cached), "accelerator" in container.get("resources", {})))
+        found.append(Task(name, after, kind(cached), "accelerator" in container.get("resources", {})))
     return found
 
 
@@ -148,9 +150,9 @@ def _arrow(start: tuple[int, int], end: tuple[int, int], dashed: str) -> str:
 
 def _box(task: Task, column: int, row: int) -> str:
     x, y = _corner((column, row))
-    middle = f'x="{x + BOX[0] / 2:g}"'
-    name = f'<text {middle} y="{y + (21 if task.gpu else 28)}" text-anchor="middle" fill="#1c2530">{escape(task.name)}</text>'
-    gpu = f'<text {middle} y="{y + 38}" text-anchor="middle" fill="#66717f" font-size="12">GPU</text>' if task.gpu else ""
+    middle = f'x="{x + BOX[0] / 2:g}" text-anchor="middle"'
+    name = f'<text {middle} y="{y + (21 if task.gpu else 28)}" fill="#1c2530">{escape(task.name)}</text>'
+    gpu = f'<text {middle} y="{y + 38}" fill="#66717f" font-size="12">GPU</text>' if task.gpu else ""
     return (
         f'<rect x="{x}" y="{y}" width="{BOX[0]}" height="{BOX[1]}" rx="7" fill="{FILLS[task.kind]}" '
         f'stroke="{STROKES[task.kind]}"/>{name}{gpu}'

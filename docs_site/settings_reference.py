@@ -11,7 +11,7 @@ from csad.config.line import ProductLine
 from csad.config.presets import PAPER
 from docs_site.tables import one_line, table
 
-HEAD = ("key", "type", "range", "default", "`method: paper`", "meaning")
+HEAD = ("key", "value", "default", "paper", "meaning")
 OUTSIDE = {
     "gate": "the task `gate`; a change trains nothing again",
     "deployment": "the task `deployment` of the promotion run; a change trains nothing again",
@@ -110,14 +110,8 @@ def _row(model: type[BaseModel], name: str, path: str) -> tuple[str, ...]:
     shown = "needed" if default is PydanticUndefined else _value(default)
     choice = PAPER.get(f"{path}.{name}")
     paper = _value(choice.value) if choice else ""
-    return (
-        f"`{name}`",
-        type_of(about, definitions),
-        range_of(about, definitions),
-        shown,
-        paper,
-        one_line(field.description or ""),
-    )
+    value = ", ".join(part for part in (type_of(about, definitions), range_of(about, definitions)) if part)
+    return f"`{name}`", value, shown, paper, one_line(field.description or "")
 
 
 def _value(value: object) -> str:
