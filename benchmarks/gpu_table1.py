@@ -63,12 +63,12 @@ def time_forms(name: str, model: Path, runs: int) -> list[tuple[str, ...]]:
             return measure_latency(scorer, runs)["both"]
 
     def compiled(scorer: Scorer) -> Latency:
-        perception, _ = scorer.parts
-        perception.backbone.pyramid.compile()
-        if perception.network is not None:
-            perception.network.decoder.compile()
-        if perception.lgst.students is not None:
-            for student in (perception.lgst.students.local, perception.lgst.students.autoencoder):
+        model, _ = scorer.parts
+        model.backbone.pyramid.compile()
+        if model.network is not None:
+            model.network.decoder.compile()
+        if model.lgst.students is not None:
+            for student in (model.lgst.students.local, model.lgst.students.autoencoder):
                 if student is not None:
                     student.compile()
         return measure_latency(scorer, runs)["both"]

@@ -22,7 +22,7 @@ class ErrorClass:
     """A class of errors.
 
     Attributes:
-        name: Of the class.
+        name: Name of the class.
         base: The class above it.
         meaning: Its docstring.
         module: Where it is defined.

@@ -23,7 +23,7 @@ class Task:
     """One box.
 
     Attributes:
-        name: Of the task.
+        name: Name of the task.
         after: Tasks whose results it waits for.
         kind: A key of FILLS.
         gpu: It asks for an accelerator.

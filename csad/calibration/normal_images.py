@@ -16,10 +16,10 @@ from csad.images.folds import folds_of
 from csad.images.training_images import evenly_spaced
 from csad.imaging.canvas import CanvasStore
 from csad.lgst.copies import COPIES, REACH, copy_of
-from csad.scoring.branches import LOCAL_PART, Histograms, Perception, raw_scores
+from csad.scoring.branches import LOCAL_PART, AnomalyModel, Histograms, raw_scores
+from csad.scoring.component_statistics import ComponentStatisticsBuilder
 from csad.scoring.fusion import FEW_IMAGES
 from csad.scoring.histogram import PatchHistogram, fit_patch_histogram, grid_histograms
-from csad.scoring.inventory import InventoryBuilder
 
 BATCH = 8
 
@@ -86,12 +86,12 @@ class NormalImages:
 
     Attributes:
         histograms: Class histograms of each histogram branch that is present.
-        inventory: Builder of the component inventory; None without component classes.
-        columns: Raw columns of the maps, float64 (N,) each; the patch memories leave out the image's own group.
+        component_statistics: Builder of the component statistics; None without component classes.
+        columns: Raw columns of the maps, float64 (N,) each; the memory banks leave out the image's own group.
     """
 
     histograms: dict[str, ClassHistograms]
-    inventory: InventoryBuilder | None
+    component_statistics: ComponentStatisticsBuilder | None
     columns: dict[str, NDArray[np.float64]]
 
     def fit(self, types: NDArray[np.int64], settings: HistogramSettings) -> Histograms:
@@ -146,41 +146,41 @@ def _stack(batches: Sequence[Sequence[Tensor]]) -> list[NDArray[np.float64]]:
     return [torch.cat(parts).double().numpy() for parts in zip(*batches, strict=True)]
 
 
-def look_at_normal_images(
-    perception: Perception, canvases: CanvasStore, groups: Sequence[int], settings: HistogramSettings, seed: int
+def score_normal_images(
+    model: AnomalyModel, canvases: CanvasStore, groups: Sequence[int], settings: HistogramSettings, seed: int
 ) -> NormalImages:
-    """Look at all training images once, and at copies of some.
+    """Score all training images once, and copies of some.
 
     Args:
-        perception: With its vocabulary.
-        canvases: Of the training images.
+        model: With its codebook.
+        canvases: Canvases of the training images.
         groups: Group of near-equal images of each.
         settings: What is counted, and how.
         seed: Random seed for the copies.
     """
-    builder = InventoryBuilder(len(canvases)) if perception.network else None
+    builder = ComponentStatisticsBuilder(len(canvases)) if model.network else None
     collected: dict[str, _Collected] = {}
     columns: list[dict[str, Tensor]] = []
     nothing = Histograms(None, None)
     start = 0
     for batch in track(canvases.batches(BATCH), "Counting components", -(-len(canvases) // BATCH)):
-        views = perception.look(batch, groups[start : start + len(batch)])
+        outputs = model.forward(batch, groups[start : start + len(batch)])
         start += len(batch)
-        columns.append(raw_scores(views, nothing))
-        if builder and views.probabilities is not None:
-            builder.add(views.probabilities)
-        for branch, shares in (("components", views.probabilities), ("words", views.words)):
-            if shares is not None:
+        columns.append(raw_scores(outputs, nothing))
+        if builder and outputs.probabilities is not None:
+            builder.add(outputs.probabilities)
+        for branch, assignments in (("components", outputs.probabilities), ("words", outputs.visual_words)):
+            if assignments is not None:
                 found = collected.setdefault(branch, _Collected())
-                found.per_grid.append(grid_histograms(shares, settings))
-                found.pixels = shares.shape[-1] * shares.shape[-2]
-    copied = _count_copies(perception, canvases, settings, collected, seed) if settings.copies else []
+                found.per_grid.append(grid_histograms(assignments, settings))
+                found.pixels = assignments.shape[-1] * assignments.shape[-2]
+    copied = _count_copies(model, canvases, settings, collected, seed) if settings.copies else []
     histograms = {branch: found.stacked(copied) for branch, found in collected.items()}
     return NormalImages(histograms, builder, joined(columns))
 
 
 def _count_copies(
-    perception: Perception,
+    model: AnomalyModel,
     canvases: CanvasStore,
     settings: HistogramSettings,
     collected: Mapping[str, _Collected],
@@ -192,10 +192,10 @@ def _count_copies(
     copied: list[int] = []
     for start, batch in zip(range(0, len(chosen), BATCH), canvases.batches(BATCH, chosen), strict=True):
         for _ in range(COPIES):
-            probabilities, words = perception.classes(copy_of(batch, generator, REACH))
-            for branch, shares in (("components", probabilities), ("words", words)):
-                if shares is not None:
-                    counted = grid_histograms(shares, settings)
+            probabilities, visual_words = model.classes(copy_of(batch, generator, REACH))
+            for branch, assignments in (("components", probabilities), ("words", visual_words)):
+                if assignments is not None:
+                    counted = grid_histograms(assignments, settings)
                     collected[branch].copies.append(counted)
             copied += chosen[start : start + len(batch)]
     return copied

@@ -1,4 +1,4 @@
-"""From trained networks to a model: histograms, evidence, fusion, threshold (paper 3.3, 3.5)."""
+"""From trained networks to a model: histograms, synthetic anomalies, fusion, threshold (paper 3.3, 3.5)."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from csad.calibration.evidence import made_anomalies, separation
-from csad.calibration.normal_images import NormalImages, align, joined, look_at_normal_images
+from csad.calibration.normal_images import NormalImages, align, joined, score_normal_images
+from csad.calibration.synthetic_anomalies import synthetic_anomalies, synthetic_auroc
 from csad.common.progress import track
 from csad.config.line import ProductLine
 from csad.features.backbone import backbone_of
-from csad.features.words import Vocabulary, fit_vocabulary
+from csad.features.codebook import Codebook, fit_codebook
 from csad.images import ImageFile, ImageSet
 from csad.images.training_images import canvas_of, open_canvases, sample_images
 from csad.imaging.border import fit_border
@@ -27,10 +27,10 @@ from csad.lgst.maps import SAMPLE_SIZE, CellSample, MapNormaliser
 from csad.metrics.threshold import choose_threshold
 from csad.pseudo_labels.label_maps import load_label_map
 from csad.pseudo_labels.record import LABEL_MAPS, PseudoLabels
-from csad.scoring.branches import Histograms, Perception, raw_scores
+from csad.scoring.branches import AnomalyModel, Histograms, raw_scores
+from csad.scoring.component_statistics import ComponentStatistics
 from csad.scoring.fusion import Fusion, fit_fusion, fit_scale
 from csad.scoring.histogram import PatchHistogram
-from csad.scoring.inventory import Inventory
 from csad.scoring.localisation import student_maps
 from csad.scoring.model_folder import CanvasRecord, Manifest, write_model
 from csad.scoring.scorer import STAGES
@@ -42,7 +42,7 @@ NAMED = 10
 """Odd images that a warning names."""
 
 DONORS = 8
-"""Labelled images whose components make logical anomalies for the evidence."""
+"""Labelled images whose components make logical synthetic anomalies."""
 
 logger = logging.getLogger(__name__)
 
@@ -87,26 +87,26 @@ def fit(
         segnet: Output of the segnet stage.
         lgst: Output of the lgst stage.
         output: The model folder.
-        seed: Of the vocabulary and the self-made anomalies.
+        seed: Random seed of the codebook and the synthetic anomalies.
         device: Where the networks look at the images.
     """
     record = PseudoLabels.read(pseudo_labels)
     canvas = canvas_of(line, images.train)
     backbone = backbone_of(line.backbone, stages=STAGES)
-    perception = Perception(backbone, load_segmentation(segnet, backbone), None, load_lgst(lgst, backbone)).to(device)
+    model = AnomalyModel(backbone, load_segmentation(segnet, backbone), None, load_lgst(lgst, backbone)).to(device)
     types = np.array([record.types[file.stem] for file in images.train], dtype=np.int64)
     groups = images.groups_of(images.train)
     with open_canvases(line, canvas, images.train) as train:
-        if line.histogram.words:
-            vocabulary = fit_vocabulary(_features(perception, train), len(train), line.histogram.words, seed)
-            perception = replace(perception, vocabulary=vocabulary.to(device))
-        normal = look_at_normal_images(perception, train, groups, line.histogram, seed)
+        if line.histogram.codebook_size:
+            codebook = fit_codebook(_features(model, train), len(train), line.histogram.codebook_size, seed)
+            model = replace(model, codebook=codebook.to(device))
+        normal = score_normal_images(model, train, groups, line.histogram, seed)
     histograms = normal.fit(types, line.histogram)
-    inventory = normal.inventory.build(types) if normal.inventory else None
-    trained = _scored_training_images(line, perception, normal, types, groups, lgst)
+    component_statistics = normal.component_statistics.build(types) if normal.component_statistics else None
+    trained = _scored_training_images(line, model, normal, types, groups, lgst)
     donors = _donors(line, canvas, labelled_files(images, record), pseudo_labels)
     with open_canvases(line, canvas, images.validation) as validation:
-        calibration = _calibrate(perception, histograms, trained, validation, donors, seed)
+        calibration = _calibrate(model, histograms, trained, validation, donors, seed)
     files = [*(images.train[index] for index in calibrating(len(images.train)) if trained), *images.validation]
     products = _one_of_each(images.groups_of(files))
     calibration = calibration.of(products)
@@ -120,7 +120,7 @@ def fit(
         snapshot=images.training_digest,
         weights={"backbone": asdict(backbone.weights)},
         canvas=CanvasRecord(box=canvas.box, height=canvas.height, width=canvas.width),
-        classes=perception.network.classes if perception.network else 0,
+        classes=model.network.classes if model.network else 0,
         types=record.type_count,
         fusion=fusion,
         threshold=threshold,
@@ -130,24 +130,24 @@ def fit(
         odd_images=_odd_images([files[index] for index in products], scores, threshold.value),
         synthetic_detection=_synthetic_detection(fusion, calibration, threshold.value),
     )
-    return write_model(output, manifest, _tensors(perception, histograms, inventory))
+    return write_model(output, manifest, _tensors(model, histograms, component_statistics))
 
 
-def _features(perception: Perception, canvases: CanvasStore) -> Iterator[Tensor]:
+def _features(model: AnomalyModel, canvases: CanvasStore) -> Iterator[Tensor]:
     for batch in canvases.batches(BATCH):
-        yield perception.lgst.teacher(batch)
+        yield model.lgst.teacher(batch)
 
 
 def _scored_training_images(
     line: ProductLine,
-    perception: Perception,
+    model: AnomalyModel,
     normal: NormalImages,
     types: NDArray[np.int64],
     groups: Sequence[int],
     lgst: Path,
 ) -> dict[str, NDArray[np.float64]]:
     """Raw columns of training images by parts that had not seen them; empty where such parts cannot be had."""
-    if perception.lgst.students:
+    if model.lgst.students:
         logger.info("calibration: the validation images alone, for the student networks saw all training images")
         return {}
     return normal.out_of_fold(types, groups, calibrating(len(types)), line.histogram, load_out_of_fold(lgst))
@@ -161,12 +161,12 @@ def _donors(
     if not files:
         return []
     with open_canvases(line, canvas, files) as canvases:
-        labels = [canvas.draw_labels(load_label_map(pseudo_labels / LABEL_MAPS, file.stem)) for file in files]
+        labels = [canvas.labels_to_input(load_label_map(pseudo_labels / LABEL_MAPS, file.stem)) for file in files]
         return [components_of(LabelledImage(canvases[i].copy(), label)) for i, label in enumerate(labels)]
 
 
 def _calibrate(
-    perception: Perception,
+    model: AnomalyModel,
     histograms: Histograms,
     trained: dict[str, NDArray[np.float64]],
     canvases: CanvasStore,
@@ -179,13 +179,13 @@ def _calibrate(
     samples: dict[str, CellSample] = {}
     for start in track(range(0, len(canvases), BATCH), "Calibrating"):
         batch = [canvases[index] for index in range(start, min(start + BATCH, len(canvases)))]
-        views = perception.look(to_tensor(np.stack(batch)))
-        normal.append(raw_scores(views, histograms))
-        for name, values in student_maps(views).items():
+        outputs = model.forward(to_tensor(np.stack(batch)))
+        normal.append(raw_scores(outputs, histograms))
+        for name, values in student_maps(outputs).items():
             samples.setdefault(name, CellSample(SAMPLE_SIZE, seed)).add(values)
         others = [canvases[_another(index, len(canvases), generator)] for index in range(start, start + len(batch))]
-        for kind, odd in made_anomalies(batch, others, donors, generator).items():
-            made.setdefault(kind, []).append(raw_scores(perception.look(to_tensor(np.stack(odd))), histograms))
+        for kind, odd in synthetic_anomalies(batch, others, donors, generator).items():
+            made.setdefault(kind, []).append(raw_scores(model.forward(to_tensor(np.stack(odd))), histograms))
     validation = joined(normal)
     aligned = align(trained, validation)
     return Calibration(
@@ -206,12 +206,12 @@ def _another(index: int, count: int, generator: np.random.Generator) -> int:
 def _fuse(line: ProductLine, calibration: Calibration) -> Fusion:
     scales = {name: fit_scale(values) for name, values in calibration.normal.items()}
     branches = sorted({name.split("@")[0] for name in scales})
-    evidence = separation(calibration.validation, list(calibration.made.values()), scales, branches)
-    return fit_fusion(calibration.normal, evidence, line.fusion.weighting)
+    aurocs = synthetic_auroc(calibration.validation, list(calibration.made.values()), scales, branches)
+    return fit_fusion(calibration.normal, aurocs, line.fusion.weighting)
 
 
 def _one_of_each(groups: Sequence[int]) -> list[int]:
-    """The first image of each group: frames of one product are one piece of evidence, not several."""
+    """The first image of each group: frames of one product are one independent sample, not several."""
     first = dict(zip(reversed(groups), reversed(range(len(groups))), strict=True))
     if len(first) < len(groups):
         logger.info("calibration: %d different products in %d good images", len(first), len(groups))
@@ -239,19 +239,19 @@ def _synthetic_detection(fusion: Fusion, calibration: Calibration, threshold: fl
 
 
 def _tensors(
-    perception: Perception, histograms: Histograms, inventory: Inventory | None
+    model: AnomalyModel, histograms: Histograms, component_statistics: ComponentStatistics | None
 ) -> dict[str, dict[str, Tensor]]:
     tensors = {
-        "backbone": dict(perception.backbone.pyramid.state_dict()),
-        "lgst": perception.lgst.tensors(),
+        "backbone": dict(model.backbone.pyramid.state_dict()),
+        "lgst": model.lgst.tensors(),
     }
-    if perception.network:
-        tensors["segmentation"] = perception.network.trainable_state()
-    optional: dict[str, Vocabulary | PatchHistogram | Inventory | None] = {
-        "vocabulary": perception.vocabulary,
+    if model.network:
+        tensors["segmentation"] = model.network.trainable_state()
+    optional: dict[str, Codebook | PatchHistogram | ComponentStatistics | None] = {
+        "vocabulary": model.codebook,
         "components": histograms.components,
-        "words": histograms.words,
-        "inventory": inventory,
+        "words": histograms.visual_words,
+        "inventory": component_statistics,
     }
     tensors.update({name: part.tensors() for name, part in optional.items() if part is not None})
     return tensors

@@ -12,12 +12,12 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
 from csad.lgst.fit import LgstModel
-from csad.scoring.branches import Histograms, Perception, raw_scores
+from csad.scoring.branches import AnomalyModel, Histograms, raw_scores
 from csad.scoring.scorer import Scorer
 
 BATCH = 8
 RUNS = 500
-"""As the paper."""
+"""Timed calls, the paper's number."""
 
 WARM_UP = 5
 
@@ -53,25 +53,25 @@ def measure_latency(scorer: Scorer, runs: int = RUNS, seed: int = 0) -> dict[str
     Returns:
         "both", and "histogram" and "LGST" where the model has them.
     """
-    perception, histograms = scorer.parts
+    model, histograms = scorer.parts
     record = scorer.manifest.canvas
     generator = torch.Generator().manual_seed(seed)
     shape = (BATCH, 3, record.height, record.width)
-    canvases = torch.rand(shape, generator=generator).to(perception.lgst.teacher.mean.device)
-    lgst = perception.lgst
-    parts = {"both": (perception, histograms)}
-    if perception.network is not None:
+    canvases = torch.rand(shape, generator=generator).to(model.lgst.teacher.mean.device)
+    lgst = model.lgst
+    parts = {"both": (model, histograms)}
+    if model.network is not None:
         without_students = LgstModel(lgst.teacher, None, {}, None)
-        alone = replace(perception, lgst=without_students, vocabulary=None)
+        alone = replace(model, lgst=without_students, codebook=None)
         parts["histogram"] = (alone, Histograms(histograms.components, None))
-    if lgst.linear or lgst.memories or lgst.students:
-        parts["LGST"] = (replace(perception, network=None, vocabulary=None), Histograms(None, None))
+    if lgst.pca or lgst.memory_banks or lgst.students:
+        parts["LGST"] = (replace(model, network=None, codebook=None), Histograms(None, None))
     return {name: _latency(*part, canvases, runs) for name, part in parts.items()}
 
 
-def _latency(perception: Perception, histograms: Histograms, canvases: Tensor, runs: int) -> Latency:
+def _latency(model: AnomalyModel, histograms: Histograms, canvases: Tensor, runs: int) -> Latency:
     def seconds(batch: Tensor) -> float:
-        return _median(lambda: raw_scores(perception.look(batch), histograms), canvases.device, runs)
+        return _median(lambda: raw_scores(model.forward(batch), histograms), canvases.device, runs)
 
     single, batch = seconds(canvases[:1]), seconds(canvases)
     on_gpu = canvases.device.type == "cuda"

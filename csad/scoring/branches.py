@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from csad.compute.compute_device import compute_exactly
+from csad.compute.compute_device import disable_tf32
 from csad.features.backbone import Backbone
-from csad.features.words import Vocabulary
+from csad.features.codebook import Codebook
 from csad.lgst.fit import LgstModel
-from csad.lgst.linear import LinearStudent
 from csad.lgst.paper.mean_map import BRANCH as MEAN_MAP
+from csad.lgst.pca import PcaReconstruction
 from csad.scoring.histogram import PatchHistogram
 from csad.segmentation.network import SegmentationNetwork, class_probabilities
 
@@ -31,78 +31,76 @@ LOCAL_PART = "@top1%"
 
 
 @dataclass(frozen=True)
-class Views:
-    """What the networks see in a batch of canvases.
+class ModelOutputs:
+    """What the networks compute of a batch of canvases.
 
     Attributes:
         probabilities: Component class probabilities, float32 (B, K + 1, h/4, w/4); None without a network.
-        words: Shares of the visual words, float32 (B, W + 1, h/8, w/8); None without a vocabulary.
+        visual_words: Soft assignment to the visual words, float32 (B, W + 1, h/8, w/8); None without a codebook.
         global_map: Error of the global student, float32 (B, r, c); None without one.
         local_maps: Error of the local student (branch "local") or deviations of the distance from normal
-            patches (a branch per patch memory), float32 (B, h/8, w/8) each.
+            patches (a branch per memory bank), float32 (B, h/8, w/8) each.
     """
 
     probabilities: Tensor | None
-    words: Tensor | None
+    visual_words: Tensor | None
     global_map: Tensor | None
     local_maps: dict[str, Tensor]
 
 
 @dataclass(frozen=True)
-class Perception:
-    """Backbone, segmentation network, vocabulary and students: all that looks at pixels.
+class AnomalyModel:
+    """Backbone, segmentation network, codebook and students: all that computes on pixels.
 
     Attributes:
         backbone: Frozen pyramid of three stages, run once per batch.
         network: Component segmentation; None where a line has no component classes.
-        vocabulary: Visual words; None where they are switched off.
+        codebook: Visual words; None where they are switched off.
         lgst: Teacher and students.
     """
 
     backbone: Backbone
     network: SegmentationNetwork | None
-    vocabulary: Vocabulary | None
+    codebook: Codebook | None
     lgst: LgstModel
 
-    def to(self, device: torch.device | str) -> Perception:
+    def to(self, device: torch.device | str) -> AnomalyModel:
         """Move everything to a device."""
-        compute_exactly()
+        disable_tf32()
         lgst = self.lgst
         moved = LgstModel(
             teacher=lgst.teacher.to(device),
-            linear=LinearStudent(lgst.linear.mean.to(device), lgst.linear.components.to(device))
-            if lgst.linear
-            else None,
-            memories={name: memory.to(device) for name, memory in lgst.memories.items()},
+            pca=PcaReconstruction(lgst.pca.mean.to(device), lgst.pca.components.to(device)) if lgst.pca else None,
+            memory_banks={name: bank.to(device) for name, bank in lgst.memory_banks.items()},
             students=lgst.students.to(device) if lgst.students else None,
             mean_map=lgst.mean_map,
         )
-        vocabulary = self.vocabulary.to(device) if self.vocabulary else None
+        codebook = self.codebook.to(device) if self.codebook else None
         network = self.network.to(device) if self.network else None
-        return Perception(self.backbone.to(device), network, vocabulary, moved)
+        return AnomalyModel(self.backbone.to(device), network, codebook, moved)
 
     @torch.inference_mode()
-    def look(self, canvases: Tensor, without: Sequence[int] | None = None) -> Views:
-        """Look at canvases; the views lie on the CPU.
+    def forward(self, canvases: Tensor, without: Sequence[int] | None = None) -> ModelOutputs:
+        """Compute the outputs of canvases; they lie on the CPU.
 
         Args:
             canvases: float32 (B, 3, h, w) in 0..1 on any device.
-            without: For training images, the group of each: the patch memories leave out what they hold of it.
+            without: For training images, the group of each: the memory banks leave out what they hold of it.
         """
         canvases = canvases.to(self.lgst.teacher.mean.device)
         pyramid, features = self._features(canvases)
         global_map, local_maps = self._student_maps(canvases, pyramid, features, without)
-        probabilities, words = self._classes(pyramid, features)
-        return Views(
+        probabilities, visual_words = self._classes(pyramid, features)
+        return ModelOutputs(
             probabilities=probabilities,
-            words=words,
+            visual_words=visual_words,
             global_map=None if global_map is None else global_map.cpu(),
             local_maps={name: values.cpu() for name, values in local_maps.items()},
         )
 
     @torch.inference_mode()
     def classes(self, canvases: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        """Only the class probabilities and the shares of the words of `look`, which cost little."""
+        """Only the class probabilities and the soft assignments of `forward`, which cost little."""
         pyramid, features = self._features(canvases)
         return self._classes(pyramid, features)
 
@@ -115,15 +113,15 @@ class Perception:
     def _classes(self, pyramid: list[Tensor], features: Tensor) -> tuple[Tensor | None, Tensor | None]:
         return (
             class_probabilities(self.network.decode(pyramid)).cpu() if self.network else None,
-            self.vocabulary.assign(features).cpu() if self.vocabulary else None,
+            self.codebook.assign(features).cpu() if self.codebook else None,
         )
 
     def _student_maps(
         self, canvases: Tensor, pyramid: list[Tensor], features: Tensor, without: Sequence[int] | None
     ) -> tuple[Tensor | None, dict[str, Tensor]]:
         lgst = self.lgst
-        global_map = lgst.linear.error_map(features) if lgst.linear else None
-        local_maps = {name: memory.deviation_map(pyramid, without) for name, memory in lgst.memories.items()}
+        global_map = lgst.pca.error_map(features) if lgst.pca else None
+        local_maps = {name: bank.deviation_map(pyramid, without) for name, bank in lgst.memory_banks.items()}
         if lgst.students:
             maps = lgst.students.maps(canvases, features)
             if lgst.mean_map:
@@ -143,26 +141,26 @@ class Histograms:
     """The Gaussians of the histogram branches; None where a branch is absent."""
 
     components: PatchHistogram | None
-    words: PatchHistogram | None
+    visual_words: PatchHistogram | None
 
 
-def raw_scores(views: Views, histograms: Histograms) -> dict[str, Tensor]:
+def raw_scores(outputs: ModelOutputs, histograms: Histograms) -> dict[str, Tensor]:
     """Reduce what was seen to numbers (paper 3.3 and 3.4: Mahalanobis distances, maxima of maps).
 
     Returns:
         One column per histogram grid and per map, before normalisation: "branch@part" -> float64 (B,).
     """
     columns: dict[str, Tensor] = {}
-    for branch, shares, histogram in (
-        ("components", views.probabilities, histograms.components),
-        ("words", views.words, histograms.words),
+    for branch, assignments, histogram in (
+        ("components", outputs.probabilities, histograms.components),
+        ("words", outputs.visual_words, histograms.visual_words),
     ):
-        if shares is not None and histogram is not None:
-            distances = histogram.distances(shares)
+        if assignments is not None and histogram is not None:
+            distances = histogram.distances(assignments)
             columns.update({f"{branch}@{grid}": distances[:, i] for i, grid in enumerate(histogram.grids)})
-    if views.global_map is not None:
-        columns["global@max"] = views.global_map.flatten(1).amax(dim=1).double()
-    for branch, values in views.local_maps.items():
+    if outputs.global_map is not None:
+        columns["global@max"] = outputs.global_map.flatten(1).amax(dim=1).double()
+    for branch, values in outputs.local_maps.items():
         cells = values.flatten(1)
         if branch == MEAN_MAP:
             columns[f"{branch}@max"] = cells.amax(dim=1).double()

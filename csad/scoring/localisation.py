@@ -1,4 +1,4 @@
-"""The anomaly map of an image: students' maps and the histogram's differences on one scale (paper 3.5, METHOD 6)."""
+"""The anomaly map of an image: students' maps and the deviations of components on one scale (paper 3.5, METHOD 6)."""
 
 from __future__ import annotations
 
@@ -9,49 +9,49 @@ from torch import Tensor
 from torch.nn import functional
 
 from csad.lgst.maps import HIGH_VALUE, MapNormaliser
-from csad.scoring.branches import Views
-from csad.scoring.inventory import Difference, Inventory
+from csad.scoring.branches import ModelOutputs
+from csad.scoring.component_statistics import ComponentStatistics, Deviation
 
 MapScales = Mapping[str, MapNormaliser]
 
 
-def student_maps(views: Views) -> dict[str, Tensor]:
+def student_maps(outputs: ModelOutputs) -> dict[str, Tensor]:
     """The maps that are present, by branch: float32 (B, r, c)."""
-    maps = dict(views.local_maps)
-    if views.global_map is not None:
-        maps["global"] = views.global_map
+    maps = dict(outputs.local_maps)
+    if outputs.global_map is not None:
+        maps["global"] = outputs.global_map
     return maps
 
 
 def anomaly_map(
-    views: Views,
+    outputs: ModelOutputs,
     index: int,
     scales: MapScales,
     weights: Mapping[str, float],
-    inventory: Inventory | None,
-    differences: Sequence[Difference],
+    component_statistics: ComponentStatistics | None,
+    deviations: Sequence[Deviation],
     size: tuple[int, int],
 ) -> Tensor:
     """Draw where one image of a batch is unusual.
 
     Args:
-        views: What the networks saw.
+        outputs: What the networks computed.
         index: Which image of the batch.
         scales: Scale of each student's map: its normal cells' upper tail becomes 0.1.
-        weights: What each branch counts.
-        inventory: Of the components branch, where there is one.
-        differences: Of this image, from `inventory`.
+        weights: Fusion weight of each branch.
+        component_statistics: Component statistics of the components branch, where there is one.
+        deviations: Deviations of this image, from `component_statistics`.
         size: Height and width of the result.
 
     Returns:
         float32 (height, width), at least 0.
     """
     total = torch.zeros(size)
-    for branch, values in student_maps(views).items():
+    for branch, values in student_maps(outputs).items():
         scaled = scales[branch](values[index]).clamp_min(0) * weights.get(branch, 1.0)
         total += _resize(scaled, size)
-    if inventory is not None and views.probabilities is not None and differences:
-        heat = inventory.heat(views.probabilities[index], differences)
+    if component_statistics is not None and outputs.probabilities is not None and deviations:
+        heat = component_statistics.heat(outputs.probabilities[index], deviations)
         total += _resize(heat, size) * weights.get("components", 1.0)
     return total
 
@@ -61,10 +61,10 @@ def normal_tail(scales: MapScales, weights: Mapping[str, float]) -> float:
 
     Args:
         scales: Scale of each student's map.
-        weights: What each branch counts.
+        weights: Fusion weight of each branch.
 
     Returns:
-        Above 0; 0.1 without students, whose unit the histogram's differences share.
+        Above 0; 0.1 without students, whose unit the histogram's deviations share.
     """
     return HIGH_VALUE * sum(weights.get(branch, 1.0) for branch in scales) or HIGH_VALUE
 

@@ -16,26 +16,26 @@ from torch.nn import functional
 from csad.config.settings import HistogramSettings
 from csad.lgst.maps import HIGH_VALUE, MapNormaliser
 from csad.lgst.paper.mean_map import BRANCH as MEAN_MAP
-from csad.scoring.branches import Views
+from csad.scoring.branches import ModelOutputs
 from csad.scoring.histogram import counted_map
 from csad.scoring.localisation import student_maps
 
 
 def mean_map(
-    views: Views,
+    outputs: ModelOutputs,
     index: int,
     scales: Mapping[str, MapNormaliser],
-    normal_maps: Tensor | None,
+    reference_label_maps: Tensor | None,
     settings: HistogramSettings,
     size: tuple[int, int],
 ) -> Tensor:
     """Average the students' map and the histogram's of one image; where one is absent the other stands alone.
 
     Args:
-        views: What the networks saw.
+        outputs: What the networks computed.
         index: Which image of the batch.
         scales: Scale of each student's map.
-        normal_maps: Label maps of normal images, uint8 (M, h, w); None leaves the histogram's map out.
+        reference_label_maps: Label maps of normal images, uint8 (M, h, w); None leaves the histogram's map out.
         settings: Grids and how classes are counted.
         size: Height and width of the result.
 
@@ -43,22 +43,22 @@ def mean_map(
         float32 (height, width); below 0 where a place is more usual than most.
     """
     maps = []
-    students = lgst_map(views, index, scales)
+    students = lgst_map(outputs, index, scales)
     if students is not None:
         maps.append(_resize(students, size))
-    if normal_maps is not None and views.probabilities is not None:
-        labels = counted_map(views.probabilities[index : index + 1], settings).argmax(dim=1)[0]
-        classes = views.probabilities.shape[1]
-        normal = nearest_normal(labels, normal_maps, classes)
+    if reference_label_maps is not None and outputs.probabilities is not None:
+        labels = counted_map(outputs.probabilities[index : index + 1], settings).argmax(dim=1)[0]
+        classes = outputs.probabilities.shape[1]
+        normal = nearest_normal(labels, reference_label_maps, classes)
         maps.append(_resize(histogram_map(labels, normal, classes, settings.grids), size))
     if not maps:
         return torch.zeros(size)
     return torch.stack(maps).mean(dim=0)
 
 
-def lgst_map(views: Views, index: int, scales: Mapping[str, MapNormaliser]) -> Tensor | None:
+def lgst_map(outputs: ModelOutputs, index: int, scales: Mapping[str, MapNormaliser]) -> Tensor | None:
     """Mean of the students' normalised maps of one image, float32 (r, c); None without students."""
-    maps = student_maps(views)
+    maps = student_maps(outputs)
     if MEAN_MAP in maps:
         return maps[MEAN_MAP][index]
     if not maps:
@@ -94,11 +94,11 @@ def histogram_map(labels: Tensor, normal: Tensor, classes: int, grids: Sequence[
     return heat
 
 
-def nearest_normal(labels: Tensor, normal_maps: Tensor, classes: int) -> Tensor:
+def nearest_normal(labels: Tensor, reference_label_maps: Tensor, classes: int) -> Tensor:
     """The normal label map whose class histogram is nearest to that of `labels` (h, w), int64 at its size."""
     found = _fractions(labels, classes)
-    fractions = torch.stack([_fractions(normal, classes) for normal in normal_maps.long()])
-    chosen = normal_maps[(fractions - found).square().sum(dim=1).argmin()]
+    fractions = torch.stack([_fractions(normal, classes) for normal in reference_label_maps.long()])
+    chosen = reference_label_maps[(fractions - found).square().sum(dim=1).argmin()]
     return functional.interpolate(chosen[None, None].float(), size=labels.shape, mode="nearest")[0, 0].long()
 
 

@@ -92,10 +92,10 @@ def test_a_part_that_nothing_generates_is_refused():
 
 
 def test_names_of_the_documented_code_become_links_and_others_stay():
-    told = "`csad.scoring.fusion.Fusion` and `csad.store` and `csad line new` and [`csad.lgst.linear`](x.md)"
+    told = "`csad.scoring.fusion.Fusion` and `csad.store` and `csad line new` and [`csad.lgst.pca`](x.md)"
     assert hook.link_names(told) == (
         "[`csad.scoring.fusion.Fusion`][csad.scoring.fusion.Fusion] and `csad.store` and `csad line new` and "
-        "[`csad.lgst.linear`](x.md)"
+        "[`csad.lgst.pca`](x.md)"
     )
 
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from csad.config.settings import HistogramSettings
-from csad.scoring.branches import Histograms, Views, raw_scores
+from csad.scoring.branches import Histograms, ModelOutputs, raw_scores
 from csad.scoring.histogram import counted_map, grid_histograms
 from csad.scoring.mean_localisation import histogram_map, lgst_map, mean_map, nearest_normal
 
@@ -44,13 +44,15 @@ def test_the_nearest_normal_image_is_the_one_of_the_nearest_histogram():
     assert nearest_normal(labels([0, 0], [1, 0]), normal, 2).tolist() == [[1, 0], [0, 0]]
 
 
-def views(students, probabilities=None):
-    return Views(probabilities=probabilities, words=None, global_map=None, local_maps={"students": students})
+def outputs(students, probabilities=None):
+    return ModelOutputs(
+        probabilities=probabilities, visual_words=None, global_map=None, local_maps={"students": students}
+    )
 
 
 def test_both_maps_are_averaged_and_one_alone_stands_for_itself():
     students = torch.tensor([[[0.4, -0.2], [0.0, 0.0]]])
-    seen = views(students, one_hot(labels([1, 1], [0, 0]), 2))
+    seen = outputs(students, one_hot(labels([1, 1], [0, 0]), 2))
     normal = labels([1, 0], [0, 0]).to(torch.uint8)[None]
     both = mean_map(seen, 0, {}, normal, HARD, (2, 2))
     assert torch.allclose(both, torch.tensor([[(0.4 + 0.25) / 2, (-0.2 + 0.25) / 2], [0.0, 0.0]]))
@@ -58,13 +60,13 @@ def test_both_maps_are_averaged_and_one_alone_stands_for_itself():
 
 
 def test_without_any_map_nothing_is_unusual():
-    nothing = Views(probabilities=None, words=None, global_map=None, local_maps={})
+    nothing = ModelOutputs(probabilities=None, visual_words=None, global_map=None, local_maps={})
     assert lgst_map(nothing, 0, {}) is None
     assert mean_map(nothing, 0, {}, None, HARD, (2, 3)).tolist() == [[0, 0, 0], [0, 0, 0]]
 
 
 def test_the_score_of_the_students_is_the_largest_value_of_their_mean_map():
-    columns = raw_scores(views(torch.tensor([[[0.1, 0.7], [0.2, 0.3]]])), Histograms(None, None))
+    columns = raw_scores(outputs(torch.tensor([[[0.1, 0.7], [0.2, 0.3]]])), Histograms(None, None))
     assert set(columns) == {"students@max"}
     assert columns["students@max"].tolist() == [pytest.approx(0.7)]
 

@@ -46,7 +46,7 @@ def test_an_image_scores_the_same_alone_and_in_a_batch(scorer, images, together)
         assert alone.value == pytest.approx(expected.value, abs=1e-4, rel=1e-4)
         assert alone.branches == pytest.approx(expected.branches, abs=1e-3, rel=1e-3)
         assert alone.map == pytest.approx(expected.map, abs=1e-3)
-        assert alone.findings == expected.findings
+        assert alone.explanations == expected.explanations
 
 
 @settings(max_examples=3)
