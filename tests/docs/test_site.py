@@ -80,7 +80,7 @@ def test_no_mark_of_a_generated_part_is_left(site):
 
 
 def test_every_setting_has_a_row(site):
-    cells = re.findall(r"<td><code>(\w+)</code></td>", (site / "settings.html").read_text(encoding="utf-8"))
+    cells = re.findall(r"<tr>\s*<td><code>(\w+)</code></td>", (site / "settings.html").read_text(encoding="utf-8"))
     assert sorted(cells) == sorted(keys(ProductLine))
 
 
