@@ -12,6 +12,7 @@ from csad.evaluation.svg import Axis, dot, line, path, rectangle, svg, text
 from csad.evaluation.tables import fraction
 from csad.images.records import GOOD
 from csad.metrics.auroc import roc_curve
+from csad.scoring.branches import groups
 
 BINS = 64
 WIDTH = 1040
@@ -20,7 +21,6 @@ ROW = 74
 BAR = 46
 ROC_SIZE = 300
 FULL = "full"
-GROUPS = ("histogram", "lgst")
 INTERVAL_WIDTH = 260
 NICE = (1.0, 2.0, 5.0)
 
@@ -142,7 +142,7 @@ def _roc_plot(name: str, branches: Sequence[str], good: Sequence[ImageRecord], a
 
 def _drawing_order(branch: str) -> int:
     """Single branches at the back, the full score in front."""
-    return 2 if branch == FULL else 1 if branch in GROUPS else 0
+    return 2 if branch == FULL else 1 if branch in groups() else 0
 
 
 def _scores(records: Sequence[ImageRecord], branch: str) -> np.ndarray:

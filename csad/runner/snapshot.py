@@ -37,6 +37,7 @@ class Snapshot(BaseModel):
         groups: Group of near-equal images by the key of every good image.
         dependent: Names of validation images left out for being near-equal to training images.
         unusual: Why a good image looks like none of the others, by its key.
+        registration: Digest of what brings the product to one pose; empty where the images are as they came.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -50,6 +51,7 @@ class Snapshot(BaseModel):
     groups: dict[str, int] = {}
     dependent: tuple[str, ...] = ()
     unusual: dict[str, str] = {}
+    registration: str = ""
 
     @classmethod
     def of(cls, images: ImageSet) -> "Snapshot":

@@ -52,7 +52,8 @@ class Stage(Generic[S]):
         resumable: An interrupted `run` resumes from what it left in `output`.
         reads_tests: The result depends on the test images too.
         reads_raw: The inputs are a user's own files: only their bytes count.
-        weights: Files of published weights that `run` will read; called with `line` and the inputs by name.
+        weights: Files of published weights, or of code outside csad, that `run` will read; called with `line` and the
+            inputs by name.
         packed: It writes a file per image, so between the tasks of a cluster its output is one packed file.
     """
 
@@ -145,7 +146,8 @@ class Stage(Generic[S]):
             return content_digest(folder)
         snapshot = Snapshot.find(folder)
         if snapshot:
-            return snapshot.digest if self.reads_tests else snapshot.training_digest
+            digest = snapshot.digest if self.reads_tests else snapshot.training_digest
+            return digest + snapshot.registration
         record = StageRecord.find(folder)
         return record.key if record else content_digest(folder)
 

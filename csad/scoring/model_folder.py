@@ -23,7 +23,10 @@ from csad.scoring.model_files import MANIFEST as MANIFEST
 from csad.scoring.model_files import check_files
 from csad.scoring.model_files import digest as digest
 
-FORMAT = 1
+FORMAT = 2
+"""1, of csad before branches had files of their own, is still read: see `csad.scoring.format_1`."""
+
+FORMATS = (1, FORMAT)
 EMPTY_CHECKSUM = '"checksum": ""'
 
 
@@ -49,6 +52,7 @@ class Manifest(BaseModel):
         snapshot: Digest of the data that trained it.
         weights: Pretrained weights behind it: name, source and digest.
         canvas: Crop and size of the input.
+        branches: Kinds of its branches, each a file of tensors; empty in format 1.
         classes: Component classes; 0 when the components branch is absent.
         types: Product types.
         fusion: Scales and weights of the branches.
@@ -72,6 +76,7 @@ class Manifest(BaseModel):
     snapshot: str
     weights: dict[str, dict[str, str]]
     canvas: CanvasRecord
+    branches: tuple[str, ...] = ()
     classes: int
     types: int
     fusion: Fusion
@@ -133,8 +138,9 @@ def read_manifest(folder: Path) -> Manifest:
         raise ModelFolderError(
             f"{path} is damaged or of another version: {place}: {first['msg']}; train again"
         ) from error
-    if manifest.format != FORMAT:
-        raise ModelFolderError(f"{path} has format {manifest.format}, this csad reads {FORMAT}; train the model again")
+    if manifest.format not in FORMATS:
+        known = " and ".join(str(known) for known in FORMATS)
+        raise ModelFolderError(f"{path} has format {manifest.format}, this csad reads {known}; train the model again")
     if manifest.checksum and _text_digest(text.replace(manifest.checksum, "")) != manifest.checksum:
         raise ModelFolderError(f"{path} was changed: its checksum does not fit; copy the model folder again")
     check_files(folder, manifest.files)

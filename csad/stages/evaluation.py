@@ -19,6 +19,7 @@ from csad.runner.stage import Stage
 from csad.runner.summary import Summary, plural
 from csad.scoring.scorer import Scorer
 from csad.stages.gallery import find_doubts
+from csad.stages.outside_files import branch_files
 
 FIGURES = "evaluation.json"
 TABLE = "evaluation.txt"
@@ -119,4 +120,6 @@ def _write_nothing(line: ProductLine, output: Path, doubts: Sequence[str]) -> No
     atomic.write_text(output / REPORT, f"{head}<p>{escape(NOTHING)}</p>{doubtful}</html>\n")
 
 
-STAGE = Stage(name="evaluation", run=run, summary=EvaluationSummary, sections=("name",), reads_tests=True)
+STAGE = Stage(
+    name="evaluation", run=run, summary=EvaluationSummary, sections=("name",), reads_tests=True, weights=branch_files
+)

@@ -1,10 +1,11 @@
 """Stage `ingest`: check every image and fix the data set that all later stages see."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from csad.config.line import ProductLine
 from csad.images import ImageSet, ground_truth_masks, scan
+from csad.images.registered import find_registration, register_images
 from csad.runner.checked_copy import copy_checked, require_all
 from csad.runner.files import translate_os_errors
 from csad.runner.snapshot import Snapshot, all_images
@@ -30,6 +31,7 @@ class IngestSummary(Summary):
         dependent: Validation images left out for being near-equal to training images.
         unusual: Good images that look like none of the others.
         excluded: Good images that the line leaves out.
+        registered: Good images that were brought to one pose.
     """
 
     train: int
@@ -43,6 +45,7 @@ class IngestSummary(Summary):
     dependent: int = 0
     unusual: int = 0
     excluded: int = 0
+    registered: int = 0
 
     def headline(self) -> str:
         """One line for people."""
@@ -52,6 +55,7 @@ class IngestSummary(Summary):
             (self.near_equal, "near-equal to another"),
             (self.unusual, "like none of the others"),
             (self.excluded, "excluded by the line"),
+            (self.registered, "brought to one pose"),
         ):
             left_out += f", {plural(count, 'good image')} {what}" if count else ""
         return (
@@ -63,8 +67,11 @@ class IngestSummary(Summary):
 def run(line: ProductLine, data: Path, output: Path) -> IngestSummary:
     """Write the usable images in LOCO layout, their original bytes unchanged.
 
+    Where products are shifted or lie at any angle, the train and validation images are brought to one pose; test images
+    stay, for the scorer brings them to that pose itself.
+
     The copies share nothing with the user's files and are compared with what the check read: the digests in
-    `snapshot.json` are those of the files beside it, whatever is written to `data` meanwhile.
+    `snapshot.json` are those of the files that were read, whatever is written to `data` meanwhile.
 
     Args:
         line: Product line; `line.images` says what is accepted.
@@ -78,8 +85,13 @@ def run(line: ProductLine, data: Path, output: Path) -> IngestSummary:
     images = scan(data, line)
     snapshot = Snapshot.of(images)
     with translate_os_errors(output):
-        for source, target in _places(images).items():
+        places = _places(images)
+        for source, target in places.items():
             copy_checked(source, output / target, images.contents)
+        good = [replace(image, path=output / places[image.path]) for image in (*images.train, *images.validation)]
+        registration = find_registration(line, good[: len(images.train)])
+        if registration:
+            snapshot = snapshot.model_copy(update={"registration": register_images(line, registration, output, good)})
         snapshot.write(output)
     return IngestSummary(
         train=len(images.train),
@@ -93,6 +105,7 @@ def run(line: ProductLine, data: Path, output: Path) -> IngestSummary:
         dependent=len(images.dependent),
         unusual=len(images.unusual),
         excluded=len(images.excluded),
+        registered=len(good) if registration else 0,
     )
 
 

@@ -12,7 +12,7 @@ from csad.runner.stage import Stage
 from csad.runner.summary import Summary, plural
 from csad.segmentation.fit import fit_segmentation
 from csad.segmentation.training import steps_of
-from csad.stages.backbone_weights import backbone_weights
+from csad.stages.outside_files import backbone_weights
 
 
 @dataclass(frozen=True)

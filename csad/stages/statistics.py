@@ -10,7 +10,7 @@ from csad.runner.files import translate_os_errors
 from csad.runner.snapshot import open_snapshot
 from csad.runner.stage import Stage
 from csad.runner.summary import Summary, plural
-from csad.stages.backbone_weights import backbone_weights
+from csad.stages.outside_files import weights_and_branches
 
 
 @dataclass(frozen=True)
@@ -83,4 +83,4 @@ def run(
     )
 
 
-STAGE = Stage(name="statistics", run=run, summary=StatisticsSummary, seeded=True, weights=backbone_weights)
+STAGE = Stage(name="statistics", run=run, summary=StatisticsSummary, seeded=True, weights=weights_and_branches)

@@ -89,12 +89,12 @@ def test_a_service_that_does_not_start_gives_its_last_words(packaged, smoke_test
     broken = tmp_path / "broken.tar.gz"
     with tarfile.open(packaged.bento) as whole, tarfile.open(broken, "w:gz") as partial:
         for entry in whole:
-            if not entry.name.endswith("lgst.safetensors"):
+            if not entry.name.endswith("teacher.safetensors"):
                 content = whole.extractfile(entry) if entry.isfile() else None
                 partial.addfile(entry, io.BytesIO(content.read()) if content else None)
     (tmp_path / "work").mkdir()
     with pytest.raises(
-        DeploymentError, match=r"the service of the new Bento ends at once.*lgst\.safetensors is missing"
+        DeploymentError, match=r"the service of the new Bento ends at once.*teacher\.safetensors is missing"
     ):
         check_archive(broken, smoke_test, tmp_path / "work")
 

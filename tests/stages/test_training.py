@@ -118,13 +118,13 @@ def test_a_model_whose_place_ends_in_dots_has_its_stages_beside_it(tmp_path, mon
 def test_a_damaged_model_and_stage_are_whole_again_after_the_same_command(trained, tiny_line_data, caplog):
     line, output, _ = trained
     caplog.set_level("INFO")
-    before = (output / "lgst.safetensors").read_bytes()
-    (output / "lgst.safetensors").write_bytes(b"damaged in place")
+    before = (output / "teacher.safetensors").read_bytes()
+    (output / "teacher.safetensors").write_bytes(b"damaged in place")
     (finished(output)["lgst"] / "lgst.safetensors").unlink()
 
     train(line, tiny_line_data, output, seed=3, evaluate=True)
 
-    assert (output / "lgst.safetensors").read_bytes() == before
+    assert (output / "teacher.safetensors").read_bytes() == before
     assert any("lgst: lgst.safetensors is missing" in message for message in caplog.messages)
     assert "statistics: unchanged, reused" in caplog.messages
     assert (finished(output)["lgst"] / "lgst.safetensors").is_file()
