@@ -122,7 +122,7 @@ def _training_demands() -> tuple[Demand, ...]:
 
 @cache
 def _loads() -> tuple[Load, Load, Load]:
-    """Of a first run, of the promotion behind it, and of a run with unchanged data."""
+    """A first run, the promotion behind it, and a run with unchanged data."""
     with tempfile.TemporaryDirectory() as folder:
         training, promotion = compile_for(ProductLine(name="any"), Target(), Path(folder))
         return count_pods(training).first, count_pods(promotion).first, count_pods(training).unchanged

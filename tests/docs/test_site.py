@@ -27,7 +27,7 @@ def refuse(*_, **__):
 
 socket.socket.connect = socket.socket.connect_ex = socket.create_connection = refuse
 from mkdocs.__main__ import cli
-cli(["build", "--strict", "--quiet", "--site-dir", sys.argv[1]])
+cli(["build", "--strict", "--site-dir", sys.argv[1]])
 """
 ASKED_FOR = re.compile(r"<(?:script|img|link|iframe|source)\b[^>]*?(?:src|href)=\"?((?:https?:)?//[^\"\s>]+)")
 
