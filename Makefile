@@ -70,7 +70,7 @@ measure-serving: $(INSTALLED) ## Measure the service over HTTP: latency, through
 	$(BIN)/python -m benchmarks.serving
 
 docs: $(INSTALLED) ## Build the documentation into site/, without a network
-	$(BIN)/python -m mkdocs build --clean
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --clean
 
 pictures: $(INSTALLED) ## Take the pictures of docs/images again, from the last make demo (needs chromium)
 	$(BIN)/python -m docs_site.pictures demo $(EXAMPLE)/data docs/images

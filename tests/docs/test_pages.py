@@ -1,11 +1,13 @@
 """What the hand-written pages claim of the repository."""
 
 import importlib
+import json
 import re
 from pathlib import Path
 
 import pytest
 
+from csad.serving.schemas import ModelName, ScoreAnswer
 from docs_site import pipeline_graph
 from docs_site.pipeline_graph import Task
 
@@ -68,6 +70,13 @@ def test_the_words_of_the_service_are_those_of_its_code():
     made = set(re.findall(r"Problem\(\s*\d{3},\s*\"(\w+)\"", source))
     assert made <= told
     assert {word for word in told if f'"{word}"' not in source} == set()
+
+
+def test_the_example_answer_has_fields_of_the_service():
+    page = (ROOT / "docs/http-api.md").read_text(encoding="utf-8")
+    example = json.loads(re.search(r"```json\n(.*?)```", page, re.DOTALL)[1])
+    assert set(example) <= set(ScoreAnswer.model_fields)
+    assert set(example["model"]) == set(ModelName.model_fields)
 
 
 def test_pictures_are_small():
