@@ -17,6 +17,7 @@ from csad.images.independence import describe
 from csad.images.records import ImageFile
 from csad.images.training_images import sample_images
 from csad.images.walking import say_ignored
+from csad.imaging.registration import fit_registration
 from csad.metrics.ground_truth import read_saturation_rules
 from csad.metrics.threshold import promised_rate
 from csad.metrics.truth_reader import TruthReader
@@ -190,6 +191,11 @@ def _copies(inspection: Inspection) -> Iterator[str]:
 
 def _plan(line: ProductLine, images: ImageSet) -> Iterator[str]:
     sample = sample_images(line, images.train)
+    registration = fit_registration(sample.images) if line.images.registration == "auto" else None
+    if registration:
+        how = "shifted" if registration.template is None else "at any angle"
+        yield f"bring the product, which lies {how}, to one pose (images.registration: none leaves it)"
+        sample = sample.registered(registration)
     canvas = sample.canvas(line)
     left, top, right, bottom = canvas.box
     yield (

@@ -146,7 +146,8 @@ class Stage(Generic[S]):
             return content_digest(folder)
         snapshot = Snapshot.find(folder)
         if snapshot:
-            return snapshot.digest if self.reads_tests else snapshot.training_digest
+            digest = snapshot.digest if self.reads_tests else snapshot.training_digest
+            return digest + snapshot.registration
         record = StageRecord.find(folder)
         return record.key if record else content_digest(folder)
 

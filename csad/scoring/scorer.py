@@ -17,6 +17,7 @@ from csad.config.line import ProductLine
 from csad.features.backbone import WeightsRecord, backbone_from_tensors
 from csad.imaging.canvas import Canvas
 from csad.imaging.canvas_store import to_tensor
+from csad.imaging.registration import Placement, Registration
 from csad.lgst.maps import MapNormaliser
 from csad.lgst.teacher import Teacher
 from csad.scoring import format_1
@@ -34,6 +35,22 @@ TEACHER = "teacher"
 
 MAP_STRIDE = 4
 """Canvas pixels per cell of the anomaly map before it is brought back to the image."""
+
+
+REGISTRATION = "registration"
+"""File of the tensors that bring a product to one pose."""
+
+NO_PRODUCT = "no product stands out from the background, so the image is scored in the pose that it has"
+
+
+@dataclass(frozen=True, eq=False)
+class _Posed:
+    """An image in the pose of the training images, and the way back: the original's size and the product's place."""
+
+    image: NDArray[np.uint8]
+    height: int
+    width: int
+    placement: Placement | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,12 +87,13 @@ class Scorer:
         model: Its networks and branches.
     """
 
-    def __init__(self, manifest: Manifest, model: AnomalyModel) -> None:
+    def __init__(self, manifest: Manifest, model: AnomalyModel, registration: Registration | None = None) -> None:
         self.manifest = manifest
         self.model = model
         self.line = ProductLine.from_yaml(manifest.line)
         record = manifest.canvas
         self._canvas = Canvas(record.box, record.height, record.width)
+        self._registration = registration
         self._scales = {name: MapNormaliser(*quantiles) for name, quantiles in manifest.map_scale.items()}
 
     @property
@@ -119,7 +137,9 @@ class Scorer:
             branches = [branch_of(kind).from_tensors(tensors, loading) for kind, tensors in stored.items()]
         except (KeyError, TypeError) as error:
             raise ModelFolderError(f"{folder} lacks {error}; copy the whole model folder again") from error
-        return cls(manifest, AnomalyModel(backbone, teacher, ()).with_branches(branches).to(device))
+        poses = {name: tensor.numpy() for name, tensor in read_tensors(folder, REGISTRATION).items()}
+        registration = Registration.from_arrays(poses) if poses else None
+        return cls(manifest, AnomalyModel(backbone, teacher, ()).with_branches(branches).to(device), registration)
 
     def score(self, image: NDArray[np.uint8]) -> Score:
         """Score one image, uint8 (H, W, 3)."""
@@ -136,23 +156,35 @@ class Scorer:
         for image in images:
             if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
                 raise ImageError(f"expected an RGB image, uint8 (H, W, 3), got {image.dtype} {image.shape}")
-        outputs = self.model.forward(to_tensor(np.stack([self._canvas.to_input(image) for image in images])))
+        posed = [self._pose(image) for image in images]
+        outputs = self.model.forward(to_tensor(np.stack([self._canvas.to_input(each.image) for each in posed])))
         fusion = self.manifest.fusion
         raw = {name: values.numpy() for name, values in self.model.columns(outputs).items()}
         branches = fusion.branch_scores(raw)
         values = fusion.combine(branches)
         named = {**branches, **fusion.groups(branches)}
         return [
-            self._explain(image, index, outputs, float(values[index]), {k: float(v[index]) for k, v in named.items()})
-            for index, image in enumerate(images)
+            self._explain(each, index, outputs, float(values[index]), {k: float(v[index]) for k, v in named.items()})
+            for index, each in enumerate(posed)
         ]
+
+    def registered(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The product in the pose of the training images, uint8 (S, S, 3); the image itself where poses are fixed."""
+        return self._pose(image).image
+
+    def _pose(self, image: NDArray[np.uint8]) -> _Posed:
+        if self._registration is None:
+            return _Posed(image, image.shape[0], image.shape[1], None)
+        placement = self._registration.place(image)
+        posed = self._registration.register(image, placement)
+        return _Posed(posed, image.shape[0], image.shape[1], placement)
 
     def background_score(self, image: NDArray[np.uint8]) -> float:
         """How unusual the bare border of an image is; never part of a score, only a check on the data."""
-        return self.manifest.border.distance(image)
+        return self.manifest.border.distance(self.registered(image))
 
     def _explain(
-        self, image: NDArray[np.uint8], index: int, outputs: ModelOutputs, value: float, branches: dict[str, float]
+        self, posed: _Posed, index: int, outputs: ModelOutputs, value: float, branches: dict[str, float]
     ) -> Score:
         said = self.model.explain(outputs, index)
         explanations = tuple(sentence for one in said.values() for sentence in one.sentences)
@@ -164,7 +196,11 @@ class Scorer:
         else:
             others = self.model.average_maps(outputs, index) if self._averages else []
             drawn = mean_map(lgst_map(maps, self._scales, self.model.on_scale()), others, size)
-        heat = self._canvas.to_image(drawn.numpy(), image.shape[0], image.shape[1])
+        heat = self._canvas.to_image(drawn.numpy(), posed.image.shape[0], posed.image.shape[1])
+        if self._registration:
+            heat = self._registration.restore(heat, posed.height, posed.width, posed.placement)
+            if posed.placement is None:
+                explanations = (NO_PRODUCT, *explanations)
         return Score(value, self.threshold, branches, heat, explanations)
 
 

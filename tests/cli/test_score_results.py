@@ -4,7 +4,6 @@ import os
 import sys
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import pyarrow as pa
 import pytest
@@ -17,9 +16,8 @@ from tests.cli.stub_scorer import ODD_NAMES, run_score
 
 
 @pytest.fixture
-def kept(scorer, images, tmp_path):
+def kept(scorer, images, tmp_path):  # the command finds the scorer
     """Score the images into a Parquet file; the file and how to read it."""
-    scorer.manifest = SimpleNamespace(checksum="abc", snapshot="def")
     return tmp_path / "out" / "results.parquet"
 
 
