@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
 
 from csad.compute.array_store import ArrayStore
-from csad.imaging.foreground import foreground_mask
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 CANVAS_MULTIPLE = 32
 """Canvas sides are multiples of the backbone's largest stride."""
@@ -99,6 +100,8 @@ def fit_canvas(
 
 def find_product_box(images: Iterable[NDArray[np.uint8]]) -> tuple[float, float, float, float]:
     """Find the box that holds the product in every image, as fractions; the whole image where nothing stands out."""
+    from csad.imaging.foreground import foreground_mask  # scipy and scikit-image: scoring needs neither
+
     left, top, right, bottom = 1.0, 1.0, 0.0, 0.0
     for image in images:
         mask = foreground_mask(image)
@@ -136,6 +139,8 @@ class CanvasStore(ArrayStore):
 
 def to_tensor(canvases: NDArray[np.uint8]) -> Tensor:
     """Turn canvases uint8 (B, h, w, 3) into float32 (B, 3, h, w) in 0..1."""
+    import torch  # models also run where there is none
+
     return torch.from_numpy(np.array(canvases)).permute(0, 3, 1, 2).float().div_(255)
 
 

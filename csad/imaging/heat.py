@@ -7,7 +7,6 @@ from typing import Self
 
 import numpy as np
 from PIL import Image
-from scipy.ndimage import binary_dilation, binary_erosion
 
 from csad.imaging.strips import strips
 
@@ -113,6 +112,8 @@ def draw_outline(image: np.ndarray, masks: Sequence[np.ndarray]) -> np.ndarray:
     """
     drawn = image.copy()
     for mask in masks:
+        from scipy.ndimage import binary_dilation, binary_erosion  # only outlines need it
+
         drawn[binary_dilation(mask) & ~binary_erosion(mask, border_value=0)] = OUTLINE
     return drawn
 

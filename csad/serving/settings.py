@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from csad.common.errors import ServingError
+from csad.common.errors import RuntimeRefused, ServingError
+from csad.scoring.runtimes.choice import wanted_runtime
 from csad.serving.token import check_token
 
 MEBIBYTE = 1024 * 1024
@@ -24,6 +25,8 @@ class ServingSettings:
         version: Version in the registry (`CSAD_MODEL_VERSION`); empty where the service runs from a plain folder.
         token: Bearer token that requests must carry (`CSAD_TOKEN`); empty asks for none.
         device: "cpu", "cuda" or "cuda:N" (`CSAD_DEVICE`).
+        runtime: "torch", "onnxruntime" or "openvino" (`CSAD_RUNTIME`); None takes what is installed and computes as
+            torch does.
         max_bytes: Largest request body, and JSON of base64 is a third larger than its image (`CSAD_MAX_BYTES`); all
             bodies together may hold four times as much, more are answered with 429.
         max_pixels: Largest image (`CSAD_MAX_PIXELS`); the line's own images.max_pixels holds as well.
@@ -38,6 +41,7 @@ class ServingSettings:
     version: str = ""
     token: str = field(default="", repr=False)
     device: str = "cpu"
+    runtime: str | None = None
     max_bytes: int = 64 * MEBIBYTE
     max_pixels: int = 50_000_000
     max_files: int = 64
@@ -61,6 +65,7 @@ class ServingSettings:
             version=values.get("CSAD_MODEL_VERSION", cls.version).strip(),
             token=token,
             device=values.get("CSAD_DEVICE") or cls.device,
+            runtime=_runtime(values.get("CSAD_RUNTIME")),
             max_bytes=_whole(values, "CSAD_MAX_BYTES", cls.max_bytes),
             max_pixels=_whole(values, "CSAD_MAX_PIXELS", cls.max_pixels),
             max_files=_whole(values, "CSAD_MAX_FILES", cls.max_files),
@@ -69,6 +74,13 @@ class ServingSettings:
             max_batch=_whole(values, "CSAD_MAX_BATCH", cls.max_batch, least=0),
             timeout=_seconds(values, "CSAD_TIMEOUT", cls.timeout),
         )
+
+
+def _runtime(name: str | None) -> str | None:
+    try:
+        return wanted_runtime(name) if name else None
+    except RuntimeRefused as error:
+        raise ServingError(f"CSAD_RUNTIME: {error}") from None
 
 
 def _whole(values: Mapping[str, str], name: str, default: int, least: int = 1) -> int:

@@ -8,7 +8,7 @@ import threading
 import pytest
 from PIL import Image
 
-from csad.serving.cpu import usable_cpus
+from csad.compute.cpu import usable_cpus
 from csad.serving.decoding import Decoder, PixelBudget
 from csad.serving.model import read_metrics
 from csad.serving.problems import Problem

@@ -13,18 +13,18 @@ from torch import Tensor
 
 from csad.config.settings import HistogramSettings
 from csad.scoring.branches.class_histograms import HistogramCollector, grid_columns, out_of_fold_columns
-from csad.scoring.branches.named_tensors import flat, part_of
 from csad.scoring.branches.observer import Observer, OutOfFold
-from csad.scoring.branches.protocol import BatchFeatures, Branch, Explanation, Loading, ModelOutputs
+from csad.scoring.branches.protocol import BatchFeatures, Branch, Loading, ModelOutputs
 from csad.scoring.branches.registry import register
 from csad.scoring.branches.training import Training
-from csad.scoring.findings import describe
-from csad.scoring.histogram import PatchHistogram, counted_map
-from csad.scoring.inventory import Inventory, InventoryBuilder
-from csad.scoring.mean_localisation import histogram_map, nearest_normal
+from csad.scoring.explainers import ComponentExplainer, Explanation, Outputs
+from csad.scoring.histogram import PatchHistogram
+from csad.scoring.inventory import Inventory
+from csad.scoring.inventory_builder import InventoryBuilder
+from csad.scoring.named_tensors import flat, part_of
 from csad.segmentation.network import SegmentationNetwork, class_probabilities
 
-SCORE = "components"
+(SCORE,) = ComponentExplainer.scores
 
 
 @register
@@ -39,7 +39,7 @@ class ComponentHistogram(Branch):
         inventory: Usual fractions and label maps; None before all training images were observed.
     """
 
-    kind: ClassVar[str] = "component_histogram"
+    kind: ClassVar[str] = ComponentExplainer.kind
     scores: ClassVar[tuple[str, ...]] = (SCORE,)
     group: ClassVar[str] = "histogram"
     rank: ClassVar[int] = 0
@@ -67,24 +67,21 @@ class ComponentHistogram(Branch):
         """A column per grid."""
         return grid_columns(SCORE, self.histogram, outputs[SCORE]) if self.histogram else {}
 
-    def average_map(self, outputs: ModelOutputs, index: int) -> Tensor | None:
+    def average_map(self, outputs: Outputs, index: int) -> NDArray[np.float32] | None:
         """Differences from the nearest normal image's histograms (paper 3.5, appendix D)."""
-        if self.inventory is None:
-            return None
-        probabilities = outputs[SCORE]
-        labels = counted_map(probabilities[index : index + 1], self.settings).argmax(dim=1)[0]
-        classes = probabilities.shape[1]
-        normal = nearest_normal(labels, self.inventory.normal_maps, classes)
-        return histogram_map(labels, normal, classes, self.settings.grids)
+        return self._explainer.average_map(outputs, index) if self._explainer else None
 
-    def explain(self, outputs: ModelOutputs, index: int) -> Explanation:
+    def explain(self, outputs: Outputs, index: int) -> Explanation:
         """Name the components of which there is an unusual amount, and show where."""
-        if self.inventory is None:
-            return Explanation()
-        probabilities = outputs[SCORE][index]
-        differences = self.inventory.differences(probabilities)
-        heat = self.inventory.heat(probabilities, differences) if differences else None
-        return Explanation(describe(differences), heat)
+        return self._explainer.explain(outputs, index) if self._explainer else Explanation()
+
+    @property
+    def _explainer(self) -> ComponentExplainer | None:
+        return ComponentExplainer(self.inventory, self.settings) if self.inventory else None
+
+    def for_export(self) -> Branch:
+        """With Gaussians in single precision."""
+        return replace(self, histogram=self.histogram.in_single_precision()) if self.histogram else self
 
     def to(self, device: torch.device | str) -> Self:
         """Move the network."""
@@ -96,7 +93,7 @@ class ComponentHistogram(Branch):
         if self.histogram:
             parts["histogram"] = self.histogram.tensors()
         if self.inventory:
-            parts["inventory"] = self.inventory.tensors()
+            parts["inventory"] = {name: torch.from_numpy(value) for name, value in self.inventory.arrays().items()}
         return flat(**parts)
 
     @classmethod
@@ -110,7 +107,7 @@ class ComponentHistogram(Branch):
             network.eval(),
             settings,
             PatchHistogram.from_tensors(part_of(tensors, "histogram"), settings),
-            Inventory.from_tensors(part_of(tensors, "inventory")),
+            Inventory.from_arrays({name: value.numpy() for name, value in part_of(tensors, "inventory").items()}),
         )
 
 

@@ -12,13 +12,14 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor
 
+from csad.lgst.grouped_search import GroupedSearch
 from csad.lgst.memory import VIEWS, PatchMemory
-from csad.scoring.branches.named_tensors import flat, part_of
 from csad.scoring.branches.observer import LeaveOneOut, Observer
 from csad.scoring.branches.protocol import BatchFeatures, Branch, Loading, ModelOutputs
 from csad.scoring.branches.reductions import top_mean
 from csad.scoring.branches.registry import register
 from csad.scoring.branches.training import Training
+from csad.scoring.named_tensors import flat, part_of
 
 
 @register
@@ -59,6 +60,10 @@ class MemoryBank(Branch):
         """The deviations."""
         return {name: outputs[name] for name in self.memories}
 
+    def for_export(self) -> Branch:
+        """Searches a whole batch at once."""
+        return _GroupedMemoryBank(self.memories)
+
     def to(self, device: torch.device | str) -> Self:
         """Move all memory banks."""
         return type(self)({name: memory.to(device) for name, memory in self.memories.items()})
@@ -72,3 +77,9 @@ class MemoryBank(Branch):
         """Rebuild what `tensors` stored."""
         stored = {name: part_of(tensors, name) for name in VIEWS}
         return cls({name: PatchMemory.from_tensors(name, memory) for name, memory in stored.items() if memory})
+
+
+class _GroupedMemoryBank(MemoryBank):
+    def forward(self, batch: BatchFeatures) -> ModelOutputs:
+        searches = {name: GroupedSearch(memory) for name, memory in self.memories.items()}
+        return {name: search.deviation_map(batch.pyramid) for name, search in searches.items()}
