@@ -118,6 +118,8 @@ pseudo_labels: {rotations: 2, bandwidth_quantile: 0.3, minimum_image_fraction: 0
 segmentation: {steps: 4, batch: 2}
 histogram: {words: 8}
 lgst: {max_components: 4, memory_size: 200, steps: 4}
+# Exporting takes as long as training such a line; `exported_model` has its graph.
+runtime: {export: false}
 # 15 good images show no rate: a threshold far above them, so that tests are not about a toy's false rejects.
 threshold: {false_reject_rate: 0.001}
 """)
@@ -129,3 +131,18 @@ def tiny_model(tiny_line: ProductLine, tiny_line_data: Path, tmp_path_factory: p
     from csad.stages.training import train
 
     return train(tiny_line, tiny_line_data, tmp_path_factory.mktemp("tiny") / "model", seed=3).model
+
+
+@pytest.fixture(scope="session")
+def exported_model(
+    tiny_line: ProductLine, tiny_line_data: Path, tiny_model: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The same model with its graph for ONNX Runtime and OpenVINO. Read only."""
+    import shutil
+
+    from csad.stages.training import train
+
+    line = tiny_line.model_copy(update={"runtime": tiny_line.runtime.model_copy(update={"export": True})})
+    folder = tmp_path_factory.mktemp("exported") / "model"
+    shutil.copytree(f"{tiny_model}.stages", f"{folder}.stages", symlinks=True)
+    return train(line, tiny_line_data, folder, seed=3).model

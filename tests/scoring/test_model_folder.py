@@ -116,7 +116,7 @@ def test_a_full_disk_keeps_the_old_file_and_leaves_no_manifest_behind(manifest, 
     def full(tensors, path):
         raise SafetensorError(f"I/O error: {os.strerror(errno.ENOSPC)} (os error {errno.ENOSPC})")
 
-    monkeypatch.setattr(model_folder, "save_file", full)
+    monkeypatch.setattr("safetensors.torch.save_file", full)
     for folder in (tmp_path / "whole", tmp_path / "new"):
         with pytest.raises(ModelFolderError, match=r"lgst\.safetensors cannot be written .* free some space"):
             write_model(folder, manifest, {"lgst": {"mean": torch.ones(1)}})
