@@ -7,7 +7,6 @@ import torch
 from safetensors import SafetensorError
 
 from csad.common.errors import ModelFolderError
-from csad.scoring import model_folder
 from csad.scoring.model_folder import MANIFEST, Manifest, read_manifest, read_tensors, write_model
 
 

@@ -8,8 +8,8 @@ from PIL import Image
 
 from csad.common.errors import ImageError, ModelFolderError
 from csad.images import read_rgb, scan
-from csad.scoring.named_tensors import flat, part_of
 from csad.scoring.model_folder import read_manifest, read_tensors, write_model
+from csad.scoring.named_tensors import flat, part_of
 from csad.scoring.scorer import Scorer
 
 
