@@ -38,7 +38,7 @@ def send_described(url: str, examples: int, folder: Path, headers: Mapping[str, 
     """Send requests to every operation and compare the answers with the description.
 
     Args:
-        url: Of the service, without a path.
+        url: Address of the service, without a path.
         examples: Random requests per operation, at most; those at the limits of each field come on top.
         folder: Takes the report.
         headers: Sent with every request.

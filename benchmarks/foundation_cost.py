@@ -38,7 +38,7 @@ from tests.foundation.tiny_models import write_toy_bert
 SIDE, GRID, PROMPT_WIDTH = 1024, 64, 256
 BATCH = 64
 BERT_PARAMETERS, TOKENS = 85e6, 32
-"""Of the layers of BERT base, and the tokens of about ten words."""
+"""Parameters of the layers of BERT base, and the tokens of about ten words."""
 
 TERA = 1e12
 THROUGHPUT = {"40 TFLOP/s (T4 or L4, half precision)": 40e12, "300 TFLOP/s (H100, half precision)": 300e12}

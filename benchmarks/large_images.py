@@ -28,7 +28,7 @@ def enlarge(source: Path, target: Path, pixels: float, images: int) -> None:
     Args:
         source: Data set in LOCO layout.
         target: Folder of the new one.
-        pixels: Of each image.
+        pixels: Pixels of each image.
         images: To train on.
     """
     for split, count in (("train", images), ("validation", images // 2)):

@@ -38,7 +38,7 @@ def report(name: str, runs: Sequence[Measurement], command: str) -> str:
     """Everything about one data set.
 
     Args:
-        name: Of the data set.
+        name: Name of the data set.
         runs: All seeds of all variants that were measured; the full method is among them.
         command: Which command made them.
     """

@@ -3,7 +3,7 @@
 Run `make measure`, or `python -m benchmarks.measure --only juice_bottle --seeds 0 1 2 --ablations`.
 
 Each run takes the product line that `csad line new` writes, trains and evaluates it with the `csad` command in a
-process of its own, and leaves its figures in measurements/. The same command again goes on where it was interrupted; a
+process of its own, and leaves its figures in measurements/. The same command again resumes where it was interrupted; a
 result is measured anew when csad's code has changed. Real images are looked for in ../shared/data, and the lines that
 `python -m benchmarks.drawn_lines` draws in measurements/drawn; what is absent is left out. The drawn lines are
 measured only where --only names them.

@@ -31,10 +31,10 @@ class Measurement(StoredResult):
     Attributes:
         data_set: Name of the data set.
         variant: Name of the settings.
-        seed: Of the run.
+        seed: Random seed of the run.
         line: The product line, as YAML.
         code: Version and digest of csad's code.
-        date: Of the end of the training, UTC.
+        date: Date of the end of the training, UTC.
         machine: Processor and cores that the run could use.
         training_seconds: Wall time of the training; None where it took over stages of another run.
         peak_megabytes: Largest resident memory of the training process; None as above.
@@ -43,8 +43,8 @@ class Measurement(StoredResult):
         spro: Mean sPRO in percent by limit of the false positive rate; None without masks.
         found: Anomalous test images above the threshold, per kind.
         good: Good test images above it.
-        false_reject_rate: Of the good test images, 0..1.
-        validation_false_reject_rate: Of the validation images that chose the threshold.
+        false_reject_rate: False-reject rate of the good test images, 0..1.
+        validation_false_reject_rate: False-reject rate of the validation images that chose the threshold.
         validation_vs_test_good_auroc: 50 where both were taken alike.
         pseudo_label_iou: Mean IoU against true label maps, 0..1; None where nobody knows them.
     """
@@ -99,7 +99,7 @@ def measure(data: DataSet, variant: Variant, seed: int, output: Path, any_code: 
     Args:
         data: What to train on.
         variant: Settings.
-        seed: Of the run.
+        seed: Random seed of the run.
         output: Folder of all measurements.
         any_code: Take an earlier result even if csad's code has changed since.
 
@@ -166,7 +166,7 @@ def train(folder: Path, data: Path, seed: int) -> Cost:
     Args:
         folder: Holds line.yaml; model and model.stages are written there.
         data: Images in LOCO layout.
-        seed: Of the run.
+        seed: Random seed of the run.
 
     Raises:
         CsadError: The command failed; its own message is on the terminal.

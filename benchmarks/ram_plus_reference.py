@@ -56,7 +56,7 @@ class Size:
 TINY = Size(224, 7, 8, (2, 2, 4, 2), (1, 2, 4, 8), hidden=32, intermediate=64, tags=9)
 FULL = Size(384, 12, 192, (2, 2, 18, 2), (6, 12, 24, 48), hidden=768, intermediate=3072, tags=4585)
 THRESHOLDS = (0.1, 0.5, 0.9, 0.2, 0.5, 0.8, 0.3, 0.5, 0.7)
-"""Of the tiny network's tags."""
+"""Thresholds of the tiny network's tags."""
 
 
 def seeded_state(shapes: Mapping[str, Shape], seed: int) -> dict[str, NDArray[np.float32]]:
@@ -64,7 +64,7 @@ def seeded_state(shapes: Mapping[str, Shape], seed: int) -> dict[str, NDArray[np
 
     Args:
         shapes: Names and shapes; what the network computes itself is left out.
-        seed: Of the weights.
+        seed: Random seed of the weights.
     """
     state = {}
     for name, shape in shapes.items():

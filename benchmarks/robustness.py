@@ -39,10 +39,10 @@ def brighten(image: Image, factor: float) -> Image:
     return np.clip(image * factor, 0, 255).astype(np.uint8)
 
 
-def turn_lamp(image: Image, share: float, direction: int) -> Image:
-    """Make one of four sides brighter and the opposite one darker than the middle, by a share of it."""
+def turn_lamp(image: Image, fraction: float, direction: int) -> Image:
+    """Make one of four sides brighter and the opposite one darker than the middle, by a fraction of it."""
     height, width = image.shape[:2]
-    down, right = ((share, 0), (-share, 0), (0, share), (0, -share))[direction % 4]
+    down, right = ((fraction, 0), (-fraction, 0), (0, fraction), (0, -fraction))[direction % 4]
     light = 1 + down * np.linspace(-1, 1, height)[:, None, None] + right * np.linspace(-1, 1, width)[:, None]
     return np.clip(image * light, 0, 255).astype(np.uint8)
 
@@ -94,9 +94,9 @@ def main() -> None:
     print("\t".join(["", *branches, "full", "rejected"]))
     for title, change in changes(pixels).items():
         scores = score_all(scorer, good, change, title)
-        shares = [np.mean([score.branches[name] > limits[name] for score in scores]) for name in branches]
-        shares += [np.mean([score.value > full for score in scores]), np.mean([score.anomalous for score in scores])]
-        print("\t".join([title, *(f"{100 * share:.0f}" for share in shares)]), flush=True)
+        fractions = [np.mean([score.branches[name] > limits[name] for score in scores]) for name in branches]
+        fractions += [np.mean([score.value > full for score in scores]), np.mean([score.anomalous for score in scores])]
+        print("\t".join([title, *(f"{100 * fraction:.0f}" for fraction in fractions)]), flush=True)
 
 
 if __name__ == "__main__":

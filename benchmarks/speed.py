@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from benchmarks.datasets import EXAMPLE, ROOT
 from benchmarks.measurement import machine
 from csad.common.errors import CsadError
-from csad.compute.freed_memory import keep_freed_memory
+from csad.compute.malloc import tune_malloc
 from csad.images import read_rgb
 from csad.images.reading import EXTENSIONS
 from csad.scoring.model_files import MANIFEST
@@ -106,7 +106,7 @@ def main() -> None:
     parser.add_argument("--warm-up", type=int, default=5)
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help=f"of: {', '.join(PARTS)}")
     options = parser.parse_args()
-    keep_freed_memory()
+    tune_malloc()
     if "scorer" in options.only:
         if options.model is None and not (MODEL / MANIFEST).is_file():
             print("scorer: no model in demo/model, left out; `make demo` trains one, or name a model folder")

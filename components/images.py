@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 LOCK = ROOT / "images" / "images.lock"
 BUILT = ROOT / "dist" / "images.json"
 VARIANT = "variant"
-"""Of train and foundation: "cpu", or a CUDA release such as "cu130"."""
+"""Build variant of train and foundation: "cpu", or a CUDA release such as "cu130"."""
 
 CPU = "cpu"
 
@@ -38,7 +38,7 @@ def check_device(cpu_only: bool | None) -> bool:
     """Say whether a pipeline asks for GPUs.
 
     Args:
-        cpu_only: As a user wants it; None: what the images compute on, and GPUs where nobody built any.
+        cpu_only: What a user wants; None: what the images compute on, and GPUs where nobody built any.
 
     Raises:
         ImageMismatch: GPUs are wanted and the images have no CUDA: each of their tasks would hold a GPU and fail.

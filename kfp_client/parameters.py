@@ -48,7 +48,7 @@ def promotion_parameters(
 
     Args:
         line_yaml: Product line, as text, with how it is served.
-        version: Of the model in the registry.
+        version: Version of the model in the registry.
         store_secret: Name of the Kubernetes secret with the keys to the store.
         namespace: Where the model is served.
     """

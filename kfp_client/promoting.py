@@ -27,7 +27,7 @@ class Promotion:
         line_yaml: The product line, as text, with how it is served.
         version: Registered version.
         endpoint: Pipeline server, as pods reach it.
-        service_account: Of the promotion run.
+        service_account: Service account of the promotion run.
         namespace: Where the model is served.
         store_secret: Name of the Kubernetes secret with the keys to the store.
         task_image: Image of the promotion's task.

@@ -22,7 +22,7 @@ from kfp_client.server_patience import be_patient
 
 ENDPOINT = "KFP_ENDPOINT"
 TOKEN = "KFP_EXISTING_TOKEN"
-"""As the kfp command reads it."""
+"""Environment variable that the kfp command reads, too."""
 NAMESPACE = "KFP_NAMESPACE"
 POD_TOKEN = Path("/var/run/secrets/kubeflow/pipelines/token")
 """Where Kubeflow mounts a pod's own token for the pipeline server, where it is set up for several users."""
@@ -43,7 +43,7 @@ class PipelineVersion:
     Attributes:
         pipeline: Id of the pipeline.
         version: Id of the version.
-        name: Of the version.
+        name: Name of the version.
     """
 
     pipeline: str
@@ -65,7 +65,7 @@ class Server:
 
         Args:
             endpoint: Such as http://localhost:8888; that of KFP_ENDPOINT unless given.
-            namespace: Of the user, where the server has several; that of KFP_NAMESPACE unless given, or in a pod
+            namespace: The user's, where the server has several; that of KFP_NAMESPACE unless given, or in a pod
                 the pod's own.
 
         Raises:

@@ -40,7 +40,7 @@ def be_patient(api: ApiClient) -> None:
 def passes(error: Exception, method: str, path: str) -> str | None:
     """Say in words what is wrong where the same request may succeed later; None where it must not be sent again.
 
-    A run that has just been started is "not found" while the server starts anew.
+    A run that has just been started is "not found" while the server restarts.
     """
     if isinstance(error, ApiException):
         safe = PASSING if method == "GET" else REFUSED_UNREAD

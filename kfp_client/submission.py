@@ -45,7 +45,7 @@ def submit_training(
         data: Address of the images; the line's own unless given.
         seed: Seed of the run.
         force: Run although the last run was of the same data, line, seed and code.
-        service_account: Of the run; None for the server's own choice.
+        service_account: Service account of the run; None for the server's own choice.
 
     Raises:
         PipelineServerError: The server refuses.
@@ -72,7 +72,7 @@ def submit_promotion(
         line: Product line; `line.deployment` says how it is served.
         version: Registered version.
         package: Compiled promotion pipeline.
-        service_account: Of the run.
+        service_account: Service account of the run.
         store_secret: Name of the Kubernetes secret with the keys to the store.
         namespace: Where the model is served.
 

@@ -11,7 +11,7 @@ SUCCEEDED = "SUCCEEDED"
 ENDED = frozenset({SUCCEEDED, "FAILED", "CANCELED", "SKIPPED"})
 EVERY_SECONDS = 5.0
 SILENCE_SECONDS = 300.0
-"""A server that restarts is waited for as long as this; the run itself goes on meanwhile."""
+"""A server that restarts is waited for as long as this; the run itself continues meanwhile."""
 
 _log = logging.getLogger(__name__)
 

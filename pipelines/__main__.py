@@ -104,7 +104,7 @@ def run(file: Path, data: str, seed: int, output: Path | None, shards: int) -> N
     """Train, evaluate and register a product line through the real pipeline, on this machine.
 
     Images and models go through an S3 store: the one that CSAD_STORE_ENDPOINT names, or one that runs here meanwhile.
-    The same command again goes on after an interruption: finished stages are kept. Nothing is deployed.
+    The same command again resumes after an interruption: finished stages are kept. Nothing is deployed.
 
     \b
     Example:
@@ -112,14 +112,14 @@ def run(file: Path, data: str, seed: int, output: Path | None, shards: int) -> N
     """  # noqa: D301
     from csad.config.line import ProductLine
     from csad.runner.data_source import STORED
-    from pipelines.local_run import run_here
+    from pipelines.local_run import run_locally
 
     if not data.startswith(STORED) and not Path(data).is_dir():
         raise click.BadParameter(
             f"{data!r} is no folder; expected a folder of images, or store://LINE", param_hint="--data"
         )
     line = ProductLine.from_file(file)
-    done = run_here(line, data, seed, output or Path("local_outputs") / line.name, shards)
+    done = run_locally(line, data, seed, output or Path("local_outputs") / line.name, shards)
     click.echo(f"\n{done.table}\n")
     click.echo(f"gate    {done.gate}")
     click.echo(f"model   {done.model}")
@@ -190,7 +190,9 @@ def submit(
 )
 @endpoint_option
 @namespace_option
-@click.option("--service-account", default="csad-deployer", show_default=True, help="Of the run; it may deploy.")
+@click.option(
+    "--service-account", default="csad-deployer", show_default=True, help="Service account of the run; it may deploy."
+)
 @json_option
 def promote(
     file: Path,

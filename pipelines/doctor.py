@@ -30,8 +30,8 @@ def diagnose(
     """Check server, namespaces, accounts, rights, secrets, images and nodes; what cannot be asked is unknown.
 
     Args:
-        endpoint: Of the pipeline server; that of KFP_ENDPOINT unless given.
-        kfp_namespace: Of the user, where the server has several; that of KFP_NAMESPACE unless given.
+        endpoint: Endpoint of the pipeline server; that of KFP_ENDPOINT unless given.
+        kfp_namespace: Namespace of the user, where the server has several; that of KFP_NAMESPACE unless given.
         serving: Namespace of the models; csad unless given, or the user's where the server has several.
         packages: Compiled pipelines.
         line: Its model's pods are counted, too.

@@ -20,7 +20,7 @@ from csad.gate.decision import GateDecision, read_decision
 from csad.images.outputs import require_outside
 from csad.packaging.commit import VARIABLE as COMMIT
 from csad.runner.data_source import STORED, locate
-from csad.runner.files import copy_file, replace_folder, writing
+from csad.runner.files import copy_file, replace_folder, translate_os_errors
 from csad.runner.model_place import require_model_or_nothing
 from csad.runner.stage import RECORD
 from csad.runner.stage_runner import StageRunner
@@ -32,10 +32,10 @@ from kfp_client.parameters import git_commit, run_yaml
 from pipelines.local_console import LocalConsole
 from pipelines.local_store import local_store, push_images
 from pipelines.shape import Shape
-from pipelines.training import training_here
+from pipelines.training import training_locally
 
 ARTIFACTS_OF_RUN = re.compile(rf"{TRAINING}(-\d+){{7}}")
-"""As the runner names them: the pipeline and the time, from the year to microseconds."""
+"""Names that the runner gives them: the pipeline and the time, from the year to microseconds."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class LocalRun:
         report: The evaluation, one HTML page.
         table: The evaluation as text.
         gate: Why the model was registered, or not, in one sentence.
-        version: Of the registered model; None where the gate did not accept it.
+        version: Version of the registered model; None where the gate did not accept it.
         store: Where it is registered: a folder, or the address of a store.
     """
 
@@ -59,7 +59,7 @@ class LocalRun:
     store: str
 
 
-def run_here(line: ProductLine, data: str, seed: int, output: Path, shards: int = 1) -> LocalRun:
+def run_locally(line: ProductLine, data: str, seed: int, output: Path, shards: int = 1) -> LocalRun:
     """Execute the pipeline; finished stages of an earlier or interrupted run are reused.
 
     The images go through a store and the model into its registry, as on a cluster: the store that the environment
@@ -82,7 +82,7 @@ def run_here(line: ProductLine, data: str, seed: int, output: Path, shards: int 
         require_outside(locate(data), output, "--output")
     runner = StageRunner(output / "stages", line, seed)
     started = time.time()
-    with writing(output), runner.working(), local_store(output / "store") as settings:
+    with translate_os_errors(output), runner.working(), local_store(output / "store") as settings:
         uri = data if data.startswith(STORED) else push_images(settings, line, Path(data))
         parameters = {
             "line_yaml": run_yaml(line),
@@ -140,7 +140,7 @@ def _execute(shape: Shape, parameters: dict[str, object], settings: StoreSetting
         with _environment(environment), redirect_stdout(console), _quiet_runner():
             local.init(local.SubprocessRunner(use_venv=False), pipeline_root=str(artifacts))
             try:
-                run = training_here(shape)(**parameters)
+                run = training_locally(shape)(**parameters)
             except RuntimeError as error:
                 raise StageError(console.failure or f"the pipeline stopped; {log} has every line of it") from error
     return run.outputs

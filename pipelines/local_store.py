@@ -36,7 +36,7 @@ def push_images(settings: StoreSettings, line: ProductLine, data: Path) -> str:
     """Store the images of a folder as they are; `ingest` checks them.
 
     Args:
-        settings: Of the store.
+        settings: Settings of the store.
         line: Whose images they are.
         data: LOCO layout or a flat folder of good images.
 

@@ -22,7 +22,7 @@ class Load:
 
     Attributes:
         tasks: That run.
-        pods: Of all tasks and groups.
+        pods: Pods of all tasks and groups.
         steps: One after another, on the longest way.
     """
 

@@ -21,7 +21,7 @@ def promotion(
 
     Args:
         line_yaml: The product line, as text, with how it is served.
-        version: Of the model, as `csad models list` names it.
+        version: Version of the model, as `csad models list` names it.
         namespace: Where it is served.
         image: Generic serving image.
         store_secret: Name of the Kubernetes secret with the keys to the store.

@@ -25,7 +25,7 @@ PATIENCE_SECONDS = "300"
 """For so long a task waits for a store, a pipeline server or a cluster that is away; Kubeflow does not repeat it."""
 TOKEN_LABEL = "access-ml-pipeline"
 RETRIES = 2
-"""Of a pod that was deleted or whose node was lost. A container that ends with an error is not repeated."""
+"""Repetitions of a pod that was deleted or whose node was lost. A container that ends with an error is not repeated."""
 BACKOFF = "60s"
 
 

@@ -99,7 +99,7 @@ def retry(run: str | None, outages: bool, endpoint: str | None, kfp_namespace: s
     chosen = [find_run(server, run)] if run else failed_in_outage(server, since=day)
     for one in chosen:
         server.retry_run(one.run_id)
-    _tell(chosen, "goes on", as_json)
+    _tell(chosen, "resumes", as_json)
 
 
 @click.command()

@@ -27,7 +27,7 @@ class ListedRun:
 
     Attributes:
         run: Its id.
-        name: As people see it.
+        name: Name as people see it.
         state: Word of the API in small letters, or "gone".
         started: When, as ISO 8601.
         seconds: Wall time so far.

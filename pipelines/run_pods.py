@@ -35,7 +35,7 @@ class PodTrouble:
     Attributes:
         path: Full name of its task in the workflow.
         pod: Its name.
-        reason: As Kubernetes calls it.
+        reason: Reason as Kubernetes calls it.
         detail: What Kubernetes says about it.
         advice: What to do; "" where nothing general can be said.
         waiting: The pod has not started; else it has ended.
@@ -62,7 +62,7 @@ class RunInCluster:
 
     Attributes:
         gone: Whether its Workflow does not exist; None where that cannot be known.
-        troubles: Of its pods.
+        troubles: Troubles of its pods.
         messages: Full name of a task -> what Argo says about its failure or its waiting.
         note: What could not be looked at, and why; "" where all could.
     """

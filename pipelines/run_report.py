@@ -57,7 +57,7 @@ class RunReport:
 
     Attributes:
         run: Its id.
-        name: As people see it.
+        name: Name as people see it.
         state: Word of the API; "gone" where it says RUNNING and nothing runs.
         seconds: Wall time so far.
         stages: The first to start first.
@@ -103,7 +103,7 @@ def explain(
         run: With the details of its tasks.
         cluster: What Kubernetes says.
         open_logs: Opens the logs of a run by its id; only called where a stage failed.
-        now: Ends the wall time of what goes on.
+        now: Ends the wall time of what still runs.
     """
     moment = now or datetime.now(UTC)
     notes = [cluster.note] if cluster.note else []

@@ -21,7 +21,7 @@ class StageState:
     """One stage of a run.
 
     Attributes:
-        name: As the pipeline names it; several of one name in a loop.
+        name: Name as the pipeline names it; several of one name in a loop.
         path: Full name in the workflow, such as .root.ingest.
         state: Word of the API.
         how: How it came to its results.

@@ -38,8 +38,8 @@ class Schedule:
         cron: Six fields.
         version: Name of the pipeline version.
         experiment: Name of the experiment.
-        service_account: Of its runs.
-        parameters: Of its runs.
+        service_account: Service account of its runs.
+        parameters: Parameters of its runs.
         no_catchup: A server that was down starts one run, not all that it missed.
         max_concurrency: Runs of the line at a time.
     """
@@ -159,7 +159,7 @@ def make_plan(server: Server, lines: Sequence[ProductLine], packages: Packages, 
         server: Where the recurring runs are.
         lines: All product lines: what csad scheduled for others is disabled.
         packages: Compiled training pipelines of the lines.
-        service_account: Of the runs.
+        service_account: Service account of the runs.
 
     Raises:
         PipelineServerError: The server refuses, or a package is no pipeline.

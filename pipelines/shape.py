@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from csad.config.line import ProductLine
-from csad.runner.share import Share
+from csad.runner.shard import Shard
 from pipelines.resources import LARGE, MEDIUM, TINY, Resources
 
 USUAL_AREA = 131_072
@@ -43,7 +43,7 @@ class Shape:
         foundation = line.pseudo_labels.proposals == "foundation"
         return cls(
             foundation=foundation,
-            asks_tagger=foundation and line.tags.words is None,
+            asks_tagger=foundation and line.tags.prompts is None,
             shards=line.schedule.mask_shards,
             deploy=deploy and line.schedule.deploy,
             large=line.images.area > USUAL_AREA,
@@ -51,9 +51,9 @@ class Shape:
         )
 
     @property
-    def mask_shares(self) -> list[str]:
-        """The shares of the masks: ["1/1"], or ["1/2", "2/2"]."""
-        return Share.all(self.shards)
+    def mask_shard_names(self) -> list[str]:
+        """The shards of the masks: ["1/1"], or ["1/2", "2/2"]."""
+        return Shard.all(self.shards)
 
     def resources(self, task: str) -> Resources:
         """What a task that computes asks for."""

@@ -90,17 +90,17 @@ def training_tasks(shape: Shape, taken_in: dsl.PipelineTask, line_yaml: str, see
     images, all_images = told["training_images"], told["images"]
     stages = {}
     students = stages["lgst"] = lgst(line_yaml=told["lgst"], images=images, seed=seed)
-    words = {}
+    named = {}
     if shape.asks_tagger:
         stages["tagging"] = tagging(line_yaml=told["tagging"], images=images)
-        words = {"tags": stages["tagging"].outputs["tags"]}
+        named = {"tags": stages["tagging"].outputs["tags"]}
     if shape.shards == 1:
-        proposed = masks(line_yaml=told["masks"], images=images, share="1/1", **words)
+        proposed = masks(line_yaml=told["masks"], images=images, shard="1/1", **named)
         found = {"masks": proposed.outputs["masks"]}
     else:
-        with dsl.ParallelFor(shape.mask_shares, name="shares of the masks") as share:
-            proposed = masks(line_yaml=told["masks"], images=images, share=share, **words)
-        found = {"shares": dsl.Collected(proposed.outputs["masks"])}
+        with dsl.ParallelFor(shape.mask_shard_names, name="shards of the masks") as shard:
+            proposed = masks(line_yaml=told["masks"], images=images, shard=shard, **named)
+        found = {"shards": dsl.Collected(proposed.outputs["masks"])}
     stages["masks"] = proposed
     clustered = stages["clustering"] = clustering(line_yaml=told["clustering"], images=images, seed=seed, **found)
     labels = clustered.outputs["pseudo_labels"]
@@ -251,7 +251,7 @@ def training_on_cpu(shape: Shape) -> dsl.base_component.BaseComponent:
     return training
 
 
-def training_here(shape: Shape) -> dsl.base_component.BaseComponent:
+def training_locally(shape: Shape) -> dsl.base_component.BaseComponent:
     """The same on this machine: nothing is asked of a cluster, a failed task is not repeated, nothing is deployed."""
 
     @dsl.pipeline(name=NAME, description=DESCRIPTION)

@@ -116,8 +116,8 @@ name: tiny
 images: {area: 16384}
 pseudo_labels: {rotations: 2, bandwidth_quantile: 0.3, minimum_image_fraction: 0.5}
 segmentation: {steps: 4, batch: 2}
-histogram: {words: 8}
-lgst: {max_components: 4, memory_size: 200, steps: 4}
+histogram: {codebook_size: 8}
+lgst: {max_components: 4, coreset_size: 200, steps: 4}
 # Exporting takes as long as training such a line; `exported_model` has its graph.
 runtime: {export: false}
 # 15 good images show no rate: a threshold far above them, so that tests are not about a toy's false rejects.

@@ -70,7 +70,7 @@ def top_levels(names: Iterable[str]) -> set[str]:
 
 
 def upwards(package: str, used: Iterable[str], order: tuple[str, ...]) -> set[str]:
-    """Of the used packages those that stand above this one, or nowhere."""
+    """The used packages that stand above this one, or nowhere."""
     return set(used) - set(order[order.index(package) :])
 
 

@@ -65,5 +65,5 @@ def test_a_model_scores_alike_on_either_device(tiny_model, tiny_line_data):
     on_gpu, on_cpu = (Scorer.load(tiny_model, device).score_batch(images) for device in (str(GPU), "cpu"))
 
     assert [score.value for score in on_gpu] == [score.value for score in on_cpu]
-    assert [score.findings for score in on_gpu] == [score.findings for score in on_cpu]
+    assert [score.explanations for score in on_gpu] == [score.explanations for score in on_cpu]
     assert all((one.map == other.map).all() for one, other in zip(on_gpu, on_cpu, strict=True))

@@ -15,7 +15,7 @@ from benchmarks.drawn_lines.surface import dome, noise, plain
 SHAPE = (480, 600)
 PARTS = ("ring", "ring", "bar", "bar", "cap", "cap", "plug")
 MARGIN, APART = 60, 105
-"""Of the parts' centres, in pixels: from the edges, and from each other."""
+"""Distances of the parts' centres, in pixels: from the edges, and from each other."""
 SHADOW = Shadow(0.35, 5, 4)
 GREASE = (0.20, 0.15, 0.08)
 

@@ -24,7 +24,7 @@ def path(ends: Floats, bend: Floats, shape: tuple[int, int]) -> Floats:
     Args:
         ends: float64 (2, 2), x and y of the left and the right end.
         bend: float64 (4,), 0..1: how far it leaves inwards and bulges on the left, then on the right.
-        shape: Of the picture, (H, W); the curve stays inside.
+        shape: Shape of the picture, (H, W); the curve stays inside.
 
     Returns:
         float64 (POINTS, 2), x and y.

@@ -17,7 +17,7 @@ LEVER_END = 62
 
 
 def height_of(levers: int) -> int:
-    """Of a clamp, in pixels."""
+    """Height of a clamp, in pixels."""
     return PITCH * levers + 16
 
 

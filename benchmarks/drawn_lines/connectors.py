@@ -14,7 +14,7 @@ from benchmarks.drawn_lines.surface import box, noise
 
 SHAPE = (420, 780)
 COLOURS = {2: (0.88, 0.75, 0.12), 3: (0.12, 0.25, 0.70), 5: (0.75, 0.10, 0.08)}
-"""Of the cable, for clamps of so many levers."""
+"""Colour of the cable, for clamps of so many levers."""
 SHADOW = Shadow(0.5, 8, 5)
 BETWEEN = (slice(40, -40), slice(180, -180))
 THREAD = 7.0

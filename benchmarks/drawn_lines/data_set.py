@@ -31,7 +31,7 @@ class Record(BaseModel):
 
     Attributes:
         line: Its name.
-        seed: Of all pictures.
+        seed: Random seed of all pictures.
         images: Number of training images.
         defects: Kind of defect by picture, such as "test/logical_anomalies/000".
     """
@@ -112,10 +112,10 @@ def draw_line(name: str, line: DrawnLine, output: Path, seed: int, images: int) 
     """Draw a line unless it is there.
 
     Args:
-        name: Of the line, and of its folder.
+        name: Name of the line, and of its folder.
         line: What to draw.
         output: Folder of all lines; the line's folder appears there when it is complete.
-        seed: Of all pictures.
+        seed: Random seed of all pictures.
         images: Number of training images; of every other kind there are a quarter as many.
 
     Returns:

@@ -13,7 +13,7 @@ CRUMBS = 3300
 CRUMB_COLOURS = np.array(
     [[190, 140, 78], [168, 112, 56], [212, 172, 112], [130, 82, 42], [224, 196, 150], [84, 42, 26]]
 )
-CRUMB_SHARES = (0.3, 0.25, 0.2, 0.13, 0.08, 0.04)
+CRUMB_FRACTIONS = (0.3, 0.25, 0.2, 0.13, 0.08, 0.04)
 BETWEEN_CRUMBS = (92, 60, 32)
 CRUMB_LAYERS = ((1.4, 0.42, 1.0), (0.0, 1.0, 1.0), (-0.9, 1.22, 0.6))
 """Shadow, body and highlight: how far to the lower right, how bright, how large."""
@@ -58,7 +58,7 @@ def _cereal(rng: Generator, width: int, height: int) -> Floats:
     corners = np.linspace(0, 2 * np.pi, 10)[:-1]
     for _ in range(CRUMBS):
         x, y, radius = rng.uniform(0, width), rng.uniform(0, height), rng.gamma(9, 0.75)
-        colour = CRUMB_COLOURS[rng.choice(len(CRUMB_COLOURS), p=CRUMB_SHARES)] * rng.normal(1, 0.07)
+        colour = CRUMB_COLOURS[rng.choice(len(CRUMB_COLOURS), p=CRUMB_FRACTIONS)] * rng.normal(1, 0.07)
         angle, flatness = rng.uniform(0, np.pi), rng.uniform(0.5, 1)
         radii = radius * (1 + 0.2 * rng.normal(size=len(corners)))
         along, across = radii * np.cos(corners), flatness * radii * np.sin(corners)

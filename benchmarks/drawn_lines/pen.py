@@ -21,8 +21,8 @@ class Pen:
         """Take a sheet.
 
         Args:
-            width: Of the sheet.
-            height: Of the sheet.
+            width: Width of the sheet.
+            height: Height of the sheet.
             scale: How many times as fine it is as the picture.
             paper: Its colour, grey or RGB, 0..255; ink is of the same sort.
         """

@@ -20,7 +20,7 @@ class Reply:
     Attributes:
         request: To what.
         status: HTTP status, 0 where the connection was closed without an answer.
-        body: As sent.
+        body: Body as sent.
     """
 
     request: Hostile

@@ -14,7 +14,7 @@ def clustering(
     gallery: dsl.Output[dsl.HTML],
     metrics: dsl.Output[dsl.Metrics],
     masks: dsl.Input[dsl.Artifact] = None,
-    shares: dsl.Input[list[dsl.Artifact]] = None,
+    shards: dsl.Input[list[dsl.Artifact]] = None,
 ) -> None:
     """Cluster component masks into semantic pseudo-labels.
 
@@ -23,7 +23,7 @@ def clustering(
         seed: Seed of the run.
         images: Address of the train and validation images, as `ingest` gave it.
         masks: Output of `masks`.
-        shares: Outputs of `masks` instead, where several tasks divided it.
+        shards: Outputs of `masks` instead, where several tasks divided it.
 
     Returns:
         pseudo_labels: Label maps, the classes and pictures of them, in one packed file.
@@ -33,7 +33,7 @@ def clustering(
     from csad.runner.task import run_task
     from csad.stages import clustering
 
-    proposed = masks.path if masks else [share.path for share in shares]
+    proposed = masks.path if masks else [shard.path for shard in shards]
     done = run_task(clustering.STAGE, line_yaml, seed, pseudo_labels.path, images=images, masks=proposed)
     pseudo_labels.path = done.folder
     done.publish("gallery.html", gallery.path)

@@ -16,7 +16,7 @@ def deployment(
     Args:
         line_yaml: The product line, as text; its section `deployment` says how it is served.
         version: Registered version, as `packaging` returned it, judged against the champion that it replaces.
-        namespace: Of the cluster, where it is served.
+        namespace: Namespace of the cluster, where it is served.
         image: The generic serving image.
         store_secret: Secret of that namespace with the store's address and keys, for the pods.
 

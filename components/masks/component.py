@@ -9,7 +9,7 @@ from components.images import TRAIN_IMAGE
 def masks(
     line_yaml: str,
     images: str,
-    share: str,
+    shard: str,
     masks: dsl.Output[dsl.Artifact],
     metrics: dsl.Output[dsl.Metrics],
     tags: dsl.Input[dsl.Artifact] = None,
@@ -19,8 +19,8 @@ def masks(
     Args:
         line_yaml: The product line, reduced to what this stage reads.
         images: Address of the train and validation images, as `ingest` gave it.
-        share: Which part of the images this task does, such as 2/3: the second of three.
-        tags: Output of `tagging`, where a model was asked; else the line's own words are taken.
+        shard: Which part of the images this task does, such as 2/3: the second of three.
+        tags: Output of `tagging`, where a model was asked; else the line's own prompts are taken.
 
     Returns:
         masks: One JSON of run-length masks per image, in one packed file.
@@ -31,6 +31,6 @@ def masks(
     from csad.stages import tagging
 
     named = tags.path if tags else run_task(tagging.STAGE, line_yaml, 0, f"{masks.path}.tags", images=images).folder
-    done = run_task(stage.STAGE, line_yaml, 0, masks.path, share, images=images, tags=named)
+    done = run_task(stage.STAGE, line_yaml, 0, masks.path, shard, images=images, tags=named)
     masks.path = done.folder
     done.summary.log_to(metrics, metrics.path)

@@ -21,8 +21,8 @@ def packaging(
 
     Args:
         line_yaml: The product line, as text.
-        seed: Of the run.
-        origin: Digest of the data, the line, the seed and the code, as `ingest` gave it; goes on record.
+        seed: Random seed of the run.
+        origin: Digest of the data, the line, the seed and the code, as `ingest` gave it; is recorded.
         images: Address of all images, as `ingest` gave it; a few of them become the smoke test.
         model: Output of `statistics`.
         evaluation: Output of `evaluation`, of the same model on the same images.

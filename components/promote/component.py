@@ -23,10 +23,10 @@ def promote(
 
     Args:
         line_yaml: The product line, as text, with how it is served.
-        version: Of the model; "" where the gate refused it, and nothing is to be done.
+        version: Version of the model; "" where the gate refused it, and nothing is to be done.
         reason: What the gate said.
         endpoint: Pipeline server, as pods reach it.
-        service_account: Of the promotion run; the only one that may deploy.
+        service_account: Service account of the promotion run; the only one that may deploy.
         namespace: Where the model is served.
         store_secret: Name of the Kubernetes secret with the keys to the store.
         task_image: Image of the promotion's task.

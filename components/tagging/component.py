@@ -12,14 +12,14 @@ def tagging(
     tags: dsl.Output[dsl.Artifact],
     metrics: dsl.Output[dsl.Metrics],
 ) -> None:
-    """Find the words that open-vocabulary masks look for.
+    """Find the text prompts of open-vocabulary masks.
 
     Args:
         line_yaml: The product line, reduced to what this stage reads.
         images: Address of the train and validation images, as `ingest` gave it.
 
     Returns:
-        tags: tags.json: the words, who named them, what was dropped and why.
+        tags: tags.json: the prompts, who named them, what was dropped and why.
         metrics: Words found and dropped.
     """
     from csad.runner.task import run_task

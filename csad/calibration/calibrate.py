@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from csad.calibration.evidence import made_anomalies
+from csad.calibration.synthetic_anomalies import synthetic_anomalies
 from csad.common.progress import track
 from csad.imaging.canvas import CanvasStore, to_tensor
 from csad.lgst.maps import SAMPLE_SIZE, CellSample, MapNormaliser
@@ -70,7 +70,7 @@ def calibrate(
         for name, values in model.maps(outputs).items():
             samples.setdefault(name, CellSample(SAMPLE_SIZE, seed)).add(values)
         others = [images[_another(index, len(images), generator)] for index in range(start, start + len(batch))]
-        for kind, odd in made_anomalies(batch, others, donors, generator).items():
+        for kind, odd in synthetic_anomalies(batch, others, donors, generator).items():
             made.setdefault(kind, []).append(model.columns(model.forward(to_tensor(np.stack(odd)))))
     validation = joined(normal)
     without_zero = {name for branch in model.branches if not branch.has_zero for name in branch.columns(outputs)}

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from csad.calibration.calibrate import Calibration
-from csad.calibration.evidence import separation
+from csad.calibration.synthetic_anomalies import synthetic_auroc
 from csad.config.line import ProductLine
 from csad.images import ImageFile
 from csad.metrics.threshold import Threshold, choose_threshold
@@ -46,7 +46,7 @@ def decide(line: ProductLine, calibration: Calibration, files: Sequence[ImageFil
 
     Args:
         line: Product line; its fusion and threshold are read.
-        calibration: Of good images.
+        calibration: Calibration of good images.
         files: The images of `calibration.normal`, in order.
         groups: Group of near-equal images that each belongs to; one of each group counts.
     """
@@ -65,7 +65,7 @@ def decide(line: ProductLine, calibration: Calibration, files: Sequence[ImageFil
 
 
 def one_of_each(groups: Sequence[int]) -> list[int]:
-    """The first image of each group: frames of one product are one piece of evidence, not several."""
+    """The first image of each group: frames of one product are one independent sample, not several."""
     first = dict(zip(reversed(groups), reversed(range(len(groups))), strict=True))
     if len(first) < len(groups):
         logger.info("calibration: %d different products in %d good images", len(first), len(groups))
@@ -75,8 +75,8 @@ def one_of_each(groups: Sequence[int]) -> list[int]:
 def _fuse(line: ProductLine, calibration: Calibration) -> Fusion:
     scales = {name: fit_scale(values) for name, values in calibration.normal.items()}
     branches = sorted({name.split("@")[0] for name in scales})
-    evidence = separation(calibration.validation, list(calibration.made.values()), scales, branches)
-    return fit_fusion(calibration.normal, evidence, line.fusion.weighting)
+    aurocs = synthetic_auroc(calibration.validation, list(calibration.made.values()), scales, branches)
+    return fit_fusion(calibration.normal, aurocs, line.fusion.weighting)
 
 
 def _odd_images(files: Sequence[ImageFile], scores: NDArray[np.float64], threshold: float) -> tuple[str, ...]:

@@ -30,7 +30,7 @@ from csad.segmentation.fit import labelled_files, load_segmentation
 from csad.segmentation.lsa import Component, LabelledImage, components_of
 
 DONORS = 8
-"""Labelled images whose components make logical anomalies for the evidence."""
+"""Labelled images whose components make logical synthetic anomalies."""
 
 
 def fit(
@@ -52,7 +52,7 @@ def fit(
         segnet: Output of the segnet stage.
         lgst: Output of the lgst stage.
         output: The model folder.
-        seed: Of the vocabulary and the self-made anomalies.
+        seed: Random seed of the codebook and the synthetic anomalies.
         device: Where the networks look at the images.
     """
     record = PseudoLabels.read(pseudo_labels)
@@ -108,5 +108,5 @@ def _donors(
     if not files:
         return []
     with open_canvases(line, canvas, files) as canvases:
-        labels = [canvas.draw_labels(load_label_map(pseudo_labels / LABEL_MAPS, file.stem)) for file in files]
+        labels = [canvas.labels_to_input(load_label_map(pseudo_labels / LABEL_MAPS, file.stem)) for file in files]
         return [components_of(LabelledImage(canvases[i].copy(), label)) for i, label in enumerate(labels)]

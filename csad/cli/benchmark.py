@@ -65,7 +65,7 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
                 type=click.Path(file_okay=False, path_type=Path),
                 default=Path("benchmark"),
                 show_default=True,
-                help="Folder of models, figures and tables.md; the same again goes on where it was interrupted.",
+                help="Folder of models, figures and tables.md; the same again resumes where it was interrupted.",
             ),
             click.option(
                 "--set",
@@ -137,7 +137,7 @@ def _run(
     settings: tuple[str, ...],
     timing_runs: int,
 ) -> None:
-    from csad.compute.freed_memory import keep_freed_memory
+    from csad.compute.malloc import tune_malloc
     from csad.images.outputs import require_apart
     from csad.reproduction.benchmark import TABLES as TABLES_FILE
     from csad.reproduction.benchmark import Plan, run, to_markdown
@@ -152,7 +152,7 @@ def _run(
     if not tables or set(tables) - set(TITLES):
         raise click.BadParameter(f"found {tables}, expected some of 1 to {max(TITLES)}", param_hint="'--tables'")
     require_apart(data, output, "--output")
-    keep_freed_memory()
+    tune_malloc()
     found = find_data_set(kind, data)
     for missing in found.missing:
         _log.warning("left out: %s", missing)
@@ -172,13 +172,13 @@ def _print_tags(data: Path | None) -> None:
     from csad.reproduction.tag_sources import known_agreements, seen_agreements
 
     rows = list(map(_row, known_agreements()))
-    head = ("category", "words", "agree", "kept by both", "lost", "extra", "dropped by both")
-    click.echo("The words that table 8 and the published program name, through the automatic filter:")
+    head = ("category", "tags", "agree", "kept by both", "lost", "extra", "dropped by both")
+    click.echo("The tags that table 8 and the published program name, through the automatic filter:")
     click.echo(table(head, rows))
     absent = "juice_bottle: table 8 merges the tags of three juices and lists none."
     click.echo(absent)
     if data is None:
-        click.echo("--data names a folder whose images RAM++ then tags, as the paper did; without it only known words.")
+        click.echo("--data names a folder whose images RAM++ then tags, as the paper did; without it only known tags.")
         return
     seen = seen_agreements(data)
     for reason in seen.reasons:
@@ -189,10 +189,10 @@ def _print_tags(data: Path | None) -> None:
 
 
 def _row(found: "TagAgreement") -> tuple[str, ...]:
-    words = (found.both, found.lost, found.extra, found.neither)
+    tags = (found.both, found.lost, found.extra, found.neither)
     return (
         found.category,
-        str(sum(map(len, words))),
+        str(sum(map(len, tags))),
         f"{found.fraction:.0%}",
-        *(", ".join(listed) or "-" for listed in words),
+        *(", ".join(listed) or "-" for listed in tags),
     )

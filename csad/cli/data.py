@@ -55,7 +55,7 @@ def data() -> None:
 def push(folder: Path, name: str | None, line_file: Path | None, as_json: bool) -> None:
     """Store the images of DIR as a version of a line's data, and print its digest.
 
-    Only what the line does not have yet travels. The same command again goes on after an interruption;
+    Only what the line does not have yet travels. The same command again resumes after an interruption;
     before the last file has arrived nobody sees the new version.
 
     \b
@@ -147,7 +147,7 @@ def verify(line: str, digest: str | None, remove_damaged: bool, as_json: bool) -
 def pull(line: str, folder: Path, digest: str | None, as_json: bool) -> None:
     """Fetch a version of a line's data into DIR, every file checked.
 
-    The same command again goes on after an interruption; images show in DIR when all have come.
+    The same command again resumes after an interruption; images show in DIR when all have come.
 
     \b
     Example:

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from csad.store.objects import ObjectStore
 
 NAMESPACE = click.option(
-    "--namespace", "-n", default="csad", show_default=True, help="Of the cluster that KUBECONFIG or this pod names."
+    "--namespace",
+    "-n",
+    default="csad",
+    show_default=True,
+    help="Namespace of the cluster that KUBECONFIG or this pod names.",
 )
 CONTEXT = click.option("--context", help="Context of the kubeconfig.  [default: the current one]")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")

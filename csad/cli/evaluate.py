@@ -49,7 +49,7 @@ def evaluate(
     """
     with contextlib.redirect_stdout(sys.stderr):
         from csad.compute.compute_device import chosen_device
-        from csad.compute.freed_memory import keep_freed_memory
+        from csad.compute.malloc import tune_malloc
         from csad.evaluation.evaluate import evaluate as measure
         from csad.evaluation.map_files import MapFiles
         from csad.evaluation.report import write_report
@@ -62,7 +62,7 @@ def evaluate(
         require_no_image_in(data, report, "--report")
         if save_maps is not None:
             require_outside(data, save_maps[1], "--save-maps")
-        keep_freed_memory()
+        tune_malloc()
         scorer = Scorer.load(model, str(chosen_device(device)))
         images = scan_for_evaluation(data, scorer.line)
         maps = None if save_maps is None else MapFiles(save_maps[1], scorer.line.name)

@@ -31,7 +31,7 @@ def gate(
 ) -> None:
     """Judge MODEL as the pipeline's gate does; nothing is moved.
 
-    Every kind of anomaly must be told from good images at least as well as by the champion, as far as the images can
+    Every kind of anomaly must have at least the champion's detection AUROC, as far as the images can
     tell. Without anomalous images, anomalies are made from good ones. Exit code 1 means refused.
 
     \b

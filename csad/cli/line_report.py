@@ -39,7 +39,7 @@ class LineReport:
         sizes: Images per "WIDTHxHEIGHT".
         modes: Images per storage mode: RGB, L, I;16, ...
         problems: Unusable files as "path: reason".
-        digest: Of the data set's content; empty when there are no images.
+        digest: Digest of the data set's content; empty when there are no images.
         notes: What would train but deserves a look.
         plan: What training would do.
         missing: Why the line's foundation models would fail on this machine; the line may train on another.

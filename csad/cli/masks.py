@@ -53,7 +53,7 @@ def _page_or_picture(context: click.Context, parameter: click.Parameter, path: P
 def preview(file: Path, data: Path, output: Path, images: int, as_json: bool) -> None:
     """Show the fine and the coarse mode side by side, and what other bandwidths would group.
 
-    Look at it for a minute, then set pseudo_labels.mode in the line: coarse where the words alone (or, without
+    Look at it for a minute, then set pseudo_labels.mode in the line: coarse where the prompts alone (or, without
     foundation models, the separate parts) are the components, fine where parts are missing or share a mask.
 
     \b
@@ -78,8 +78,8 @@ def preview(file: Path, data: Path, output: Path, images: int, as_json: bool) ->
             working = Path(folder)
             ingest.run(line, data, working / "images")
             tagging.run(_in_any_mode(line), working / "images", working / "tags")
-            words = tagging.Tags.read(working / "tags").words
-            found = preview_modes(line, open_snapshot(working / "images"), words, images, working / "masks")
+            prompts = tagging.Tags.read(working / "tags").prompts
+            found = preview_modes(line, open_snapshot(working / "images"), prompts, images, working / "masks")
         write_preview(output, found)
     if as_json:
         click.echo(json.dumps(_to_json(found, output), indent=2))
@@ -90,7 +90,7 @@ def preview(file: Path, data: Path, output: Path, images: int, as_json: bool) ->
 
 
 def _in_any_mode(line: "ProductLine") -> "ProductLine":
-    """The line without its mode: a coarse one without words is shown, not refused."""
+    """The line without its mode: a coarse one without prompts is shown, not refused."""
     return line.model_copy(update={"pseudo_labels": line.pseudo_labels.model_copy(update={"mode": "auto"})})
 
 
@@ -110,7 +110,7 @@ def _to_json(found: "Preview", output: Path) -> dict[str, object]:
                         "quantile": point.quantile,
                         "bandwidth": point.bandwidth,
                         "classes": point.classes,
-                        "left_out": point.dropped_share,
+                        "left_out": point.dropped_fraction,
                     }
                     for point in mode.sweep
                 ],

@@ -152,7 +152,7 @@ class ResultsFile:
                 ("score", pa.float64()),
                 ("threshold", pa.float64()),
                 ("anomalous", pa.bool_()),
-                ("findings", pa.list_(pa.string())),
+                ("explanations", pa.list_(pa.string())),
                 ("error", pa.string()),
                 *((f"branch_{name}", pa.float64()) for name in branches),
                 ("bytes", pa.int64()),

@@ -31,7 +31,7 @@ class Result:
     """One image's score.
 
     Attributes:
-        file: As given, or found in the folder that was given.
+        file: File as given, or found in the folder that was given.
         score: What the scorer says, less the map.
     """
 
@@ -40,7 +40,7 @@ class Result:
     threshold: float
     anomalous: bool
     branches: dict[str, float]
-    findings: tuple[str, ...]
+    explanations: tuple[str, ...]
 
     def to_json(self) -> dict[str, object]:
         """The result for scripts."""
@@ -50,25 +50,25 @@ class Result:
             "threshold": self.threshold,
             "anomalous": self.anomalous,
             "branches": self.branches,
-            "findings": list(self.findings),
+            "explanations": list(self.explanations),
         }
 
     @classmethod
     def from_row(cls, file: Path, row: Mapping[str, Any]) -> Self:
         """Read what `to_json` wrote."""
-        findings = tuple(row["findings"])
-        return cls(file, row["score"], row["threshold"], row["anomalous"], row["branches"], findings)
+        explanations = tuple(row["explanations"])
+        return cls(file, row["score"], row["threshold"], row["anomalous"], row["branches"], explanations)
 
     def to_row(self) -> tuple[str, ...]:
         """The result for people."""
         decision = "ANOMALOUS" if self.anomalous else "good"
-        finding = self.findings[0] if self.findings else ""
+        explanation = self.explanations[0] if self.explanations else ""
         return (
             click.format_filename(self.file),
             f"{self.value:.3f}",
             f"{self.threshold:.3f}",
             decision,
-            finding,
+            explanation,
         )
 
 
@@ -85,7 +85,7 @@ class Result:
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Parquet file to write instead of a table; an interrupted run goes on where it was, a finished file is "
+    help="Parquet file to write instead of a table; an interrupted run resumes where it was, a finished file is "
     "brought up to date: images whose bytes are those scored before are kept. Results of another model or another "
     "folder are not replaced.",
 )
@@ -114,7 +114,7 @@ def score(
     failures: list[str] = []
     with contextlib.redirect_stdout(sys.stderr):
         from csad.cli.results import journal_of
-        from csad.compute.freed_memory import keep_freed_memory
+        from csad.compute.malloc import tune_malloc
         from csad.images.outputs import require_no_image_in
         from csad.scoring.runtimes.choice import device_for, wanted_runtime
         from csad.scoring.scorer import Scorer
@@ -123,7 +123,7 @@ def score(
         if maps is not None:
             _require_maps_apart(images, maps)
         files = _images_at(images, [] if out is None else [out, journal_of(out)])
-        keep_freed_memory()
+        tune_malloc()
         wanted = wanted_runtime(runtime)
         scorer = Scorer.load(model, device_for(wanted, device), wanted)
         _log.info("computed by %s", scorer.runtime.described())
@@ -138,7 +138,7 @@ def score(
     elif results:
         from csad.cli.table import table
 
-        head = ("file", "score", "threshold", "decision", "first finding")
+        head = ("file", "score", "threshold", "decision", "first explanation")
         click.echo(table(head, [result.to_row() for result in results]))
         click.echo(f"{sum(result.anomalous for result in results)} of {len(results)} anomalous", err=True)
     if failures:
@@ -255,7 +255,7 @@ def _score_some(
             if maps is not None:
                 scale = HeatScale.of_model(scorer.normal_tail)
                 write_heat(map_of(file, root, maps), image, found.map, scale, origins.get(file, ""))
-            yield Result(file, found.value, found.threshold, found.anomalous, found.branches, found.findings)
+            yield Result(file, found.value, found.threshold, found.anomalous, found.branches, found.explanations)
 
 
 def _readable(files: Sequence[Path], max_pixels: int, failures: list[str]) -> "Iterator[tuple[Path, np.ndarray]]":

@@ -46,7 +46,7 @@ def state_after(path: Path, before: ScoredFile | None) -> FileState:
 
     Args:
         path: The file.
-        before: As it was read before; None where that failed.
+        before: What was read before; None where that failed.
     """
     stamp = FileStamp.find(path)
     return before.state if before and before.stamp == stamp else FileState.of(stamp, None)

@@ -27,7 +27,7 @@ from csad.common.errors import CsadError
 def train(file: Path, data: Path, output: Path, seed: int, device: str | None) -> None:
     """Train the scorer of a product line on good images.
 
-    The same command again goes on after an interruption: finished stages are kept.
+    The same command again resumes after an interruption: finished stages are kept.
 
     \b
     Example:

@@ -84,8 +84,8 @@ def watch(
             _log.warning("%s", result["error"])
         else:
             decision = "ANOMALOUS" if result["anomalous"] else "good"
-            findings = "".join(f"; {finding}" for finding in result.get("findings", ())[:1])
-            _log.info("%s: %s, %.3f of %.3f%s", file, decision, result["score"], result["threshold"], findings)
+            explanations = "".join(f"; {explanation}" for explanation in result.get("explanations", ())[:1])
+            _log.info("%s: %s, %.3f of %.3f%s", file, decision, result["score"], result["threshold"], explanations)
 
     out = out or folder / "csad-results.jsonl"
     require_no_image_in(folder, out, "--out")

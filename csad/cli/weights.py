@@ -57,20 +57,20 @@ def list_weights(folder: Path, as_json: bool) -> None:
     from csad.cli.table import table
     from csad.weights.catalogue import read_catalogue
     from csad.weights.digests import read_digests
-    from csad.weights.intake import here
+    from csad.weights.intake import is_present
 
     known = read_digests(folder)
     rows = []
     for entry in read_catalogue():
-        present = entry.installed() if entry.package else here(entry, folder)
+        present = entry.installed() if entry.package else is_present(entry, folder)
         digest = known[entry.name].published if entry.name in known else None
-        rows.append({**entry.model_dump(exclude={"sha256"}), "here": present, "sha256": digest})
+        rows.append({**entry.model_dump(exclude={"sha256"}), "present": present, "sha256": digest})
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
-    head = ("name", "MB", "licence", "here", "for")
+    head = ("name", "MB", "licence", "present", "for")
     cells = [
-        (row["name"], f"{row['megabytes']:.0f}", row["licence"], "yes" if row["here"] else "no", row["purpose"])
+        (row["name"], f"{row['megabytes']:.0f}", row["licence"], "yes" if row["present"] else "no", row["purpose"])
         for row in rows
     ]
     click.echo(table(head, cells))
@@ -83,7 +83,7 @@ def list_weights(folder: Path, as_json: bool) -> None:
 @click.option("--offline", is_flag=True, help="Take files from the store alone.")
 @JSON
 def sync(names: tuple[str, ...], folder: Path, base: str | None, offline: bool, as_json: bool) -> None:
-    """Bring what is missing: from the store, else by download. The same command again goes on after an interruption.
+    """Bring what is missing: from the store, else by download. The same command again resumes after an interruption.
 
     \b
     Examples:

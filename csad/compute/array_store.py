@@ -22,7 +22,7 @@ class ArrayStore:
 
     Args:
         arrays: uint8, each of `shape`; taken one at a time.
-        shape: Of each array.
+        shape: Shape of each array.
 
     Raises:
         CsadError: The temporary folder is full or refuses.

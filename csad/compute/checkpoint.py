@@ -77,10 +77,10 @@ def find(path: Path, run: str) -> Checkpoint | None:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
     except (SafetensorError, OSError) as error:
-        _log.warning("checkpoint %s cannot be read (%s): training starts anew", path.name, error)
+        _log.warning("checkpoint %s cannot be read (%s): training from scratch", path.name, error)
         return None
     if metadata.get("run") != run:
-        _log.warning("checkpoint %s belongs to other images or settings: training starts anew", path.name)
+        _log.warning("checkpoint %s belongs to other images or settings: training from scratch", path.name)
         return None
     parts: dict[str, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():

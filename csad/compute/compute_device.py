@@ -9,7 +9,7 @@ import torch
 
 from csad.common.errors import DeviceError
 from csad.compute.device import check_device
-from csad.compute.freed_memory import keep_freed_memory
+from csad.compute.malloc import tune_malloc
 
 VARIABLE = "CSAD_DEVICE"
 CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
@@ -62,7 +62,7 @@ def stage_device(stage: str) -> torch.device:
         DeviceError: CSAD_DEVICE asks for a device that is not there.
     """
     device = chosen_device()
-    keep_freed_memory()
+    tune_malloc()
     if device.type == "cuda":
         compute_repeatably()
     _log.info("%s: on %s", stage, described(device))
@@ -81,7 +81,7 @@ def _threads() -> str:
     return f"{threads} thread{'' if threads == 1 else 's'}"
 
 
-def compute_exactly() -> None:
+def disable_tf32() -> None:
     """Have GPUs multiply in whole single precision, as CPUs do: TF32 keeps ten bits, and a threshold is for both."""
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cuda.matmul.allow_tf32 = False
@@ -89,7 +89,7 @@ def compute_exactly() -> None:
 
 def compute_repeatably() -> None:
     """Have GPUs add in the same order each time where they can, so that one seed trains one model."""
-    compute_exactly()
+    disable_tf32()
     # cuBLAS reads it when it starts; without it torch warns that its sums may differ.
     os.environ.setdefault(CUBLAS, ":4096:8")
     torch.use_deterministic_algorithms(True, warn_only=True)

@@ -25,7 +25,7 @@ class SegmentationSettings(Settings):
         default=None, ge=1, description="Passes over the labelled images (the paper's 120); null: steps says."
     )
     labelled_only_fraction: Fraction = Field(
-        default=0.42, description="Share of the steps before unlabelled images join (50 of 120 epochs in the paper)."
+        default=0.42, description="Fraction of the steps before unlabelled images join (50 of 120 epochs in the paper)."
     )
     batch: int = Field(default=4, ge=1, description="Labelled and as many unlabelled images per step.")
     learning_rate: float = Field(default=0.001, gt=0, description="Initial rate.")
@@ -40,7 +40,7 @@ class SegmentationSettings(Settings):
         description="components: LSA, components at other places; cutpaste: rectangles, which the paper compares.",
     )
     lsa_fraction: Fraction = Field(
-        default=0.5, description="Share of the labelled images that are made anomalous; the paper's is 1."
+        default=0.5, description="Fraction of the labelled images that are made anomalous; the paper's is 1."
     )
     histogram_classes: Literal["all", "components"] = Field(
         default="all",
@@ -57,8 +57,11 @@ class HistogramSettings(Settings):
     )
     soft: bool = Field(default=True, description="Sum class probabilities rather than counting the likeliest class.")
     square_root: bool = Field(default=True, description="Square root of the fractions, so that small parts count.")
-    words: int = Field(
-        default=64, ge=0, le=4096, description="Visual words of the extra word histogram; 0 switches it off."
+    codebook_size: int = Field(
+        default=64,
+        ge=0,
+        le=4096,
+        description="Visual words of the extra histogram, k-means centres; 0 switches it off.",
     )
     covariance: Literal["ledoit_wolf", "pseudo_inverse"] = Field(
         default="ledoit_wolf", description="ledoit_wolf (shrunk, stable) or pseudo_inverse (the paper's program)."
@@ -78,15 +81,18 @@ class HistogramSettings(Settings):
 class LgstSettings(Settings):
     """The local-global student-teacher branch (paper 3.4)."""
 
-    global_student: Literal["linear", "autoencoder", "none"] = Field(
-        default="linear", description="linear (principal components, seconds), autoencoder (the paper's), or none."
+    global_student: Literal["pca", "autoencoder", "none"] = Field(
+        default="pca", description="pca (reconstruction error, seconds to fit), autoencoder (the paper's), or none."
     )
-    local_student: Literal["memory", "pdn", "none"] = Field(
-        default="memory", description="memory (nearest normal patches), pdn (the paper's network), or none."
+    local_student: Literal["memory_bank", "pdn", "none"] = Field(
+        default="memory_bank",
+        description="memory_bank (nearest normal patches, as PatchCore), pdn (the paper's network), or none.",
     )
-    explained_variance: PositiveFraction = Field(default=0.95, description="Variance that the linear student keeps.")
-    max_components: int = Field(default=128, ge=1, description="Limit on the linear student's components.")
-    memory_size: int = Field(default=4000, ge=1, description="Patches that the memory keeps.")
+    explained_variance: PositiveFraction = Field(
+        default=0.95, description="Variance that the principal components keep."
+    )
+    max_components: int = Field(default=128, ge=1, description="Limit on the principal components.")
+    coreset_size: int = Field(default=4000, ge=1, description="Patches that a memory bank keeps (greedy k-center).")
     steps: int = Field(default=2000, ge=1, description="Optimiser steps of the networks (autoencoder, pdn).")
     batch: int = Field(default=2, ge=1, description="Images per step of the networks.")
     learning_rate: float = Field(default=0.001, gt=0, description="Adam's rate for the networks.")
@@ -139,9 +145,10 @@ class LgstSettings(Settings):
 class FusionSettings(Settings):
     """How the branches' scores become one."""
 
-    weighting: Literal["evidence", "equal"] = Field(
-        default="evidence",
-        description="evidence: a branch counts as much as good images say; equal: the paper's plain sum.",
+    weighting: Literal["synthetic_auroc", "equal"] = Field(
+        default="synthetic_auroc",
+        description="synthetic_auroc: each branch is weighted by its AUROC on synthetic anomalies; equal: the paper's "
+        "plain sum.",
     )
     maps: Literal["weighted", "average", "lgst"] = Field(
         default="weighted",

@@ -95,7 +95,7 @@ def _scalar(value: object) -> str:
 
 
 def _complaint(detail: ErrorDetails, model: type[BaseModel]) -> Complaint:
-    """Read one of pydantic's errors; the location of a union's or list's error goes on below the YAML key."""
+    """Read one of pydantic's errors; the location of a union's or list's error continues below the YAML key."""
     section: type[BaseModel] | None = model
     key: list[str] = []
     meaning = ""

@@ -45,7 +45,7 @@ PAPER: Mapping[str, Choice] = {
     "pseudo_labels.minimum_image_fraction": Choice(0.5, ONE_TYPE),
     "pseudo_labels.label_clusters": Choice("largest", ONE_TYPE),
     "segmentation.epochs": Choice(120, FEW_STEPS, "steps"),
-    "segmentation.labelled_only_fraction": Choice(50 / 120, "The same share of the steps, rounded."),
+    "segmentation.labelled_only_fraction": Choice(50 / 120, "The same fraction of the steps, rounded."),
     "segmentation.learning_rate": Choice(0.01, "A decaying rate from a smaller start varies less from seed to seed."),
     "segmentation.schedule": Choice("fixed", "The same seed twice gave +-7 AUROC without averaged weights."),
     "segmentation.lsa_fraction": Choice(1.0, "Half of the labelled images stay as the line shows them."),
@@ -53,12 +53,12 @@ PAPER: Mapping[str, Choice] = {
     "histogram.resolution": Choice("input", "Soft fractions lose nothing at a cell per 4 pixels."),
     "histogram.soft": Choice(False, "Soft fractions: 98 to 99 AUROC on juice bottles against 95 to 96 for hard ones."),
     "histogram.square_root": Choice(False, "Small parts count as much as large ones."),
-    "histogram.words": Choice(0, "Visual words are a cheap second opinion where components are hard to find."),
+    "histogram.codebook_size": Choice(0, "Visual words are a cheap second opinion where components are hard to find."),
     "histogram.covariance": Choice("pseudo_inverse", "A class never seen in a cell must not score 0 there."),
     "histogram.per_type": Choice(False, ONE_TYPE),
     "histogram.copies": Choice(False, "A turned lamp or a shift of a few pixels must not make good products odd."),
     "lgst.global_student": Choice("autoencoder", "Principal components take seconds and did better on juice bottles."),
-    "lgst.local_student": Choice("pdn", "A memory of patches takes seconds and no training."),
+    "lgst.local_student": Choice("pdn", "A memory bank takes seconds and no training."),
     "lgst.steps": Choice(60_000, FEW_STEPS),
     "lgst.learning_rate": Choice(2e-4, "Fewer steps need a larger rate."),
     "lgst.grid": Choice((56, 56), "A cell per 8 pixels follows the input's aspect ratio."),
@@ -79,7 +79,7 @@ def with_preset(values: Mapping[str, Any]) -> dict[str, Any]:
     """Put the values of a line's `method` under its own.
 
     Args:
-        values: As a file holds them; sections may be mappings or settings, which count as they are.
+        values: Values as a file holds them; sections may be mappings or settings, which count as they are.
 
     Returns:
         The same with every key that the method sets and the file does not.

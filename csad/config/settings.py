@@ -63,7 +63,7 @@ class ImageSettings(Settings):
     )
     validation_fraction: PositiveFraction = Field(
         default=0.2,
-        description="Share of the good images held out for calibration when the data has no validation/good folder.",
+        description="Fraction of the good images held out for calibration when the data has no validation/good folder.",
     )
     product_box: Literal["auto", "full"] | Box = Field(
         default="auto",
@@ -117,16 +117,17 @@ class BackboneSettings(Settings):
 class TagSettings(Settings):
     """Names of the parts, for open-vocabulary masks."""
 
-    words: tuple[str, ...] | None = Field(
-        default=None, description="The parts' names, e.g. [screw, washer]; null lets the tagging model find them."
+    prompts: tuple[str, ...] | None = Field(
+        default=None,
+        description="Text prompts: the parts' names, e.g. [screw, washer]; null lets the tagging model find them.",
     )
-    drop: tuple[str, ...] = Field(default=(), description="Words to remove from the tags that were found.")
+    drop: tuple[str, ...] = Field(default=(), description="Tags to remove from those that were found.")
     keep: tuple[str, ...] = Field(
-        default=(), description="Found words to keep although their group is dropped; drop wins over keep."
+        default=(), description="Found tags to keep although their group is dropped; drop wins over keep."
     )
     drop_groups: tuple[TagGroup, ...] = Field(
         default=("action", "property", "colour", "material", "background", "picture", "abstract", "collective"),
-        description="Groups of found words that name no part and are left out: these, and container.",
+        description="Groups of found tags that name no part and are left out: these, and container.",
     )
     images: Literal["auto"] | Annotated[int, Field(ge=1, le=100)] = Field(
         default="auto",
@@ -151,7 +152,7 @@ class FoundationSettings(Settings):
         description="SAM-HQ's image encoder: vit_h is the paper's, vit_tiny the cheapest; `csad weights` has all.",
     )
     box_threshold: PositiveFraction = Field(
-        default=0.25, description="Least score of a box that the words find; the paper's lines use .15 to .3."
+        default=0.25, description="Least score of a box that the prompts find; the paper's lines use .15 to .3."
     )
     text_threshold: PositiveFraction = Field(
         default=0.2, description="Least score at which a word counts to a box's phrase; it decides no mask."
@@ -181,8 +182,8 @@ class PseudoLabelSettings(Settings):
     )
     mode: Literal["auto", "fine", "coarse"] = Field(
         default="auto",
-        description="fine: filtered proposals; coarse: open-vocabulary masks only; auto: fine without words, or where "
-        "the words name the product as a whole, else coarse. "
+        description="fine: filtered proposals; coarse: open-vocabulary masks only; auto: fine without prompts, or "
+        "where they name the product as a whole, else coarse. "
         "`csad masks preview` shows both.",
     )
     foundation: FoundationSettings = Field(
@@ -209,7 +210,7 @@ class PseudoLabelSettings(Settings):
     )
     minimum_image_fraction: PositiveFraction = Field(
         default=0.08,
-        description="A class must appear in this fraction of all images (the paper's alpha): less than the share of "
+        description="A class must appear in this fraction of all images (the paper's alpha): less than the fraction of "
         "the rarest product type.",
     )
     alpha_counts: Literal["images", "members"] = Field(
@@ -243,7 +244,7 @@ class GateSettings(Settings):
     """Which new model may take the place of the one in service. Nothing here changes a score."""
 
     minimum_auroc: Fraction = Field(
-        default=0.7, description="Least AUROC on every kind of anomaly, 0.5 is guessing; also the first model needs it."
+        default=0.7, description="Least AUROC on every kind of anomaly, 0.5 is chance; also the first model needs it."
     )
     maximum_false_reject_rate: Fraction = Field(
         default=0.1, description="Rejected good images, as a fraction, above which no model passes."

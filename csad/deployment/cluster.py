@@ -30,7 +30,7 @@ PASSING = frozenset({429, 500, 502, 503, 504})
 
 NO_FILE = f"{os.devnull}/none"
 """Where the client keeps what a cluster offers. The file that it shares with other programs would remember the kinds of
-yesterday's cluster. It reads it once, where there is one, and goes on where it cannot write it: here it never can.
+yesterday's cluster. It reads it once, where there is one, and continues where it cannot write it: here it never can.
 """
 
 
@@ -80,8 +80,8 @@ class Cluster:
         """Connect as the service account of this pod, or with the kubeconfig of this user.
 
         Args:
-            namespace: Of everything that is done; it must exist.
-            context: Of the kubeconfig; its current one unless given.
+            namespace: Namespace of everything that is done; it must exist.
+            context: Context of the kubeconfig; its current one unless given.
 
         Raises:
             DeploymentError: There is no configuration, or the cluster does not answer.
@@ -100,7 +100,7 @@ class Cluster:
             ) from None
         return cls(connection(settings), namespace)
 
-    def twin(self) -> Self:
+    def clone(self) -> Self:
         """Another connection to the same namespace, for another thread."""
         return type(self)(connection(self.api.configuration), self.namespace)
 

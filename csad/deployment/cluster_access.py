@@ -17,7 +17,7 @@ class Right:
         verb: Such as get.
         resource: Such as pods, or pods/log.
         group: API group; "" is Kubernetes' own.
-        name: Of the only object that it is about; "" for all.
+        name: Name of the only object that it is about; "" for all.
     """
 
     verb: str
@@ -26,7 +26,7 @@ class Right:
     name: str = ""
 
     def __str__(self) -> str:
-        """As `kubectl auth can-i` takes it."""
+        """The right in the form that `kubectl auth can-i` takes."""
         what = f"{self.resource}.{self.group}" if self.group else self.resource
         return f"{self.verb} {what}" + (f"/{self.name}" if self.name else "")
 

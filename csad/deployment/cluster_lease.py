@@ -46,7 +46,7 @@ class DeployerLease:
     """The lease while it is held."""
 
     def __init__(self, cluster: Cluster, name: str, terms: LeaseTerms) -> None:
-        """Use `held`, which acquires it and gives it back."""
+        """Use `acquire_lease`, which acquires it and gives it back."""
         self._cluster, self._name, self._terms = cluster, name, terms
         self.holder = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
         self._renewed = 0.0
@@ -163,7 +163,7 @@ class DeployerLease:
 
 
 @contextmanager
-def held(cluster: Cluster, name: str, terms: LeaseTerms) -> Iterator[DeployerLease]:
+def acquire_lease(cluster: Cluster, name: str, terms: LeaseTerms) -> Iterator[DeployerLease]:
     """Hold the lease for the length of the block.
 
     Args:

@@ -18,7 +18,7 @@ from typing import Any
 
 from csad.common.errors import DeploymentError, StoreError
 from csad.deployment.cluster import Cluster
-from csad.deployment.cluster_lease import DeployerLease, LeaseLost, LeaseTerms, held
+from csad.deployment.cluster_lease import DeployerLease, LeaseLost, LeaseTerms, acquire_lease
 from csad.deployment.exchange import Exchange, Step
 from csad.deployment.objects import DeploymentTarget, ServingObjects
 from csad.deployment.rollout import RolloutTerms
@@ -56,7 +56,7 @@ class DeploymentResult:
         line: Product line.
         version: That serves now.
         previous: That served before; None for the first, and where nothing changed.
-        namespace: Of the cluster.
+        namespace: Namespace of the cluster.
         endpoint: Address inside the cluster.
         changed: False where this version was in service already, just as asked for.
         skipped: What the cluster cannot do: kind -> reason.
@@ -73,7 +73,7 @@ class DeploymentResult:
     seconds: float
 
     def to_json(self) -> dict[str, Any]:
-        """As a script reads it."""
+        """The record in the form that a script reads."""
         return asdict(self)
 
 
@@ -126,7 +126,7 @@ def roll_back(
         on_step: Told when a step begins; by default they are logged.
 
     Raises:
-        DeploymentError: As `deploy`; or the pointer moved since it was read.
+        DeploymentError: Same as for `deploy`; or the pointer moved since it was read.
         StoreError: There is no earlier version, or the store does not answer.
     """
     line = target.line.name
@@ -187,7 +187,7 @@ class _Deployer:
         smoke = self._smoke_test()
         objects = ServingObjects(target, model.files[BENTO_FILE].sha256, self._store.settings.url)
         self._on_step(Step.LOCK)
-        with held(self._cluster.twin(), objects.names.main, self._terms.lease) as lease:
+        with acquire_lease(self._cluster.clone(), objects.names.main, self._terms.lease) as lease:
             champion = read_champion(self._store, target.line.name)
             may_replace(champion)
             return self._run(objects, smoke, lease, champion, move)

@@ -27,7 +27,7 @@ from csad.deployment.objects import (
     with_verified,
 )
 from csad.deployment.rollout import RolloutTerms, is_complete, wait_for_rollout
-from csad.deployment.smoke_channel import reach
+from csad.deployment.smoke_channel import open_channel
 from csad.packaging.smoke import SmokeTest
 from csad.store.champion import Champion
 
@@ -75,7 +75,7 @@ class Exchange:
             lease: Asked before every change.
             terms: How long pods may take.
             on_step: Told when a step begins.
-            token: Of the service.
+            token: Token of the service.
         """
         self._cluster, self._objects, self._smoke = cluster, objects, smoke
         self._lease, self._terms, self._on_step, self._token = lease, terms, on_step, token
@@ -93,7 +93,7 @@ class Exchange:
         """Bring the line to rest: one Deployment, complete, with the Service in front of it.
 
         Args:
-            champion: Of the line; without one, nothing that serves it was ever tested to the end.
+            champion: Champion of the line; without one, nothing that serves it was ever tested to the end.
 
         Raises:
             DeploymentError: What was left by an interrupted deployment cannot be put right.
@@ -241,7 +241,7 @@ class Exchange:
         wait_for_rollout(self._cluster, self._names.of(slot), self._terms, self._lease.check)
 
     def _test(self, slot: Slot) -> None:
-        self._smoke.run(reach(self._cluster, self._names.of(slot)), self._objects.target.version, self._token)
+        self._smoke.run(open_channel(self._cluster, self._names.of(slot)), self._objects.target.version, self._token)
 
     def _traffic(self) -> Slot | None:
         service = self._cluster.find(Kind.SERVICE, self._names.main)

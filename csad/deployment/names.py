@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 LONGEST = 40
-"""Of the line's part in a name: with everything added it stays below Kubernetes' 63 characters."""
+"""Length of the line's part in a name: with everything added it stays below Kubernetes' 63 characters."""
 
 LINE_LABEL, VERSION_LABEL, SLOT_LABEL = "csad/line", "csad/version", "csad/slot"
 MANAGER, MANAGED_BY = "app.kubernetes.io/managed-by", "csad"
@@ -33,7 +33,7 @@ class ServingNames:
 
     @property
     def main(self) -> str:
-        """Of the Deployment, the Service and all that goes with them."""
+        """Name of the Deployment, the Service and all that goes with them."""
         name = self.line.replace("_", "-")
         if name != self.line or len(name) > LONGEST:
             # Two lines that differ in what a DNS name cannot hold still need two names.
@@ -42,7 +42,7 @@ class ServingNames:
 
     @property
     def candidate(self) -> str:
-        """Of the Deployment and the Service of a version that is tried."""
+        """Name of the Deployment and the Service of a version that is tried."""
         return f"candidate-{self.main}"
 
     def of(self, slot: Slot) -> str:

@@ -40,10 +40,10 @@ class DeploymentTarget:
         line: Product line; `line.deployment` says how it is served.
         version: Registered version.
         image: The generic serving image.
-        namespace: Of the cluster.
+        namespace: Namespace of the cluster.
         store_secret: Secret in the namespace with the store's endpoint, bucket, access_key and secret_key.
         token_secret: Secret whose key `token` clients must send; where there is none, no token is asked for.
-        pull_policy: Of the image.
+        pull_policy: Pull policy of the image.
     """
 
     line: ProductLine
@@ -61,8 +61,8 @@ class ServingObjects:
 
     Attributes:
         target: What is to be served.
-        sha256: Of its bento.tar.gz.
-        store_url: Of the store, for the network policy.
+        sha256: SHA-256 of its bento.tar.gz.
+        store_url: Address of the store, for the network policy.
     """
 
     target: DeploymentTarget

@@ -40,7 +40,7 @@ def wait_for_rollout(
 
     Args:
         cluster: Where it is.
-        name: Of the deployment.
+        name: Name of the deployment.
         terms: How long to wait.
         still_ours: Called at every look; may raise to end the wait.
 

@@ -29,7 +29,7 @@ class Problem:
     """Why a pod does not become ready.
 
     Attributes:
-        reason: As Kubernetes calls it, such as ImagePullBackOff.
+        reason: Reason as Kubernetes calls it, such as ImagePullBackOff.
         detail: What Kubernetes says about it.
         pod: Name of the pod; empty where none could be created.
         container: Which container; empty where it is none.
@@ -55,7 +55,7 @@ def problems(deployment: Object, pods: list[Object], unschedulable_seconds: floa
     """Yield what keeps the pods of a deployment from becoming ready.
 
     Args:
-        deployment: As the API gives it.
+        deployment: Deployment as the API gives it.
         pods: Those of its newest template.
         unschedulable_seconds: How long a pod may wait for a node; an autoscaled cluster needs minutes to make one.
     """

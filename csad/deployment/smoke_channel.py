@@ -65,7 +65,7 @@ class ForwardedChannel:
         return _post(connection, path, body, headers)
 
 
-def reach(cluster: Cluster, service: str) -> Channel:
+def open_channel(cluster: Cluster, service: str) -> Channel:
     """Choose the way to a Service: straight from a pod, else through the API server.
 
     Raises:

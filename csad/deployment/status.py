@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from csad.deployment.cluster import Cluster, Kind, Object
-from csad.deployment.cluster_lease import LeaseTerms, held
+from csad.deployment.cluster_lease import LeaseTerms, acquire_lease
 from csad.deployment.names import LINE_LABEL, MANAGED_BY, MANAGER, SLOT_LABEL, ServingNames, Slot
 from csad.deployment.objects import served_version, template_digest, verified_manifest
 from csad.deployment.rollout import is_complete, newest_pods, progress
@@ -29,12 +29,12 @@ class LineStatus:
 
     Attributes:
         line: Product line.
-        namespace: Of the cluster.
+        namespace: Namespace of the cluster.
         serving: Version that is served; None where none is.
         champion: Version that the pointer names; None where there is none, or where no store was asked.
         previous: Champions before, the last one first.
         endpoint: Address inside the cluster; None where nothing is served.
-        image: Of the service.
+        image: Image of the service.
         ready: Pods that answer.
         replicas: Pods that there should be.
         state: "ready", "changing", "interrupted" or "absent".
@@ -56,7 +56,7 @@ class LineStatus:
     deployer: str | None
 
     def to_json(self) -> dict[str, Any]:
-        """As a script reads it."""
+        """The record in the form that a script reads."""
         return json.loads(json.dumps(asdict(self)))  # type: ignore[no-any-return]
 
     def to_text(self) -> str:
@@ -123,7 +123,7 @@ def undeploy(line: str, cluster: Cluster, terms: LeaseTerms | None = None) -> li
     Args:
         line: Its name.
         cluster: Connected to its namespace.
-        terms: Of the line's lease.
+        terms: Terms of the line's lease.
 
     Returns:
         What was removed, such as "Deployment csad-bottles".
@@ -134,7 +134,7 @@ def undeploy(line: str, cluster: Cluster, terms: LeaseTerms | None = None) -> li
     """
     names = ServingNames(line, cluster.namespace)
     removed = []
-    with held(cluster.twin(), names.main, terms or LeaseTerms()) as lease:
+    with acquire_lease(cluster.clone(), names.main, terms or LeaseTerms()) as lease:
         for name in (names.candidate, names.main):
             for kind in (Kind.SERVICE, Kind.DEPLOYMENT):
                 lease.check()

@@ -18,7 +18,7 @@ def run_deployment(line_yaml: str, version: str, namespace: str, image: str, sto
     Args:
         line_yaml: The product line, as text.
         version: Registered version.
-        namespace: Of the cluster.
+        namespace: Namespace of the cluster.
         image: The generic serving image.
         store_secret: Secret with the store's address and keys, for the pods.
 

@@ -30,7 +30,7 @@ class Case:
         key: Such as "test/good/000".
         kind: "good" or the type of anomaly.
         score: The scorer's value.
-        findings: What the scorer says is wrong.
+        explanations: What the scorer says is wrong.
         photo: JPEG with the true defects outlined.
         overlay: JPEG with the anomaly map laid over.
     """
@@ -39,7 +39,7 @@ class Case:
     key: str
     kind: str
     score: float
-    findings: tuple[str, ...]
+    explanations: tuple[str, ...]
     photo: bytes
     overlay: bytes
 
@@ -48,7 +48,7 @@ class CaseCollector:
     """Keeps the few most telling test images of each category as small pictures.
 
     Args:
-        threshold: Of the scorer.
+        threshold: Threshold of the scorer.
         scale: What the colours of a map stand for; None shows each map up to its own maximum.
         limit: Images per category.
     """
@@ -65,7 +65,7 @@ class CaseCollector:
         image: np.ndarray,
         heat: np.ndarray,
         score: float,
-        findings: tuple[str, ...],
+        explanations: tuple[str, ...],
         masks: Sequence[np.ndarray],
     ) -> None:
         """Look at one test image and keep it where it beats what was kept.
@@ -75,7 +75,7 @@ class CaseCollector:
             image: uint8 (H, W, 3).
             heat: Anomaly map, float32 (H, W).
             score: The scorer's value.
-            findings: What the scorer says is wrong.
+            explanations: What the scorer says is wrong.
             masks: True defects, bool (H, W) each.
         """
         for category, interest in self._interests(file.kind, score):
@@ -89,7 +89,7 @@ class CaseCollector:
                 key=file.key,
                 kind=file.kind,
                 score=score,
-                findings=findings,
+                explanations=explanations,
                 photo=encode_jpeg(draw_outline(small, outlines)),
                 overlay=encode_jpeg(draw_outline(draw_heat(small, small_heat, self._scale), outlines)),
             )

@@ -67,7 +67,7 @@ def evaluate(scorer: ImageScorer, images: ImageSet, batch: int = BATCH, maps: Ma
             if defects or record.kind == GOOD:
                 spro.add(record.kind, scored.score.map, defects)
             masks = [defect.mask for defect in defects]
-            cases.offer(scored.file, scored.image, scored.score.map, record.score, record.findings, masks)
+            cases.offer(scored.file, scored.image, scored.score.map, record.score, record.explanations, masks)
             test.append(record)
             seconds += scored.seconds
         kinds = anomalous_kinds(record.kind for record in test)
@@ -113,7 +113,7 @@ def _record(scored: ScoredImage) -> ImageRecord:
         score=scored.score.value,
         anomalous=scored.score.anomalous,
         branches=dict(scored.score.branches),
-        findings=tuple(scored.score.findings),
+        explanations=tuple(scored.score.explanations),
         background=scored.background,
     )
 

@@ -20,7 +20,7 @@ class AurocByKind(Record):
     Attributes:
         logical: All kinds whose name holds the word "logical", pooled.
         structural: All kinds whose name holds the word "structural", pooled.
-        mean: Of all that `mean_of` names, each counted once.
+        mean: Mean of all that `mean_of` names, each counted once.
         mean_of: The types that are present, and every kind that belongs to neither: no kind is left out.
         members: The kinds that were pooled, by "logical" and "structural".
         by_kind: Every kind of anomaly by the name of its folder.
@@ -45,7 +45,7 @@ class SproByKind(Record):
         all: Every kind pooled.
         logical: Logical anomalies with the good images.
         structural: Structural anomalies with the good images.
-        mean: Of all that `mean_of` names, each counted once.
+        mean: Mean of all that `mean_of` names, each counted once.
         mean_of: The types that have masks, and every kind with masks that belongs to neither.
         members: The kinds with masks that were pooled, by "logical" and "structural".
         by_kind: Every kind with masks by the name of its folder.
@@ -105,7 +105,7 @@ class ImageRecord(Record):
         score: The scorer's value.
         anomalous: The scorer's decision.
         branches: The value of each branch.
-        findings: What is wrong with it, in words.
+        explanations: What is wrong with it, a sentence each.
         background: Score of the bare background, where the scorer offers one.
     """
 
@@ -114,7 +114,7 @@ class ImageRecord(Record):
     score: float
     anomalous: bool
     branches: dict[str, float]
-    findings: tuple[str, ...] = ()
+    explanations: tuple[str, ...] = ()
     background: float | None = None
 
 
@@ -156,11 +156,11 @@ class Evaluation(Record):
         synthetic_detection: Fraction of each kind of synthetic anomaly that the threshold finds, 0..1.
         odd_images: Good images of the training that the model would reject, the oddest first.
         settings: The product line's settings.
-        seed: Of the training run.
+        seed: Random seed of the training run.
         weights: Pretrained weights behind the model.
         snapshot: Digest of the data that trained the model.
         data: Digest of the data that was evaluated.
-        timing: Of the scorer.
+        timing: Timing of the scorer.
         records: Every validation and test image.
         cases: Pictures of the most telling images; they are not part of the JSON.
     """

@@ -81,17 +81,17 @@ def _tiles(evaluation: Evaluation) -> Iterator[str]:
     for kind in shown:
         figure, interval = _figure_of(auroc, kind)
         known = f"95 % interval {interval[0]:.1f} to {interval[1]:.1f}" if interval else ""
-        yield _tile(f"AUROC {_words(kind)}", percent(figure), known)
+        yield _tile(f"AUROC {_humanize(kind)}", percent(figure), known)
     if auroc.mean is not None and len(shown) > 1:
-        yield _tile("AUROC mean", percent(auroc.mean), f"of {', '.join(map(_words, auroc.mean_of))}")
+        yield _tile("AUROC mean", percent(auroc.mean), f"of {', '.join(map(_humanize, auroc.mean_of))}")
     rejects = evaluation.false_rejects
     if rejects.test_good.rate is not None:
         seen = f"{rejects.test_good.rejected} of {rejects.test_good.images}; promised {fraction(rejects.promised)}"
         yield _tile("good images rejected", fraction(rejects.test_good.rate), seen)
     for kind, found in evaluation.detection_rate.items():
-        yield _tile(f"{_words(kind)} found", fraction(found.rate or 0.0), f"{found.rejected} of {found.images}")
+        yield _tile(f"{_humanize(kind)} found", fraction(found.rate or 0.0), f"{found.rejected} of {found.images}")
     if evaluation.spro is not None and evaluation.spro.mean is not None:
-        over = ", ".join(map(_words, evaluation.spro.mean_of))
+        over = ", ".join(map(_humanize, evaluation.spro.mean_of))
         yield _tile("sPRO", percent(evaluation.spro.mean[0.3]), f"up to a false positive rate of 0.3; mean of {over}")
     yield _tile(
         "per image", f"{evaluation.timing.milliseconds_per_image:.0f} ms", f"in batches of {evaluation.timing.batch}"
@@ -131,7 +131,7 @@ def _notices(evaluation: Evaluation, doubts: Sequence[str]) -> str:
 def _branches(evaluation: Evaluation) -> str:
     extra = other_kinds(evaluation.image_auroc)
     columns = [name for name in TYPES if getattr(evaluation.image_auroc, name) is not None] + extra
-    head = "".join(f"<th>{escape(_words(name))}</th><th>{interval_axis()}</th>" for name in columns)
+    head = "".join(f"<th>{escape(_humanize(name))}</th><th>{interval_axis()}</th>" for name in columns)
     rows = []
     for name, figures in branch_rows(evaluation):
         cells = "".join(_auroc_cells(figures, column) for column in columns)
@@ -166,7 +166,7 @@ def _spro(evaluation: Evaluation) -> str:
     if spro is None:
         return '<p class="soft">The anomalous test images have no masks, so localisation cannot be measured.</p>'
     named = {"logical": spro.logical, "structural": spro.structural}
-    named |= {_words(kind): figures for kind, figures in spro.by_kind.items() if type_of(kind) is None}
+    named |= {_humanize(kind): figures for kind, figures in spro.by_kind.items() if type_of(kind) is None}
     named |= {"mean": spro.mean, "all together": spro.all}
     head = "".join(f"<th>{limit:g}</th>" for limit in spro.all)
     rows = [
@@ -197,17 +197,17 @@ def _cases(evaluation: Evaluation) -> Iterator[str]:
 
 
 def _case(case: Case, threshold: float) -> str:
-    findings = "".join(f"<li>{escape(finding)}</li>" for finding in case.findings)
+    explanations = "".join(f"<li>{escape(explanation)}</li>" for explanation in case.explanations)
     return (
         f'<figure><div class="pair"><img src="{_jpeg(case.photo)}" alt="{escape(case.key)}">'
         f'<img src="{_jpeg(case.overlay)}" alt="anomaly map of {escape(case.key)}"></div>'
         f"<figcaption><b>{escape(case.key)}</b><br>score {case.score:.3g}, threshold {threshold:.3g}"
-        f"{f'<ul>{findings}</ul>' if findings else ''}</figcaption></figure>"
+        f"{f'<ul>{explanations}</ul>' if explanations else ''}</figcaption></figure>"
     )
 
 
 def _gallery(folder: Path | None) -> str:
-    """Embed the pictures of a folder until their share of the page is used up."""
+    """Embed the pictures of a folder until their part of the page is used up."""
     if folder is None or not folder.is_dir():
         return ""
     paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in GALLERY_SUFFIXES)
@@ -221,7 +221,7 @@ def _gallery(folder: Path | None) -> str:
         if size + len(data) > GALLERY_BYTES:
             break
         size += len(data)
-        caption = escape(_words(path.stem))
+        caption = escape(_humanize(path.stem))
         figures.append(f'<figure><img src="{_jpeg(data)}" alt="{caption}"><figcaption>{caption}</figcaption></figure>')
     if not figures:
         return ""
@@ -242,7 +242,7 @@ def _at_most_as_wide(image: np.ndarray) -> np.ndarray:
 
 def _data(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
     for split, kinds in evaluation.images.items():
-        yield split, ", ".join(f"{count} {_words(kind)}" for kind, count in kinds.items()) or "none"
+        yield split, ", ".join(f"{count} {_humanize(kind)}" for kind, count in kinds.items()) or "none"
     yield "content digest, evaluated", evaluation.data
     yield "content digest, trained", evaluation.snapshot
 
@@ -285,5 +285,5 @@ def _jpeg(data: bytes) -> str:
     return f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"
 
 
-def _words(kind: str) -> str:
+def _humanize(kind: str) -> str:
     return kind.replace("_", " ")

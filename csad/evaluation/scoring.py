@@ -42,8 +42,8 @@ class ImageScore(Protocol):
         ...
 
     @property
-    def findings(self) -> Sequence[str]:
-        """What is wrong, in words."""
+    def explanations(self) -> Sequence[str]:
+        """What is wrong, a sentence each."""
         ...
 
 
@@ -52,7 +52,7 @@ class Manifest(Protocol):
 
     @property
     def seed(self) -> int:
-        """Of the training run."""
+        """Random seed of the training run."""
         ...
 
     @property
@@ -116,7 +116,7 @@ class ScoredImage:
         image: uint8 (H, W, 3).
         score: Its score; every number is finite and the map has the image's size.
         background: Score of its bare background, where the scorer offers one.
-        seconds: Its share of the time that the scorer took for the batch.
+        seconds: Its part of the time that the scorer took for the batch.
     """
 
     file: ImageFile

@@ -68,7 +68,7 @@ def decision_lines(evaluation: Evaluation) -> list[tuple[str, str]]:
         ("good test images rejected", rate(rejects.test_good)),
         ("good validation images rejected", rate(rejects.validation)),
     ]
-    lines += [(f"{_words(kind)} rejected", rate(found)) for kind, found in evaluation.detection_rate.items()]
+    lines += [(f"{_humanize(kind)} rejected", rate(found)) for kind, found in evaluation.detection_rate.items()]
     if evaluation.synthetic_detection:
         found = (f"{kind} {fraction(rate)}" for kind, rate in evaluation.synthetic_detection.items())
         lines.append(("synthetic anomalies rejected", ", ".join(found)))
@@ -139,5 +139,5 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]], right_from: int =
     return table
 
 
-def _words(kind: str) -> str:
+def _humanize(kind: str) -> str:
     return kind.replace("_", " ")

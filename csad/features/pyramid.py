@@ -23,7 +23,7 @@ def build_pyramid(name: str, stages: int) -> tuple[nn.Module, tuple[int, ...]]:
     transformer has one stride: its layers at a quarter, half, three quarters and all of its depth stand in, resized.
 
     Args:
-        name: As timm names it.
+        name: Name as timm names it.
         stages: How many stages to compute, 1 to 4.
 
     Returns:
@@ -87,7 +87,7 @@ def pyramid_state(pyramid: nn.Module, state: Mapping[str, Tensor], name: str) ->
     Args:
         pyramid: What `build_pyramid` gave.
         state: Tensors of the whole network, by timm's names.
-        name: Of the network, for the error.
+        name: Name of the network, for the error.
 
     Raises:
         WeightsError: A tensor of the pyramid is not among them.

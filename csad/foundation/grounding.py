@@ -49,12 +49,12 @@ class GroundingModel(Protocol):
 
 @dataclass(frozen=True)
 class Detection:
-    """A thing that the words name.
+    """A thing that the prompts name.
 
     Attributes:
         box: Left, top, right, bottom in pixels of the image.
-        phrase: The words that it answers to; empty where no word reaches the threshold.
-        score: Of the best token, 0..1.
+        phrase: The words of the prompt that it answers to; empty where none reaches the threshold.
+        score: Score of the best token, 0..1.
     """
 
     box: tuple[float, float, float, float]
@@ -90,53 +90,53 @@ class Grounding:
         self._settings = settings
         self._sides = (short_side, long_side)
 
-    def detect(self, image: NDArray[np.uint8], words: Sequence[str]) -> list[Detection]:
-        """Find what the words name.
+    def detect(self, image: NDArray[np.uint8], names: Sequence[str]) -> list[Detection]:
+        """Find what the prompts name.
 
         Args:
             image: RGB, uint8 (H, W, 3).
-            words: Names of the parts.
+            names: Names of the parts.
 
         Returns:
             The best first; of boxes that overlap, whatever they were found with, only the best.
 
         Raises:
-            StageError: A word alone is longer than the network can read.
+            StageError: A name alone is longer than the network can read.
         """
         pixels = self._prepare(image)
-        found = [detection for prompt in self.prompts(words) for detection in self._ask(pixels, prompt, image.shape)]
+        found = [detection for prompt in self.prompts(names) for detection in self._ask(pixels, prompt, image.shape)]
         if not found:
             return []
         boxes = torch.tensor([detection.box for detection in found])
         scores = torch.tensor([detection.score for detection in found])
         return [found[index] for index in nms(boxes, scores, self._settings.box_overlap).tolist()]
 
-    def prompts(self, words: Sequence[str]) -> list[str]:
-        """Join words into as few prompts as the network can read.
+    def prompts(self, names: Sequence[str]) -> list[str]:
+        """Join names into as few prompts as the network can read.
 
         Args:
-            words: Names of the parts.
+            names: Names of the parts.
 
         Raises:
-            StageError: A word alone is longer than that.
+            StageError: A name alone is longer than that.
         """
         prompts: list[list[str]] = []
-        for word in dict.fromkeys(" ".join(word.lower().replace(".", " ").split()) for word in words):
-            if not word:
+        for name in dict.fromkeys(" ".join(name.lower().replace(".", " ").split()) for name in names):
+            if not name:
                 continue
-            if self._tokens([word]) > self._model.max_text_len:
+            if self._tokens([name]) > self._model.max_text_len:
                 raise StageError(
-                    f"the word {word[:40]!r} has {self._tokens([word])} tokens, expected at most "
-                    f"{self._model.max_text_len}; shorten it in tags.words"
+                    f"the prompt {name[:40]!r} has {self._tokens([name])} tokens, expected at most "
+                    f"{self._model.max_text_len}; shorten it in tags.prompts"
                 )
-            if prompts and self._tokens([*prompts[-1], word]) <= self._model.max_text_len:
-                prompts[-1].append(word)
+            if prompts and self._tokens([*prompts[-1], name]) <= self._model.max_text_len:
+                prompts[-1].append(name)
             else:
-                prompts.append([word])
+                prompts.append([name])
         return [_prompt(group) for group in prompts]
 
-    def _tokens(self, words: list[str]) -> int:
-        return len(self._model.tokenizer(_prompt(words))["input_ids"])
+    def _tokens(self, names: list[str]) -> int:
+        return len(self._model.tokenizer(_prompt(names))["input_ids"])
 
     def _prepare(self, image: NDArray[np.uint8]) -> Tensor:
         """Scale and normalise, (1, 3, h, w)."""
@@ -183,8 +183,8 @@ def scaled_size(height: int, width: int, short_side: int, long_side: int) -> tup
     return (side, other) if height <= width else (other, side)
 
 
-def _prompt(words: Sequence[str]) -> str:
-    return SEPARATOR.join(words) + " ."
+def _prompt(names: Sequence[str]) -> str:
+    return SEPARATOR.join(names) + " ."
 
 
 def _corners(boxes: Tensor, height: int, width: int) -> Tensor:

@@ -31,9 +31,9 @@ def what_is_missing(line: ProductLine) -> tuple[str, ...]:
 
 
 def _grounds(line: ProductLine) -> bool:
-    """Whether Grounding DINO is used; words that RAM++ is still to find count as found."""
+    """Whether Grounding DINO is used; tags that RAM++ is still to find count as found."""
     settings = line.pseudo_labels
-    return line.tags.words != () and (settings.mode != "fine" or settings.filter_by_grounding)
+    return line.tags.prompts != () and (settings.mode != "fine" or settings.filter_by_grounding)
 
 
 def _missing_files(line: ProductLine) -> list[str]:
@@ -44,7 +44,7 @@ def _missing_files(line: ProductLine) -> list[str]:
     if _grounds(line):
         stems.append(building.GROUNDING_FILE)
         files += [f"{building.BERT_FOLDER}/{name}" for name in building.BERT_FILES]
-    if line.tags.words is None:
+    if line.tags.prompts is None:
         tagger = line.tags.weights
         if tagger is None:
             stems.append(tagging.FILE)

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn import functional
 
 PROMPTS_PER_BATCH = 64
-"""As the authors': about 2 GB in the mask decoder of single precision."""
+"""Same as the authors': about 2 GB in the mask decoder of single precision."""
 
 MASK_MEMORY = 2**28
 """Bytes of full-size logits at a time."""
@@ -81,7 +81,7 @@ class SamHq:
         model: SAM-HQ, in evaluation mode, on its device.
         prompts_per_batch: Prompts that the mask decoder sees at once.
         mask_memory: Bytes of full-size logits at a time; at least one mask is always drawn.
-        precision: Of the network's arithmetic; None is half precision on a GPU and single precision elsewhere.
+        precision: Arithmetic of the network; None is half precision on a GPU, single precision elsewhere.
 
     Attributes:
         encodings: Images and crops encoded so far.

@@ -1,4 +1,4 @@
-"""Which of the words that a tagging model found are worth looking for (METHOD 1.1; the paper does this by hand)."""
+"""Which of the tags that a tagging model found are worth looking for (METHOD 1.1; the paper does this by hand)."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ CONTAINER = "container"
 
 
 @dataclass(frozen=True)
-class DroppedWord:
-    """A word that is not looked for, and why."""
+class DroppedTag:
+    """A tag that is no prompt, and why."""
 
-    word: str
+    name: str
     reason: str
 
 
 @dataclass(frozen=True)
-class FilteredWords:
-    """What a filter made of some words.
+class FilteredTags:
+    """What a filter made of some tags.
 
     Attributes:
         kept: In their order, lower-case.
@@ -46,54 +46,54 @@ class FilteredWords:
     """
 
     kept: tuple[str, ...]
-    dropped: tuple[DroppedWord, ...]
+    dropped: tuple[DroppedTag, ...]
 
 
-def filter_words(words: Iterable[str], settings: TagSettings) -> FilteredWords:
+def filter_tags(tags: Iterable[str], settings: TagSettings) -> FilteredTags:
     """Leave out what names no part of a product.
 
     Of several containers only the surest is kept: a product lies in one, which box, case and tray name alike.
 
     Args:
-        words: Words that were found, the surest first.
-        settings: `drop` and `keep` change single words (`drop` wins), `drop_groups` says which groups go.
+        tags: Tags that were found, the surest first.
+        settings: `drop` and `keep` change single tags (`drop` wins), `drop_groups` says which groups go.
 
     Raises:
         WeightsError: The installation is damaged.
     """
-    drop = {normalised(word) for word in settings.drop}
-    keep = {normalised(word) for word in settings.keep}
-    groups = group_of_word()
+    drop = {normalised(tag) for tag in settings.drop}
+    keep = {normalised(tag) for tag in settings.keep}
+    groups = group_of_tag()
     kept: dict[str, None] = {}
     container = ""
     dropped = []
-    for word in map(normalised, words):
-        group = groups.get(word)
-        if word in drop:
-            dropped.append(DroppedWord(word, "listed in tags.drop"))
-        elif group in settings.drop_groups and word not in keep:
-            dropped.append(DroppedWord(word, f"{REASONS[group]} (group {group})"))
-        elif not word or word in kept:
-            dropped.append(DroppedWord(word, "repeated" if word else "empty"))
-        elif group == CONTAINER and container and word not in keep:
-            dropped.append(DroppedWord(word, f"a container, as {container} is, which is surer"))
+    for tag in map(normalised, tags):
+        group = groups.get(tag)
+        if tag in drop:
+            dropped.append(DroppedTag(tag, "listed in tags.drop"))
+        elif group in settings.drop_groups and tag not in keep:
+            dropped.append(DroppedTag(tag, f"{REASONS[group]} (group {group})"))
+        elif not tag or tag in kept:
+            dropped.append(DroppedTag(tag, "repeated" if tag else "empty"))
+        elif group == CONTAINER and container and tag not in keep:
+            dropped.append(DroppedTag(tag, f"a container, as {container} is, which is surer"))
         else:
-            container = container or (word if group == CONTAINER else "")
-            kept[word] = None
-    return FilteredWords(tuple(kept), tuple(dropped))
+            container = container or (tag if group == CONTAINER else "")
+            kept[tag] = None
+    return FilteredTags(tuple(kept), tuple(dropped))
 
 
 @cache
-def group_of_word() -> Mapping[str, str]:
-    """The group of each word that may be dropped.
+def group_of_tag() -> Mapping[str, str]:
+    """The group of each tag that may be dropped.
 
     Raises:
         WeightsError: The installation is damaged.
     """
     texts = read_packaged(FILE, SHA256)
-    return {normalised(word): group for group, words in texts.items() for word in words.split(",")}
+    return {normalised(tag): group for group, listed in texts.items() for tag in listed.split(",")}
 
 
-def normalised(word: str) -> str:
+def normalised(tag: str) -> str:
     """Lower-case, with single spaces."""
-    return " ".join(word.lower().split())
+    return " ".join(tag.lower().split())

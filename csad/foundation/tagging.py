@@ -26,22 +26,22 @@ FILE = "ram_plus_swin_large_14m"
 
 @dataclass(frozen=True)
 class FoundTag:
-    """A word that names something in an image.
+    """A tag that names something in an image.
 
     Attributes:
-        word: As in the vocabulary.
+        name: Name as the vocabulary spells it.
         probability: How sure the model is, 0..1.
         threshold: What it had to exceed.
     """
 
-    word: str
+    name: str
     probability: float
     threshold: float
 
 
 @dataclass(frozen=True)
 class MergedTag:
-    """A word that names something in some of several images.
+    """A tag that names something in some of several images.
 
     Attributes:
         tag: The surest of them.
@@ -61,14 +61,14 @@ class Tagger:
         sha256: Digest of its weights, for the record.
 
     Raises:
-        WeightsError: The model has another number of outputs than the vocabulary has words.
+        WeightsError: The model has another number of outputs than the vocabulary has tags.
     """
 
     def __init__(self, model: RamPlus, vocabulary: Vocabulary, sha256: str) -> None:
-        if model.architecture.tags != len(vocabulary.words):
+        if model.architecture.tags != len(vocabulary.tags):
             raise WeightsError(
-                f"the tagging model knows {model.architecture.tags} words, its vocabulary has "
-                f"{len(vocabulary.words)}; use the weights of this vocabulary"
+                f"the tagging model knows {model.architecture.tags} tags, its vocabulary has "
+                f"{len(vocabulary.tags)}; use the weights of this vocabulary"
             )
         self.sha256 = sha256
         self._model = model
@@ -88,7 +88,7 @@ class Tagger:
         probabilities = self._model(image).sigmoid()[0].cpu()  # (K,)
         above = probabilities > torch.tensor(self._vocabulary.thresholds)
         return [
-            FoundTag(self._vocabulary.words[index], float(probabilities[index]), self._vocabulary.thresholds[index])
+            FoundTag(self._vocabulary.tags[index], float(probabilities[index]), self._vocabulary.thresholds[index])
             for index in above.nonzero().flatten().tolist()
         ]
 
@@ -118,7 +118,7 @@ def tagger_file(line: ProductLine) -> Path:
 
 
 def merge_tags(tags_of_images: Sequence[Sequence[FoundTag]]) -> list[MergedTag]:
-    """Unite the words of several images: those of most images first, then the surest.
+    """Unite the tags of several images: those of most images first, then the surest.
 
     Args:
         tags_of_images: What was found in each image.
@@ -127,7 +127,7 @@ def merge_tags(tags_of_images: Sequence[Sequence[FoundTag]]) -> list[MergedTag]:
     images: dict[str, list[int]] = {}
     for position, tags in enumerate(tags_of_images):
         for tag in tags:
-            images.setdefault(tag.word, []).append(position)
-            best[tag.word] = max(best.get(tag.word, tag), tag, key=lambda known: known.probability)
-    order = sorted(best, key=lambda word: (-len(images[word]), -best[word].probability, word))
-    return [MergedTag(best[word], tuple(images[word])) for word in order]
+            images.setdefault(tag.name, []).append(position)
+            best[tag.name] = max(best.get(tag.name, tag), tag, key=lambda known: known.probability)
+    order = sorted(best, key=lambda name: (-len(images[name]), -best[name].probability, name))
+    return [MergedTag(best[name], tuple(images[name])) for name in order]

@@ -80,7 +80,7 @@ def auroc_difference(good: Pair, anomalous: Pair, seed: int) -> Difference:
     Args:
         good: Scores of good images, (N,).
         anomalous: Scores of anomalous images, (M,).
-        seed: Of the draws.
+        seed: Random seed for sampling.
     """
     table = _wins(good.challenger, anomalous.challenger) - _wins(good.champion, anomalous.champion)
     generator = np.random.default_rng(seed)
@@ -92,11 +92,11 @@ def auroc_difference(good: Pair, anomalous: Pair, seed: int) -> Difference:
 
 
 def rate_difference(rejected: Pair, seed: int) -> Difference:
-    """Difference in the share of rejected images.
+    """Difference in the fraction of rejected images.
 
     Args:
         rejected: 1 where the image is rejected, else 0, (N,).
-        seed: Of the draws.
+        seed: Random seed for sampling.
     """
     difference = rejected.challenger - rejected.champion
     generator = np.random.default_rng(seed)
@@ -104,12 +104,12 @@ def rate_difference(rejected: Pair, seed: int) -> Difference:
 
 
 def decision_difference(good: Pair, anomalous: Pair, seed: int) -> Difference:
-    """Difference in found anomalies less rejected good images (Youden's J), both as shares.
+    """Difference in found anomalies less rejected good images (Youden's J), both as fractions.
 
     Args:
         good: 1 where a good image is rejected, else 0, (N,).
         anomalous: The same of anomalous images, (M,).
-        seed: Of the draws.
+        seed: Random seed for sampling.
     """
     found, rejected = (pair.challenger - pair.champion for pair in (anomalous, good))
     generator = np.random.default_rng(seed)

@@ -13,7 +13,7 @@ from csad.scoring.fusion import LEAST_WEIGHT
 NO_SPREAD = 1e-6
 """Spread of a branch's scores, relative to their size, below which they are all the same."""
 
-GUESSING = 0.5
+CHANCE = 0.5
 
 
 def find_collapsed(
@@ -33,9 +33,9 @@ def find_collapsed(
         if np.ptp(values) <= NO_SPREAD * max(1.0, float(np.abs(values).max())):
             yield f"branch {branch} has collapsed: it gives every image the score {values[0]:.3g}"
         elif not _tells_anything(challenger, branch):
-            yield f"branch {branch} may have collapsed: it tells no kind of anomaly surely from good images"
+            yield f"branch {branch} may have collapsed: no kind has a detection AUROC significantly above 0.5"
         elif weight <= LEAST_WEIGHT:
-            yield f"branch {branch} hardly counts (weight {weight:.2f}): training found it without any signal"
+            yield f"branch {branch} has a fusion weight of only {weight:.2f}: training found it without any signal"
     for branch in sorted(_branches(champion or ()) - _branches(challenger)):
         yield f"branch {branch} of the champion is missing in the new model"
 
@@ -46,7 +46,7 @@ def _tells_anything(records: Sequence[ImageRecord], branch: str) -> bool:
     for kind in kinds:
         anomalous = np.array([record.branches[branch] for record in records if record.kind == kind])
         low, _ = auroc_interval(auroc(good, anomalous), len(good), len(anomalous))
-        if low > GUESSING:
+        if low > CHANCE:
             return True
     return not kinds
 

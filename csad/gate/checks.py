@@ -20,12 +20,12 @@ from csad.metrics.auroc import auroc, auroc_interval
 from csad.runner.summary import plural
 
 SEED = 0
-"""Of every bootstrap: the same images give the same decision."""
+"""Random seed of every bootstrap: the same images give the same decision."""
 
-MADE_LOGICAL = "made_extra_component"
-MADE_STRUCTURAL = "made_blemish"
-MADE_KINDS = frozenset({MADE_LOGICAL, MADE_STRUCTURAL})
-"""Kinds of anomalies that were made from good images. A test folder named `made_scratch` holds real ones."""
+SYNTHETIC_LOGICAL = "synthetic_extra_component"
+SYNTHETIC_STRUCTURAL = "synthetic_coloured_spot"
+SYNTHETIC_KINDS = frozenset({SYNTHETIC_LOGICAL, SYNTHETIC_STRUCTURAL})
+"""Kinds of anomalies that were made from good images. A test folder named `synthetic_scratch` holds real ones."""
 
 TEST = "test/"
 """Begins the keys of images that nothing was chosen by."""
@@ -57,7 +57,7 @@ class Check(Record):
         challenger: The figure of the new model.
         champion: The figure of the model in service; null where the check needs none.
         limit: What the figure, or the difference of the two, was held against.
-        interval: Of the challenger's figure (95 %), or of the difference (90 %) where there is a champion.
+        interval: Interval of the challenger's figure (95 %), or of the difference (90 %) where there is a champion.
         images: Good and anomalous images behind it.
     """
 
@@ -73,21 +73,21 @@ class Check(Record):
 
 
 def check_floor(challenger: Sequence[ImageRecord], settings: GateSettings) -> list[Check]:
-    """Every kind of anomaly must be told from good images at least so well; of made ones the kind that is told best.
+    """Every kind of anomaly must reach the least detection AUROC; of synthetic ones the best kind.
 
-    Nobody could see a part pasted into a texture, so a made kind by itself proves nothing against a model.
+    Nobody could see a part pasted into a texture, so a synthetic kind by itself proves nothing against a model.
     """
     good = _scores(challenger, GOOD)
     anomalous = {kind: _scores(challenger, kind) for kind in kinds_of(challenger)}
     areas = {kind: auroc(good, scores) for kind, scores in anomalous.items()}
-    best_made = max((area for kind, area in areas.items() if kind in MADE_KINDS), default=0.0)
+    best_synthetic = max((area for kind, area in areas.items() if kind in SYNTHETIC_KINDS), default=0.0)
     checks = []
     for kind, area in areas.items():
-        passed = (best_made if kind in MADE_KINDS else area) >= settings.minimum_auroc
-        reason = f"{_words(kind)} are told from good images with an AUROC of {area:.3f}, "
+        passed = (best_synthetic if kind in SYNTHETIC_KINDS else area) >= settings.minimum_auroc
+        reason = f"{_humanize(kind)}: detection AUROC {area:.3f}, "
         reason += f"{'at least' if area >= settings.minimum_auroc else 'less than'} {settings.minimum_auroc:g}"
         if passed and area < settings.minimum_auroc:
-            reason += f"; made anomalies may be invisible, and another kind reaches {best_made:.3f}"
+            reason += f"; synthetic anomalies may be invisible, and another kind reaches {best_synthetic:.3f}"
         checks.append(
             Check(
                 rule=Rule.FLOOR,
@@ -144,7 +144,7 @@ def check_false_rejects(challenger: Sequence[ImageRecord], settings: GateSetting
     elif passed:
         reason = f"{seen}, not more than {limit}"
     else:
-        reason = f"{seen}: surely more than {limit}"
+        reason = f"{seen}: significantly more than {limit}"
     return Check(
         rule=Rule.FALSE_REJECTS,
         subject="good images",
@@ -160,7 +160,7 @@ def check_false_rejects(challenger: Sequence[ImageRecord], settings: GateSetting
 def check_regression(
     challenger: Sequence[ImageRecord], champion: Sequence[ImageRecord], settings: GateSettings
 ) -> list[Check]:
-    """No kind of anomaly may be told from good images worse than by the champion.
+    """No kind of anomaly may have a lower detection AUROC than with the champion.
 
     Args:
         challenger: The frozen images, scored by the new model.
@@ -179,7 +179,7 @@ def check_regression(
                 rule=Rule.REGRESSION,
                 subject=kind,
                 passed=passed,
-                reason=f"AUROC on {_words(kind)} {_signed(difference)}: {judgement}",
+                reason=f"AUROC on {_humanize(kind)} {_signed(difference)}: {judgement}",
                 challenger=figures[0],
                 champion=figures[1],
                 limit=-settings.tolerated_loss,
@@ -213,7 +213,7 @@ def check_more_false_rejects(
 def check_decisions(
     challenger: Sequence[ImageRecord], champion: Sequence[ImageRecord], settings: GateSettings
 ) -> list[Check]:
-    """At their thresholds the new model may not surely miss many more anomalies; arguments as in `check_regression`.
+    """At their thresholds the new model may not miss significantly more anomalies; arguments as in `check_regression`.
 
     The measure is found anomalies less rejected good images. A threshold rests on few images and moves from one
     training to the next, so only a loss that is both sure and larger than `maximum_loss` counts.
@@ -224,7 +224,7 @@ def check_decisions(
         anomalous = _pair(_rejected, challenger, champion, kind)
         difference = decision_difference(good, anomalous, SEED)
         passed = difference.high >= -settings.maximum_loss
-        verdict = "not surely more than" if passed else "surely more than"
+        verdict = "not significantly more than" if passed else "significantly more than"
         figures = [
             float(getattr(anomalous, who).mean() - getattr(good, who).mean()) for who in ("challenger", "champion")
         ]
@@ -233,7 +233,7 @@ def check_decisions(
                 rule=Rule.DECISIONS,
                 subject=kind,
                 passed=passed,
-                reason=f"{_words(kind)} found at the threshold, less rejected good images, {_signed(difference)}: "
+                reason=f"{_humanize(kind)} found at the threshold, less rejected good images, {_signed(difference)}: "
                 f"{verdict} {settings.maximum_loss:g} lost",
                 challenger=figures[0],
                 champion=figures[1],
@@ -293,20 +293,20 @@ def kinds_of(records: Sequence[ImageRecord]) -> list[str]:
     return sorted({record.kind for record in records} - {GOOD})
 
 
-def _judge_loss(estimate: float, surely: float, settings: GateSettings) -> tuple[bool, str]:
+def _judge_loss(estimate: float, bound: float, settings: GateSettings) -> tuple[bool, str]:
     """Whether a loss is acceptable, and why.
 
     Args:
-        estimate: Of the loss; below 0 is a gain.
-        surely: End of its interval towards a gain: the loss is at least that, 95 % sure.
+        estimate: Estimate of the loss; below 0 is a gain.
+        bound: End of its interval towards a gain: the loss is at least that, 95 % sure.
         settings: Limits.
     """
-    if surely > settings.tolerated_loss:
-        return False, f"surely worse by more than {settings.tolerated_loss:g}"
+    if bound > settings.tolerated_loss:
+        return False, f"significant regression by more than {settings.tolerated_loss:g}"
     if estimate > settings.maximum_loss:
-        return False, f"worse by more than {settings.maximum_loss:g}, though with so few images not surely"
+        return False, f"worse by more than {settings.maximum_loss:g}, though not significantly with so few images"
     if estimate > settings.tolerated_loss:
-        return True, "worse, but not surely on these images"
+        return True, "worse, but not significantly on these images"
     return True, "no worse" if estimate <= 0 else f"worse by not more than {settings.tolerated_loss:g}"
 
 
@@ -327,5 +327,5 @@ def _signed(difference: Difference) -> str:
     return f"{difference.estimate:+.3f} ({difference.low:+.3f} to {difference.high:+.3f}{few})"
 
 
-def _words(kind: str) -> str:
+def _humanize(kind: str) -> str:
     return kind.replace("_", " ")

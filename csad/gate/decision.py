@@ -11,7 +11,7 @@ from csad.common.errors import DeploymentError
 from csad.config.settings import GateSettings
 from csad.evaluation.figures import Record
 from csad.gate.checks import Check
-from csad.runner.files import writing
+from csad.runner.files import translate_os_errors
 from csad.runner.summary import MetricSink, finite
 
 GATE_FILE = "gate.json"
@@ -23,9 +23,9 @@ class Judged(Record):
 
     Attributes:
         version: In the registry; empty where it has none yet.
-        checksum: Of its manifest.
+        checksum: Checksum of its manifest.
         snapshot: Digest of the data that trained it.
-        seed: Of its training.
+        seed: Random seed of its training.
         created: When, ISO 8601.
         milliseconds: Median time for one image, on the gate's machine.
     """
@@ -102,7 +102,7 @@ def write_decision(decision: GateDecision, output: Path) -> None:
     """
     from csad.gate.page import render
 
-    with writing(output):
+    with translate_os_errors(output):
         atomic.write_text(output / GATE_PAGE, render(decision))
         atomic.write_text(output / GATE_FILE, json.dumps(decision.to_json(), indent=2) + "\n")
 

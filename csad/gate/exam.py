@@ -1,7 +1,7 @@
 """The images that both models of a gate are judged on, and how the models do on them.
 
 Where the data have anomalous test images, those judge. Where they have none, anomalies are made from good images that
-trained neither the networks nor the histograms: a component too many (LSA) and a blemish, the same ones for both
+trained neither the networks nor the histograms: a component too many (LSA) and a coloured spot, the same ones for both
 models. They are easier than real ones: they find a broken model, not the better one of two good ones.
 """
 
@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from csad.calibration.evidence import blemish
+from csad.calibration.synthetic_anomalies import coloured_spot
 from csad.common.errors import DatasetError
 from csad.common.progress import track
 from csad.evaluation.figures import ImageRecord
 from csad.evaluation.scoring import BATCH, ImageScore, score_images
-from csad.gate.checks import MADE_LOGICAL, MADE_STRUCTURAL
+from csad.gate.checks import SYNTHETIC_LOGICAL, SYNTHETIC_STRUCTURAL
 from csad.images import ImageFile, ImageSet, read_rgb
 from csad.images.good_names import means_good
 from csad.images.records import GOOD
@@ -30,9 +30,9 @@ from csad.scoring.scorer import Scorer
 from csad.segmentation.lsa import Component, LabelledImage, components_of, paste_components
 
 SEED = 0
-"""Of the made anomalies: the same data give the same ones."""
+"""Random seed of the synthetic anomalies: the same data give the same ones."""
 
-MADE_FROM = 60
+SYNTHETIC_FROM = 60
 """Good images at most that anomalies are made from, one of each kind per image."""
 
 DONORS = 8
@@ -117,10 +117,10 @@ class Exam:
         records: list[list[ImageRecord]] = [[] for _ in scorers]
         if self.anomalous:
             return records
-        files = _spread(self.good, MADE_FROM)
+        files = _spread(self.good, SYNTHETIC_FROM)
         maker = _Maker(canvas, [self._read(file, scorers) for file in self.donors], scorers[0].line.pseudo_labels.mode)
         starts = range(0, len(files), BATCH)
-        for start in track(starts, "Scoring self-made anomalies", total=len(starts)):
+        for start in track(starts, "Scoring synthetic anomalies", total=len(starts)):
             batch = files[start : start + BATCH]
             pixels = [self._read(file, scorers) for file in batch]
             for kind, made in maker.make(pixels):
@@ -175,7 +175,7 @@ class _Maker:
     def __init__(self, canvas: Canvas, donors: Sequence[Pixels], mode: str) -> None:
         self._canvas = canvas
         self._generator = np.random.default_rng(SEED)
-        crops = [canvas.draw(donor) for donor in donors]
+        crops = [canvas.to_input(donor) for donor in donors]
         proposer = build_classical(crops, Canvas((0, 0, 1, 1), canvas.height, canvas.width), mode)
         found = [_components(crop, [mask.mask for mask in proposer.propose(crop)]) for crop in crops]
         self._components = [components for components in found if components]
@@ -184,7 +184,7 @@ class _Maker:
 
     def make(self, images: Sequence[Pixels]) -> Iterator[tuple[str, list[Pixels]]]:
         """Make one anomaly of each kind from every image."""
-        crops = [self._canvas.draw(image) for image in images]
+        crops = [self._canvas.to_input(image) for image in images]
         if self._components:
             pasted = [
                 paste_components(
@@ -192,9 +192,12 @@ class _Maker:
                 )
                 for crop in crops
             ]
-            yield MADE_LOGICAL, [self._put_back(*pair) for pair in zip(images, [p.pixels for p in pasted], strict=True)]
-        odd = [blemish(crop, self._generator) for crop in crops]
-        yield MADE_STRUCTURAL, [self._put_back(image, crop) for image, crop in zip(images, odd, strict=True)]
+            yield (
+                SYNTHETIC_LOGICAL,
+                [self._put_back(*pair) for pair in zip(images, [p.pixels for p in pasted], strict=True)],
+            )
+        odd = [coloured_spot(crop, self._generator) for crop in crops]
+        yield SYNTHETIC_STRUCTURAL, [self._put_back(image, crop) for image, crop in zip(images, odd, strict=True)]
 
     def _donor(self) -> Sequence[Component]:
         return self._components[int(self._generator.integers(len(self._components)))]
@@ -203,7 +206,7 @@ class _Maker:
         """Lay a changed crop over its image: only what was changed, for resizing alters the rest."""
         left, top, right, bottom = self._canvas.pixel_box(image.shape[0], image.shape[1])
         size = right - left, bottom - top
-        changed = np.any(crop != self._canvas.draw(image), axis=2)
+        changed = np.any(crop != self._canvas.to_input(image), axis=2)
         mask = np.asarray(Image.fromarray(changed).resize(size, Image.Resampling.NEAREST))
         result = image.copy()
         result[top:bottom, left:right][mask] = np.asarray(Image.fromarray(crop).resize(size, Image.Resampling.BICUBIC))[

@@ -227,7 +227,7 @@ def read_known(evaluation: Path, manifest: Manifest, images: ImageSet) -> tuple[
 
     Args:
         evaluation: Output of `evaluation`.
-        manifest: Of the model.
+        manifest: Manifest of the model.
         images: The frozen data set.
 
     Raises:
@@ -297,4 +297,4 @@ def _judged_on(exam: Exam, records: Sequence[ImageRecord]) -> str:
     if exam.anomalous:
         return f"{good} and {plural(anomalous, 'anomalous test image')}"
     chosen = " (which chose the threshold: their rejects are optimistic)" if split == "validation" else ""
-    return f"{good}{chosen} and {plural(anomalous, 'self-made anomalous image')}: the data have no anomalous ones"
+    return f"{good}{chosen} and {plural(anomalous, 'synthetic anomalous image')}: the data have no anomalous ones"

@@ -19,7 +19,7 @@ from csad.common import atomic
 from csad.config.line import ProductLine
 from csad.gate.unchanged import origin_of, why_unchanged
 from csad.runner.code import code_version, package_versions
-from csad.runner.data_source import STORED, opened
+from csad.runner.data_source import STORED, resolve_uri
 from csad.runner.packed import pack_files, pack_folder
 from csad.runner.reduced_line import reduced_line
 from csad.runner.snapshot import FILE as SNAPSHOT
@@ -43,7 +43,7 @@ STAGES_OF_TASKS: Mapping[str, tuple[Stage[Any], ...]] = {
     "statistics": (statistics.STAGE,),
     "evaluation": (evaluation.STAGE,),
 }
-"""What each task behind this one runs; `masks` names the words itself where no model has to be asked."""
+"""What each task behind this one runs; `masks` names the prompts itself where no model has to be asked."""
 
 _log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ class Intake:
         images: Address of all images.
         origin: Digest of all that the run depends on.
         lines: By task, the line reduced to what it reads.
-        summary: Of the data; None where they were not looked at.
+        summary: Summary of the data; None where they were not looked at.
     """
 
     changed: bool
@@ -84,7 +84,7 @@ def run_intake(line_yaml: str, data_uri: str, seed: int, force: bool) -> Intake:
     Args:
         line_yaml: The product line, as text.
         data_uri: store://LINE, store://LINE@DIGEST, or a folder.
-        seed: Of the run.
+        seed: Random seed of the run.
         force: Do the work although its end is known.
 
     Raises:
@@ -136,7 +136,7 @@ def _known_or_checked(store: ObjectStore, line: ProductLine, exact: str) -> Know
 
 
 def _check(store: ObjectStore, line: ProductLine, address: str) -> KnownSet:
-    with tempfile.TemporaryDirectory(prefix="csad-ingest-") as temporary, opened(address) as data:
+    with tempfile.TemporaryDirectory(prefix="csad-ingest-") as temporary, resolve_uri(address) as data:
         folder = Path(temporary) / "images"
         summary = ingest.STAGE.execute(line, 0, folder, {"data": data})
         whole = Path(temporary) / "whole.tar"

@@ -17,7 +17,7 @@ WIDENED = (
 TITLES = {
     Rule.FLOOR: (
         "Floor",
-        "AUROC on each kind of anomaly: how surely it scores higher than a good image. 0.5 is guessing. With the 95 % "
+        "AUROC on each kind of anomaly: how probably it scores above a good image. 0.5 is chance. With the 95 % "
         "interval; the figure itself is held against the limit. Of kinds made from good images, the best one counts.",
     ),
     Rule.FALSE_REJECTS: (
@@ -32,12 +32,12 @@ TITLES = {
     ),
     Rule.MORE_FALSE_REJECTS: (
         "Against the champion: rejected good images",
-        "Share of the good images that each model rejects. Refused when the whole interval is above the limit, or when "
+        "Fraction of good images that each model rejects. Refused when the whole interval is above the limit, or when "
         "the difference is above $maximum_loss." + WIDENED,
     ),
     Rule.DECISIONS: (
         "Against the champion: decisions",
-        "Share of the anomalies that are rejected less share of the good images that are. Refused when the whole "
+        "Fraction of the anomalies that are rejected less fraction of the good images that are. Refused when the whole "
         "interval is below the limit." + WIDENED,
     ),
     Rule.LATENCY: ("Time for one image", "Median on the gate's machine, reading the file left out."),
@@ -100,7 +100,7 @@ def _table(checks: Sequence[Check]) -> str:
 
 def _cells(check: Check) -> Iterator[str]:
     good, anomalous = check.images
-    yield f"<td>{escape(_words(check.subject))}</td>"
+    yield f"<td>{escape(_humanize(check.subject))}</td>"
     yield f"<td>{f'{good} + {anomalous}' if anomalous else good}</td>"
     yield f"<td>{_figure(check, check.challenger)}</td>"
     if check.challenger is not None and check.champion is not None:
@@ -131,8 +131,8 @@ def _plot(check: Check) -> str:
     value = check.challenger - (check.champion or 0.0) if differs else check.challenger
 
     def place(figure: float) -> str:
-        share = (min(max(figure, low), high) - low) / (high - low)
-        return f"{MARGIN + share * (WIDTH - 2 * MARGIN):.1f}"
+        fraction = (min(max(figure, low), high) - low) / (high - low)
+        return f"{MARGIN + fraction * (WIDTH - 2 * MARGIN):.1f}"
 
     def upright(css: str, figure: float) -> str:
         return f'<line class="{css}" x1="{place(figure)}" x2="{place(figure)}" y1="1" y2="{HEIGHT - 1}"/>'
@@ -187,5 +187,5 @@ def _sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}."
 
 
-def _words(kind: str) -> str:
+def _humanize(kind: str) -> str:
     return kind.replace("_", " ")

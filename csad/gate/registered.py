@@ -22,7 +22,7 @@ class JudgedVersion:
 
     Attributes:
         line: Product line.
-        version: Of its model.
+        version: Version of its model.
         against: Champion that it was compared with; None for the first model of a line.
     """
 
@@ -34,7 +34,7 @@ class JudgedVersion:
         """Let the version replace only the champion that it was compared with; it may be champion already.
 
         Args:
-            champion: Of the line, now.
+            champion: Champion of the line, now.
 
         Raises:
             DeploymentError: It is another one.

@@ -7,8 +7,8 @@ from pathlib import Path
 from csad.config.line import ProductLine
 from csad.gate.decision import GATE_PAGE, GateDecision
 from csad.gate.gate import decide
-from csad.runner.data_source import opened
-from csad.runner.files import writing
+from csad.runner.data_source import resolve_uri
+from csad.runner.files import translate_os_errors
 from csad.runner.task import failing_clearly
 from csad.store.champion import read_champion
 from csad.store.objects import ObjectStore
@@ -33,7 +33,7 @@ def run_gate(line_yaml: str, images: str, model: str, evaluation: str, gate: str
     with (
         failing_clearly("gate"),
         tempfile.TemporaryDirectory(prefix="csad-champion-") as folder,
-        opened(images) as snapshot,
+        resolve_uri(images) as snapshot,
     ):
         line = ProductLine.from_yaml(line_yaml)
         store = ObjectStore.connect(StoreSettings.from_environment())
@@ -44,7 +44,7 @@ def run_gate(line_yaml: str, images: str, model: str, evaluation: str, gate: str
             fetch_model(store, line.name, champion.version, place)
         version = champion.version if champion else ""
         decision = decide(line, Path(model), Path(evaluation), snapshot, place, Path(gate), version)
-        with writing(Path(report)):
+        with translate_os_errors(Path(report)):
             Path(report).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(Path(gate) / GATE_PAGE, report)
         return decision

@@ -19,7 +19,7 @@ def origin_of(line: ProductLine, data: str, seed: int) -> str:
     Args:
         line: Product line.
         data: The resolved address of the images, or their digest.
-        seed: Of the run.
+        seed: Random seed of the run.
     """
     parts = {
         "data": data,
@@ -43,7 +43,7 @@ def why_unchanged(store: ObjectStore, line: ProductLine, origin: str) -> str | N
     Args:
         store: Where the last run's end is on record.
         line: Product line.
-        origin: Of the run.
+        origin: Origin of the run.
 
     Raises:
         StoreError: A record is damaged, or the store does not answer.

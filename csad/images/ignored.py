@@ -53,7 +53,7 @@ def tell_ignored(root: Path) -> None:
     """Log one line with counts where files of a data set are left out.
 
     Raises:
-        DatasetError: As `find_ignored`.
+        DatasetError: Same as for `find_ignored`.
     """
     if told := say_ignored(find_ignored(root)):
         _log.warning("%s: %s", printable(root), told)

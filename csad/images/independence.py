@@ -63,7 +63,7 @@ def judge_independence(root: Path, good: Sequence[Seen], fraction: float) -> Ind
     Args:
         root: Folder of the data set.
         good: All good images with their thumbnails and content digests.
-        fraction: Of the images that are held out where the data have no validation/good.
+        fraction: Fraction of the images that are held out where the data have no validation/good.
     """
     if not good:
         return Independence((), (), (), {}, {})

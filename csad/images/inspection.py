@@ -151,7 +151,7 @@ def scan_for_evaluation(root: Path, line: ProductLine) -> ImageSet:
     """Check every file of a data set with test images; good images to train need not be there.
 
     Raises:
-        DatasetError: As `scan`, or there are no test images.
+        DatasetError: Same as for `scan`, or there are no test images.
     """
     inspection = inspect(root, line)
     return _usable(inspection, inspection.obstacle_to_evaluation(line))

@@ -176,7 +176,7 @@ def hold_out(
 
     Args:
         good: Good images of one folder.
-        fraction: Of the images that validate.
+        fraction: Fraction of the images that validate.
         groups: Group of near-equal images by stem, counted and held out as one; each image is one without it.
     """
     members: dict[int | str, list[str]] = {}

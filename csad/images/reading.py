@@ -68,7 +68,7 @@ def decode_rgb(source: bytes | BinaryIO, name: str, max_pixels: int = MAX_PIXELS
         uint8 (H, W, 3), upright.
 
     Raises:
-        ImageError: As `read_rgb`.
+        ImageError: Same as for `read_rgb`.
     """
     image = open_image(source, name, max_pixels)
     return to_rgb(load(image, name), name)
@@ -79,8 +79,8 @@ def open_image(source: bytes | BinaryIO, name: str, max_pixels: int) -> Image.Im
 
     Raises:
         EmptyImage: No bytes.
-        NotAnImage: Of no known format.
-        CorruptImage: Of a known format with a broken header.
+        NotAnImage: The format is unknown.
+        CorruptImage: The header is broken.
         TooManyPixels: More pixels than allowed.
     """
     stream = io.BytesIO(source) if isinstance(source, bytes) else source

@@ -32,7 +32,7 @@ def find_unusual(thumbnails: Sequence[Thumbnail], groups: NDArray[np.int64]) -> 
     """Name the images that are far from all others.
 
     Args:
-        thumbnails: Of the good images that train and calibrate.
+        thumbnails: Thumbnails of the good images that train and calibrate.
         groups: Group of near-equal images of each, int64 (N,).
 
     Returns:

@@ -18,7 +18,7 @@ SIDE = 320
 """Longest side at which parts are sought."""
 
 REACH = 0.02
-"""Of the side: colours that the background shows this near are no part; a tray and its edges shift a little."""
+"""Fraction of the side: colours of the background this near are no part; a tray and its edges shift a little."""
 
 SHADOW_WEIGHT = 0.12
 """Weight of a place that only became darker: parts cast shadows."""

@@ -39,7 +39,7 @@ class Canvas:
     height: int
     width: int
 
-    def draw(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def to_input(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Crop and resize (antialiased) an image (H, W, 3) to the canvas (height, width, 3)."""
         left, top, right, bottom = self.pixel_box(image.shape[0], image.shape[1])
         resized = Image.fromarray(image).resize(
@@ -47,7 +47,7 @@ class Canvas:
         )
         return np.asarray(resized)
 
-    def draw_labels(self, labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def labels_to_input(self, labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Bring a label map (H, W) to the canvas (height, width), each pixel taking the nearest label."""
         box = self.pixel_box(labels.shape[0], labels.shape[1])
         return np.asarray(Image.fromarray(labels).resize((self.width, self.height), Image.Resampling.NEAREST, box=box))
@@ -58,7 +58,7 @@ class Canvas:
         x0, y0 = min(round(left * width), width - 1), min(round(top * height), height - 1)
         return x0, y0, max(x0 + 1, round(right * width)), max(y0 + 1, round(bottom * height))
 
-    def undraw(self, values: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
+    def to_image(self, values: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
         """Bring a map over the canvas (h, w) back to the original image (height, width); outside the box it is 0."""
         left, top, right, bottom = self.pixel_box(height, width)
         resized = Image.fromarray(values.astype(np.float32)).resize(
@@ -128,7 +128,7 @@ class CanvasStore(ArrayStore):
     """The canvases of a set of images, decoded once, uint8 (h, w, 3) each."""
 
     def __init__(self, canvas: Canvas, images: Iterable[NDArray[np.uint8]]) -> None:
-        super().__init__((canvas.draw(image) for image in images), (canvas.height, canvas.width, 3))
+        super().__init__((canvas.to_input(image) for image in images), (canvas.height, canvas.width, 3))
 
     def batches(self, size: int, chosen: Sequence[int] | None = None) -> Iterator[Tensor]:
         """Go through all canvases in order, or through those chosen, as float32 (B, 3, h, w) in 0..1."""

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 ROUNDS = 5
 OUTLIER = 3.0
-"""Of the median distance from the plane: what is farther away is something that lies on the surface."""
+"""Multiple of the median distance from the plane: what is farther away is something that lies on the surface."""
 
 LEAST_OUTLIER = 1.0
 """LAB distance below which nothing is an outlier."""

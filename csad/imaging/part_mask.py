@@ -11,19 +11,19 @@ from skimage.morphology import remove_small_holes
 MINIMUM_DISTANCE = 6.0
 """LAB distance below which a pixel never counts as a part."""
 
-LOW_SHARE = 0.6
-"""Of the sure distance: what touches a sure part counts from here on."""
+LOW_FRACTION = 0.6
+"""Fraction of the sure distance: what touches a sure part counts from here on."""
 
 SMALL_HOLE = 0.0002
-"""Of the image: smaller holes are filled, larger ones belong to the part's shape (a washer)."""
+"""Fraction of the image: smaller holes are filled, larger ones belong to the part's shape (a washer)."""
 
 BLUR = 0.8
 
 HALF_HEIGHT = 0.5
-"""Of a part's median distance: where the distance falls below, blur and shadow begin."""
+"""Fraction of a part's median distance: where the distance falls below, blur and shadow begin."""
 
 SURROUNDINGS = 0.04
-"""Of the side: a part's shadow and its edges, where no faint part is sought."""
+"""Fraction of the side: a part's shadow and its edges, where no faint part is sought."""
 
 
 def mask_parts(distance: NDArray[np.floating]) -> NDArray[np.bool_]:
@@ -39,7 +39,7 @@ def mask_parts(distance: NDArray[np.floating]) -> NDArray[np.bool_]:
     if excess.max() <= MINIMUM_DISTANCE:
         return np.zeros(excess.shape, dtype=bool)
     sure = max(MINIMUM_DISTANCE, 0.5 * float(threshold_otsu(excess)))
-    found = apply_hysteresis_threshold(excess, max(MINIMUM_DISTANCE, LOW_SHARE * sure), sure)
+    found = apply_hysteresis_threshold(excess, max(MINIMUM_DISTANCE, LOW_FRACTION * sure), sure)
     found = ndimage.binary_opening(found, iterations=1)
     found = ndimage.binary_closing(np.pad(found, 4), iterations=2)[4:-4, 4:-4]
     return np.asarray(remove_small_holes(_tighten(found, excess), max_size=round(SMALL_HOLE * found.size)))
@@ -49,7 +49,7 @@ def mask_faint_parts(distance: NDArray[np.floating]) -> NDArray[np.bool_]:
     """Outline faint parts as well, which one threshold for all loses beside parts that stand out.
 
     Args:
-        distance: As of `mask_parts`.
+        distance: Same as for `mask_parts`.
 
     Returns:
         What `mask_parts` finds and, apart from it, what stands out of the rest, bool (h, w).

@@ -23,7 +23,7 @@ def with_copies(batches: Iterable[Tensor], seed: int, reach: int = 0) -> Iterato
 
     Args:
         batches: float32 (B, 3, h, w) in 0..1 each.
-        seed: Of the draw.
+        seed: Random seed for sampling.
         reach: Pixels by which a copy moves at most, either way.
 
     Yields:
@@ -52,7 +52,7 @@ def groups_with_copies(groups: Sequence[int], batch: int) -> Iterator[Sequence[i
     """The group of every canvas that `with_copies` yields, in the same order.
 
     Args:
-        groups: Of the canvases.
+        groups: Groups of the canvases.
         batch: Canvases in a batch.
     """
     for start in range(0, len(groups), batch):

@@ -21,12 +21,12 @@ from csad.images.training_images import canvas_of, evenly_spaced, open_canvases
 from csad.imaging.canvas import CanvasStore
 from csad.lgst import copies
 from csad.lgst.copies import REACH, groups_with_copies, with_copies
-from csad.lgst.linear import MAXIMUM_IMAGES, LinearStudent, fit_pooled, out_of_fold_scores, pool
-from csad.lgst.memory import VIEWS, PatchMemory, fit_patch_memories, with_normal_distances
+from csad.lgst.memory_bank import MEMORY_LAYERS, MemoryBank, fit_memory_banks, with_normal_distances
 from csad.lgst.paper.mean_map import MeanMap, fit_mean_map
 from csad.lgst.paper.sampling import CanvasImages
 from csad.lgst.paper.students import Students
 from csad.lgst.paper.training import StudentTraining, train_students
+from csad.lgst.pca import MAXIMUM_IMAGES, PcaReconstruction, fit_pooled, out_of_fold_scores, pool
 from csad.lgst.teacher import Teacher
 
 WEIGHTS = "lgst.safetensors"
@@ -36,7 +36,7 @@ OUT_OF_FOLD = "out_of_fold.safetensors"
 BATCH = 8
 
 NORMAL_DISTANCE_IMAGES = 100
-"""Training images that show how far normal patches lie from a memory: some 100,000 patches for a few thousand."""
+"""Training images that show how far normal patches lie from a memory bank: some 100,000 patches for a few thousand."""
 
 logger = logging.getLogger(__name__)
 
@@ -47,25 +47,25 @@ class LgstModel:
 
     Attributes:
         teacher: Frozen features.
-        linear: Global student without training.
-        memories: Local student without training, one memory per view of `csad.lgst.memory.VIEWS`; empty without one.
+        pca: Global student without training: PCA reconstruction error.
+        memory_banks: Local student without training, one for each of `csad.lgst.memory_bank.MEMORY_LAYERS`, or empty.
         students: The paper's networks.
         mean_map: Scales of their two maps, where the largest value of the mean is the score.
     """
 
     teacher: Teacher
-    linear: LinearStudent | None
-    memories: dict[str, PatchMemory]
+    pca: PcaReconstruction | None
+    memory_banks: dict[str, MemoryBank]
     students: Students | None
     mean_map: MeanMap | None = None
 
     def to(self, device: torch.device | str) -> LgstModel:
         """Move everything to a device."""
-        linear = self.linear
+        pca = self.pca
         return LgstModel(
             teacher=self.teacher.to(device),
-            linear=LinearStudent(linear.mean.to(device), linear.components.to(device)) if linear else None,
-            memories={name: memory.to(device) for name, memory in self.memories.items()},
+            pca=PcaReconstruction(pca.mean.to(device), pca.components.to(device)) if pca else None,
+            memory_banks={name: bank.to(device) for name, bank in self.memory_banks.items()},
             students=self.students.to(device) if self.students else None,
             mean_map=self.mean_map,
         )
@@ -73,9 +73,9 @@ class LgstModel:
     def tensors(self) -> dict[str, Tensor]:
         """Flat tensors on the CPU, each part under its own prefix."""
         parts: dict[str, Mapping[str, Tensor]] = {"teacher": self.teacher.tensors()}
-        if self.linear:
-            parts["linear"] = self.linear.tensors()
-        parts.update({f"memory-{name}": memory.tensors() for name, memory in self.memories.items()})
+        if self.pca:
+            parts["linear"] = self.pca.tensors()
+        parts.update({f"memory-{name}": bank.tensors() for name, bank in self.memory_banks.items()})
         if self.students:
             parts["students"] = self.students.tensors()
         if self.mean_map:
@@ -90,12 +90,12 @@ class LgstModel:
             prefix = f"{name}."
             return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
 
-        linear, students, mean_map = part("linear"), part("students"), part("mean_map")
-        memories = {name: part(f"memory-{name}") for name in VIEWS}
+        pca, students, mean_map = part("linear"), part("students"), part("mean_map")
+        memory_banks = {name: part(f"memory-{name}") for name in MEMORY_LAYERS}
         return cls(
             Teacher.from_tensors(backbone, part("teacher")),
-            LinearStudent.from_tensors(linear) if linear else None,
-            {name: PatchMemory.from_tensors(name, memory) for name, memory in memories.items() if memory},
+            PcaReconstruction.from_tensors(pca) if pca else None,
+            {name: MemoryBank.from_tensors(name, bank) for name, bank in memory_banks.items() if bank},
             Students.from_tensors(students) if students else None,
             MeanMap.from_tensors(mean_map) if mean_map else None,
         )
@@ -115,7 +115,7 @@ def fit_lgst(
         line: Product line; `line.lgst` chooses the students.
         images: Data set; the training images are used, and for the scale of a mean map the validation images.
         output: Folder.
-        seed: Of every draw.
+        seed: Random seed for sampling.
         checkpoint: File from which the training of networks resumes.
         device: Where to fit; the model stays there, what is written does not depend on it.
     """
@@ -125,24 +125,24 @@ def fit_lgst(
     with open_canvases(line, canvas, images.train) as canvases:
         teacher = Teacher.fit(backbone, canvases.batches(BATCH), settings.channels, seed, settings.grid)
 
-        linear = students = None
-        memories = {}
+        pca = students = None
+        memory_banks = {}
         unseen: dict[str, Tensor] = {}
         groups = images.groups_of(images.train)
-        if settings.global_student == "linear":
-            linear, unseen["global@max"] = _fit_linear(line, teacher, canvases, groups, seed)
-            logger.info("global student: %d principal components", len(linear.components))
-        if settings.local_student == "memory":
+        if settings.global_student == "pca":
+            pca, unseen["global@max"] = _fit_pca(line, teacher, canvases, groups, seed)
+            logger.info("global student: %d principal components", len(pca.components))
+        if settings.local_student == "memory_bank":
             batches = with_copies(canvases.batches(BATCH), seed)
             pyramids = (
                 (ids, backbone(batch)) for ids, batch in zip(groups_with_copies(groups, BATCH), batches, strict=True)
             )
             seen = (1 + copies.COPIES) * len(canvases)
-            memories = fit_patch_memories(VIEWS, pyramids, seen, settings.memory_size, seed)
+            memory_banks = fit_memory_banks(MEMORY_LAYERS, pyramids, seen, settings.coreset_size, seed)
             some = evenly_spaced(len(canvases), NORMAL_DISTANCE_IMAGES)
-            memories = with_normal_distances(memories, _pyramids(backbone, canvases, groups, some))
-            for name, memory in memories.items():
-                logger.info("local student: a memory of %d patches (%s)", len(memory.patches), name)
+            memory_banks = with_normal_distances(memory_banks, _pyramids(backbone, canvases, groups, some))
+            for name, bank in memory_banks.items():
+                logger.info("local student: a coreset of %d patches (%s)", len(bank.patches), name)
         if settings.local_student == "pdn" or settings.global_student == "autoencoder":
             training = StudentTraining.of(settings)
             students = train_students(teacher, CanvasImages(canvases), training, seed, device, checkpoint)
@@ -150,7 +150,7 @@ def fit_lgst(
     if students and settings.score == "mean_map":
         with open_canvases(line, canvas, images.validation) as validation:
             mean_map = fit_mean_map(students, teacher, validation.batches(BATCH), seed)
-    model = LgstModel(teacher, linear, memories, students, mean_map)
+    model = LgstModel(teacher, pca, memory_banks, students, mean_map)
     save_file(model.tensors(), output / WEIGHTS)
     save_file(unseen, output / OUT_OF_FOLD)
     return model
@@ -164,9 +164,9 @@ def _pyramids(
         yield [groups[index] for index in chosen[start : start + BATCH]], backbone(batch)
 
 
-def _fit_linear(
+def _fit_pca(
     line: ProductLine, teacher: Teacher, canvases: CanvasStore, groups: Sequence[int], seed: int
-) -> tuple[LinearStudent, Tensor]:
+) -> tuple[PcaReconstruction, Tensor]:
     """Fit the global student; score the images of `calibrating` by students that had not seen them, float64 (n,)."""
     settings = line.lgst
     chosen = calibrating(len(canvases))

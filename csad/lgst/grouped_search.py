@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from csad.lgst.memory import ROWS, PatchMemory
+from csad.lgst.memory_bank import ROWS, MemoryBank
 
 GROUPS = 16
 """Groups of patches whose nearest are found side by side."""
@@ -22,7 +22,7 @@ class GroupedSearch:
         memory: The memory bank, with its normal distances.
     """
 
-    def __init__(self, memory: PatchMemory) -> None:
+    def __init__(self, memory: MemoryBank) -> None:
         if memory.normal is None:
             raise ValueError("the memory bank does not know its normal distances; call with_normal_distances first")
         # The last group is filled up with patches that are held already, which changes no distance.
@@ -34,7 +34,7 @@ class GroupedSearch:
         self._mean, self._deviation = memory.normal.mean[rows], memory.normal.deviation[rows]
 
     def deviation_map(self, pyramid: Sequence[Tensor]) -> Tensor:
-        """The same as `PatchMemory.deviation_map` gives: (B, C_s, H/s, W/s) -> float32 (B, H/8, W/8)."""
+        """The same as `MemoryBank.deviation_map` gives: (B, C_s, H/s, W/s) -> float32 (B, H/8, W/8)."""
         features = self._memory.view.describe(pyramid)
         batch, channels, height, width = features.shape
         standardised = features.permute(0, 2, 3, 1).reshape(batch, height * width, channels)

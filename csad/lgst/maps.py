@@ -19,7 +19,7 @@ SAMPLE_SIZE = 1 << 20
 """Map cells that a quantile is taken from; up to here it is exact, beyond it a random sample."""
 
 LEAST_RELATIVE_SPREAD = 0.01
-"""Maps of identical images hardly spread: the two quantiles count as at least this share of the upper one apart."""
+"""Maps of identical images hardly spread: the two quantiles count as at least this fraction of the upper one apart."""
 
 
 class CellSample:

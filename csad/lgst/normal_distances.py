@@ -23,7 +23,7 @@ PRIOR_IMAGES = 20
 """The same in images, of which a neighbourhood's patches come from few: of ten images a third is believed."""
 
 POOLED_FRACTION = 0.5
-"""Of the deviation of all normal distances, added to a neighbourhood's own: hardly any spread may be chance."""
+"""Fraction of all normal distances' deviation, added to a neighbourhood's own: hardly any spread may be chance."""
 
 LEAST_DEVIATION = 0.1
 """In standard deviations of the features: identical images must not give infinite scores."""

@@ -18,7 +18,7 @@ GRID_STRIDE = 8
 """Pixels per cell of the default grid."""
 
 LEAST_RELATIVE_DEVIATION = 0.01
-"""A channel that hardly moves in training is divided by this share of the mean deviation, not by its own."""
+"""A channel that hardly moves in training is divided by this fraction of the mean deviation, not by its own."""
 
 
 def orthogonal_projection(in_channels: int, out_channels: int, seed: int) -> Tensor:

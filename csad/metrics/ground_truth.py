@@ -92,7 +92,7 @@ def read_defects(
         root: Folder of the data set.
         image: The image.
         shape: Its (H, W), upright.
-        rules: Of the data set; None saturates each defect at its full area.
+        rules: Rules of the data set; None saturates each defect at its full area.
         doubts: Collects what is doubtful about the masks; None logs it.
 
     Returns:

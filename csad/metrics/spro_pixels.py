@@ -16,7 +16,7 @@ class PixelRun:
 
     Attributes:
         group: Under which name they are counted.
-        saturation: Of the defect, in pixels; None for free pixels.
+        saturation: Saturation of the defect, in pixels; None for free pixels.
     """
 
     group: str

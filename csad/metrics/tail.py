@@ -25,7 +25,7 @@ class Tail:
 
     Attributes:
         start: Where the tail starts.
-        fraction: Of the scores above it, 0..1.
+        fraction: Fraction of the scores above it, 0..1.
         mean_excess: Mean distance above the start, without the odd scores; at least 0.
         mean_of_all: The same with them.
         count: Scores that the mean is taken from, without the odd ones.

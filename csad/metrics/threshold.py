@@ -32,7 +32,7 @@ from csad.common.errors import DatasetError
 from csad.metrics.tail import fit_tail
 
 CONFIDENCE = 0.95
-"""Of intervals, and of the largest number of rejected good images that a rate explains."""
+"""Confidence of intervals, and of the largest number of rejected good images that a rate explains."""
 FEW_IMAGES = 5
 LEAST_PROMISING = 20
 """Good images from which on a rate is promised at all."""
@@ -91,7 +91,7 @@ def choose_threshold(scores: np.ndarray, false_reject_rate: float, spread: float
     rank = math.floor(promised * (images + 1) + 1e-9)
     if alike:
         value = descending[0] + _expected_excess(0.0, 0, 1 / 2, false_reject_rate, spread)
-        note = f"{_count(images)} with no spread in score: as far above as good scores usually lie, a guess"
+        note = f"{_count(images)} with no spread in score: as far above as good scores usually lie, under-determined"
     elif rank >= RELIABLE_RANK:
         value = descending[rank - 1]
         note = f"score of rank {rank} from the top of {_count(images)}"
@@ -104,7 +104,7 @@ def choose_threshold(scores: np.ndarray, false_reject_rate: float, spread: float
         elif promised < 1 / (images + 1):
             note += f"; they cannot show a rate of {false_reject_rate:.2%} ({math.ceil(1 / false_reject_rate)} could)"
         if images < FEW_IMAGES:
-            note += f"; fewer than {FEW_IMAGES}, so it is hardly more than a guess"
+            note += f"; fewer than {FEW_IMAGES}, so it is under-determined"
     if images < FEW_IMAGES or alike:
         _log.warning("threshold: %s", note)
     else:
@@ -125,7 +125,7 @@ def choose_threshold(scores: np.ndarray, false_reject_rate: float, spread: float
 def promised_rate(images: int, false_reject_rate: float) -> float:
     """The false-reject rate that a threshold from so many good images can promise: at least the one asked for.
 
-    Fewer than 20 images promise nothing; their threshold is a guess for the rate asked for.
+    Fewer than 20 images promise nothing; their threshold is under-determined for the rate asked for.
     """
     return false_reject_rate if images < LEAST_PROMISING else max(false_reject_rate, 1 / (images + 1))
 
@@ -172,9 +172,9 @@ def _extrapolate(descending: np.ndarray, false_reject_rate: float, spread: float
     return max(tail_of.start + excess, float(descending[allowed]))
 
 
-def _expected_excess(total: float, count: int, share: float, false_reject_rate: float, spread: float) -> float:
-    """The same with the prior: `count` scores exceed the base by `total` together, a further one does with `share`."""
-    ratio = max(share / false_reject_rate, 1.0)
+def _expected_excess(total: float, count: int, fraction: float, false_reject_rate: float, spread: float) -> float:
+    """The same with the prior: `count` scores exceed the base by `total` together, a further one with `fraction`."""
+    ratio = max(fraction / false_reject_rate, 1.0)
     excess: float = (PRIOR_SCORES * spread + total) * (ratio ** (1 / (PRIOR_SCORES + count)) - 1)
     return excess
 

@@ -37,7 +37,7 @@ class WantedBento:
     Attributes:
         line: Product line.
         version: Registered version.
-        sha256: Of its bento.tar.gz, as the deployer saw it; nothing else is accepted.
+        sha256: SHA-256 of its bento.tar.gz, as the deployer saw it; nothing else is accepted.
     """
 
     line: str

@@ -19,7 +19,7 @@ class Limits:
 
     Attributes:
         files: Number of files and folders.
-        bytes: Of all files together, and of everything that the archive holds when decompressed.
+        bytes: Bytes of all files together, and of everything that the archive holds when decompressed.
     """
 
     files: int = 20_000

@@ -22,7 +22,7 @@ def find_packaged(store: ObjectStore, provenance: Provenance, decision: GateDeci
 
     Args:
         store: Where the models are.
-        provenance: Of the model.
+        provenance: Provenance of the model.
         decision: What the gate says of the model now.
 
     Raises:

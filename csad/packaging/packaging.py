@@ -16,7 +16,7 @@ from csad.packaging.archive_smoke import check_archive
 from csad.packaging.bento import PROVENANCE_FILE, build_bento, write_archive
 from csad.packaging.provenance import Provenance
 from csad.packaging.smoke import SMOKE_FILE, SmokeTest
-from csad.runner.files import writing
+from csad.runner.files import translate_os_errors
 from csad.scoring.model_folder import digest, read_manifest
 
 BENTO_FILE = "bento.tar.gz"
@@ -30,7 +30,7 @@ class Package:
 
     Attributes:
         bento: The archive.
-        sha256: Of the archive.
+        sha256: SHA-256 of the archive.
         smoke: smoke.json: images with their scores, for whoever deploys it.
         provenance: provenance.json.
     """
@@ -63,7 +63,7 @@ def package(model: Path, output: Path, provenance: Provenance, test: SmokeTest) 
     manifest = read_manifest(model)
     if manifest.checksum != provenance.checksum:
         raise DeploymentError(f"{model} is another model than the one described; package the model that was evaluated")
-    with writing(output), tempfile.TemporaryDirectory(prefix="csad-packaging-") as folder:
+    with translate_os_errors(output), tempfile.TemporaryDirectory(prefix="csad-packaging-") as folder:
         work = Path(folder)
         archive = work / BENTO_FILE
         _log.info("building the Bento")

@@ -1,4 +1,4 @@
-"""Where a packaged model comes from: what goes on record with it, for good."""
+"""Where a packaged model comes from: what is recorded with it, for good."""
 
 import json
 import platform
@@ -40,12 +40,12 @@ class Provenance:
     Attributes:
         line: Product line.
         snapshot: Digest of the data that trained it.
-        git_commit: Of the code; "unknown" where nobody said.
-        config_digest: Of the line's settings that make a scorer.
-        seed: Of the run.
-        checksum: Of the model's manifest.
+        git_commit: Git commit of the code; "unknown" where nobody said.
+        config_digest: Digest of the line's settings that make a scorer.
+        seed: Random seed of the run.
+        checksum: Checksum of the model's manifest.
         created: When it was trained, ISO 8601.
-        scores: Of its evaluation: AUROC in percent by kind, "false_reject_rate" as a fraction; None where unknown.
+        scores: AUROC of its evaluation in percent by kind, "false_reject_rate" as a fraction; None where unknown.
         score_kinds: Which kinds of anomalies the scores "logical", "structural" and "mean" are over.
         packages: Versions of what scores depend on, Python among them.
     """
@@ -140,7 +140,7 @@ def read_score_kinds(evaluation: Path) -> dict[str, tuple[str, ...]]:
     """Say which kinds of anomalies "logical", "structural" and "mean" are over; what was not measured is left out.
 
     Raises:
-        DeploymentError: As `read_scores`.
+        DeploymentError: Same as for `read_scores`.
     """
     area = _read(evaluation).image_auroc or AurocByKind()
     return dict(area.members) | ({"mean": area.mean_of} if area.mean_of else {})

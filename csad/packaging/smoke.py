@@ -39,8 +39,8 @@ class Answer:
     """What a service answered.
 
     Attributes:
-        status: Of HTTP.
-        body: As it came.
+        status: HTTP status code.
+        body: Body as it came.
     """
 
     status: int
@@ -92,7 +92,7 @@ class SmokeTest(BaseModel):
         Args:
             channel: To the service.
             version: That must answer; until it does, for a moment, the pods of before may.
-            token: Of the service; empty where it asks for none.
+            token: Token of the service; empty where it asks for none.
             rounds: How often; a service of several pods answers from different ones.
 
         Raises:

@@ -14,7 +14,7 @@ from csad.packaging.commit import code_commit
 from csad.packaging.known_versions import find_packaged
 from csad.packaging.packaging import BENTO_FILE, package
 from csad.packaging.provenance import Provenance, read_score_kinds, read_scores
-from csad.runner.data_source import opened
+from csad.runner.data_source import resolve_uri
 from csad.runner.snapshot import open_snapshot
 from csad.runner.task import failing_clearly
 from csad.scoring.model_folder import Manifest, read_manifest
@@ -50,8 +50,8 @@ def run_packaging(line_yaml: str, seed: int, origin: str, artifacts: Artifacts) 
 
     Args:
         line_yaml: The product line, as text.
-        seed: Of the run.
-        origin: Digest of what the run is of: it goes on record with how the run ends.
+        seed: Random seed of the run.
+        origin: Digest of what the run is of: it is recorded with how the run ends.
         artifacts: What earlier tasks made; the images by their address.
 
     Returns:
@@ -66,7 +66,7 @@ def run_packaging(line_yaml: str, seed: int, origin: str, artifacts: Artifacts) 
         decision = read_decision(Path(artifacts.gate))
         version = None
         if decision.accepted:
-            with opened(artifacts.images) as images:
+            with resolve_uri(artifacts.images) as images:
                 there = replace(artifacts, images=str(images))
                 version = package_and_register(store, line, code_commit(), seed, there).version
         else:
@@ -86,8 +86,8 @@ def package_and_register(
     Args:
         store: Where to.
         line: Product line.
-        git_commit: Of the code.
-        seed: Of the run.
+        git_commit: Git commit of the code.
+        seed: Random seed of the run.
         artifacts: What earlier tasks made.
 
     Raises:

@@ -26,7 +26,7 @@ STABILITY_OFFSET = 1.0
 """Logits by which the cut-off is raised and lowered to measure stability."""
 
 CROP_OVERLAP = 512 / 1500
-"""Overlap of the first layer's crops, as a share of the image's short side."""
+"""Overlap of the first layer's crops, as a fraction of the image's short side."""
 
 EDGE = 20
 """Pixels from a crop's inner edge within which a mask counts as cut off."""

@@ -22,7 +22,7 @@ from csad.proposals.part_finding import most_constant, ways_to_tell_parts
 from csad.proposals.parts import MINIMUM_AREA, Segmenter, measure_parts, separate_parts
 
 SMALLEST_REGION = 0.0005
-"""Of the canvas; smaller regions are merged into a neighbour."""
+"""Fraction of the canvas; smaller regions are merged into a neighbour."""
 
 WORKING_AREA = 131_072
 """Pixels at which regions are grown; finer detail is texture."""

@@ -1,4 +1,4 @@
-"""The components of an image by the foundation models: coarse (what the words name) and fine (filtered proposals)."""
+"""The components of an image by the foundation models: coarse (what the prompts name) and fine (filtered proposals)."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from csad.foundation.grounding import Detection, Grounding
 from csad.foundation.sam import EncodedImage, SamHq
 from csad.imaging.masks import ComponentMask
 from csad.proposals.automatic_masks import propose_objects
-from csad.proposals.finding import Finding, MaskCounts
 from csad.proposals.part_selection import background_of, select_parts, split_parts
+from csad.proposals.proposal_result import MaskCounts, ProposalResult
 from csad.proposals.refine import PackedMasks, filter_by_combine, filter_by_grounding
 from csad.proposals.regions import Region, bounding_boxes
 
@@ -22,30 +22,30 @@ AUTOMATIC = "automatic"
 
 
 class CoarseComponents:
-    """What the words name: each box of Grounding DINO prompts SAM-HQ for one mask.
+    """What the prompts name: each box of Grounding DINO prompts SAM-HQ for one mask.
 
     Args:
         grounding: Finds the boxes.
         sam: Draws the masks.
-        words: Names of the parts.
+        prompts: Names of the parts.
     """
 
     name = "foundation: coarse"
 
-    def __init__(self, grounding: Grounding, sam: SamHq, words: Sequence[str]) -> None:
+    def __init__(self, grounding: Grounding, sam: SamHq, prompts: Sequence[str]) -> None:
         self._grounding = grounding
         self._sam = sam
-        self._words = words
+        self._prompts = prompts
 
-    def find(self, image: NDArray[np.uint8]) -> Finding:
+    def find(self, image: NDArray[np.uint8]) -> ProposalResult:
         """Find the components of an image, RGB uint8 (H, W, 3); without a detection nothing is encoded."""
-        detections = self._grounding.detect(image, self._words)
+        detections = self._grounding.detect(image, self._prompts)
         if not detections:
-            return Finding([], MaskCounts(proposed=0, combined=0, kept=0, open_vocabulary=0))
+            return ProposalResult([], MaskCounts(proposed=0, combined=0, kept=0, open_vocabulary=0))
         found = masks_in_boxes(self._sam, self._sam.encode(image), detections)
         count = len(found)
         counts = MaskCounts(proposed=count, combined=0, kept=count, open_vocabulary=count)
-        return Finding(_components(found, image, GROUNDING), counts)
+        return ProposalResult(_components(found, image, GROUNDING), counts)
 
 
 class FineComponents:
@@ -53,9 +53,9 @@ class FineComponents:
 
     Args:
         sam: Proposes the masks; each image is encoded once, and each of its crops.
-        settings: Of SAM and of the filters.
-        grounding: Finds what the words name, for filter-by-grounding; None leaves that filter out.
-        words: Names of the parts.
+        settings: Settings of SAM and of the filters.
+        grounding: Finds what the prompts name, for filter-by-grounding; None leaves that filter out.
+        prompts: Names of the parts.
     """
 
     name = "foundation: fine"
@@ -65,18 +65,18 @@ class FineComponents:
         sam: SamHq,
         settings: PseudoLabelSettings,
         grounding: Grounding | None = None,
-        words: Sequence[str] = (),
+        prompts: Sequence[str] = (),
     ) -> None:
         self._sam = sam
         self._settings = settings
         self._grounding = grounding
-        self._words = words
+        self._prompts = prompts
 
-    def find(self, image: NDArray[np.uint8]) -> Finding:
+    def find(self, image: NDArray[np.uint8]) -> ProposalResult:
         """Find the components of an image, RGB uint8 (H, W, 3); where nothing can be grounded nothing is encoded."""
-        detections = None if self._grounding is None else self._grounding.detect(image, self._words)
+        detections = None if self._grounding is None else self._grounding.detect(image, self._prompts)
         if detections is not None and not detections:
-            return Finding([], MaskCounts(proposed=0, combined=0, kept=0, open_vocabulary=0))
+            return ProposalResult([], MaskCounts(proposed=0, combined=0, kept=0, open_vocabulary=0))
         encoded = self._sam.encode(image)
         semantic = None if detections is None else masks_in_boxes(self._sam, encoded, detections)
         proposals = split_parts(propose_objects(self._sam, image, encoded, self._settings.foundation))
@@ -90,7 +90,7 @@ class FineComponents:
             unsuitable=len(proposals) - len(suitable),
             ungrounded=len(suitable) - len(grounded),
         )
-        return Finding(_components(kept, image, AUTOMATIC), counts)
+        return ProposalResult(_components(kept, image, AUTOMATIC), counts)
 
     def _filter(
         self, proposals: list[Region], semantic: list[Region] | None, size: tuple[int, int]
@@ -98,8 +98,8 @@ class FineComponents:
         """What filter-by-grounding leaves, and of that what filter-by-combine leaves."""
         packed = _packed(proposals, size)
         if semantic is not None:
-            on_words = filter_by_grounding(packed, _packed(semantic, size))
-            proposals, packed = [proposals[index] for index in on_words], packed.select(on_words)
+            grounded = filter_by_grounding(packed, _packed(semantic, size))
+            proposals, packed = [proposals[index] for index in grounded], packed.select(grounded)
         if not self._settings.filter_by_combine:
             return proposals, proposals
         return proposals, [proposals[index] for index in filter_by_combine(packed)]

@@ -19,7 +19,7 @@ MAXIMUM_OVERLAP = 0.5
 part, such as the label of another product type, and no loose part."""
 
 CLEARLY_BETTER = 0.8
-"""Of the variation of an earlier way."""
+"""Fraction of the variation of an earlier way."""
 
 logger = logging.getLogger(__name__)
 

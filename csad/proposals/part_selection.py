@@ -11,13 +11,13 @@ from csad.foundation.sam import EncodedImage, SamHq
 from csad.proposals.regions import Region
 
 FULL_BOX = 0.95
-"""Share of the image's area from which a bounding box is the image's."""
+"""Fraction of the image's area from which a bounding box is the image's."""
 
 ON_BACKGROUND = 0.95
-"""Share of a mask on the background from which it is background."""
+"""Fraction of a mask on the background from which it is background."""
 
 MINIMUM_AREA = 0.001
-"""Of the image; smaller masks are dropped."""
+"""Fraction of the image; smaller masks are dropped."""
 
 CORNER_INSET = 10
 """Pixels between the image's corners and the prompts for the background."""

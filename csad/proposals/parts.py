@@ -11,7 +11,7 @@ from PIL import Image
 from scipy import ndimage
 
 MINIMUM_AREA = 0.001
-"""Of the canvas; smaller masks are dropped (paper, released program)."""
+"""Fraction of the canvas; smaller masks are dropped (paper, released program)."""
 
 MINIMUM_PARTS = 3
 MINIMUM_COVERAGE, MAXIMUM_COVERAGE = 0.02, 0.4
@@ -35,7 +35,7 @@ class PartStatistics:
         variation: Standard deviation of that number over its mean; normal products hold the same parts.
         coverage: Mean fraction of the image that they cover.
         spread: Standard deviation of that fraction over its mean.
-        overlap: Of an image's parts with those of the most similar other image, intersection over union, median.
+        overlap: Intersection over union of an image's parts with those of the most similar other image, median.
     """
 
     count: float

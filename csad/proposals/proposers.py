@@ -13,31 +13,31 @@ from csad.images import ImageSet, read_rgb
 from csad.images.training_images import evenly_spaced, sample_images
 from csad.imaging.masks import MaskProposer
 from csad.proposals.classical import build_classical
-from csad.proposals.finding import ComponentFinder, RefinedProposals
 from csad.proposals.mode_choice import SAMPLE, choose_mode
+from csad.proposals.proposal_result import ComponentFinder, RefinedProposals
 
 Mode = Literal["fine", "coarse"]
 
 logger = logging.getLogger(__name__)
 
 
-def build_finder(line: ProductLine, images: ImageSet, words: Sequence[str]) -> ComponentFinder:
+def build_finder(line: ProductLine, images: ImageSet, prompts: Sequence[str]) -> ComponentFinder:
     """Build what finds the components of a line's training images.
 
     Args:
         line: Product line; `line.pseudo_labels` names the proposer, the mode and the rules.
         images: Data set.
-        words: Names of the parts, which the foundation models look for.
+        prompts: Names of the parts, which the foundation models look for.
 
     Raises:
-        StageError: The coarse mode has no words to look for.
+        StageError: The coarse mode has no prompts.
         WeightsError: The foundation models or their files are missing.
     """
     if line.pseudo_labels.proposals == "classical":
         return RefinedProposals(build_proposer(line, images), line.pseudo_labels.filter_by_combine)
     if line.pseudo_labels.mode == "auto":
-        return _automatic_finder(line, images, words)
-    return build_foundation_finder(line, words, line.pseudo_labels.mode)
+        return _automatic_finder(line, images, prompts)
+    return build_foundation_finder(line, prompts, line.pseudo_labels.mode)
 
 
 def build_proposer(line: ProductLine, images: ImageSet) -> MaskProposer:
@@ -46,19 +46,19 @@ def build_proposer(line: ProductLine, images: ImageSet) -> MaskProposer:
     return build_classical(sample.images, sample.canvas(line), line.pseudo_labels.mode)
 
 
-def _automatic_finder(line: ProductLine, images: ImageSet, words: Sequence[str]) -> ComponentFinder:
-    """The finder of mode "auto": fine without words, and where those of a few images name the product as a whole."""
-    if words:
+def _automatic_finder(line: ProductLine, images: ImageSet, prompts: Sequence[str]) -> ComponentFinder:
+    """The finder of mode "auto": fine without prompts, and where those of a few images name the product as a whole."""
+    if prompts:
         chosen = evenly_spaced(len(images.train), SAMPLE)
         sample = [read_rgb(images.train[index].path, line.images.max_pixels) for index in chosen]
-        coarse = build_foundation_finder(line, words, "coarse")
+        coarse = build_foundation_finder(line, prompts, "coarse")
         if choose_mode(coarse, sample) == "coarse":
             return coarse
         del coarse  # the fine mode loads its models anew; two sets would fill a GPU
-    return build_foundation_finder(line, words, "fine")
+    return build_foundation_finder(line, prompts, "fine")
 
 
-def foundation_weights(line: ProductLine, words: Sequence[str]) -> tuple[Path, ...]:
+def foundation_weights(line: ProductLine, prompts: Sequence[str]) -> tuple[Path, ...]:
     """The files of the foundation models that `build_finder` loads for a line that uses them.
 
     Raises:
@@ -67,24 +67,24 @@ def foundation_weights(line: ProductLine, words: Sequence[str]) -> tuple[Path, .
     from csad.foundation.building import grounding_files, sam_file
 
     settings = line.pseudo_labels
-    grounds = settings.mode == "coarse" or (settings.mode == "auto" and words) or _filters_by_grounding(line, words)
+    grounds = settings.mode == "coarse" or (settings.mode == "auto" and prompts) or _filters_by_grounding(line, prompts)
     return (sam_file(settings.foundation), *(grounding_files(settings.foundation) if grounds else ()))
 
 
-def _filters_by_grounding(line: ProductLine, words: Sequence[str]) -> bool:
-    return line.pseudo_labels.filter_by_grounding and bool(words)
+def _filters_by_grounding(line: ProductLine, prompts: Sequence[str]) -> bool:
+    return line.pseudo_labels.filter_by_grounding and bool(prompts)
 
 
-def build_foundation_finder(line: ProductLine, words: Sequence[str], mode: Mode) -> ComponentFinder:
+def build_foundation_finder(line: ProductLine, prompts: Sequence[str], mode: Mode) -> ComponentFinder:
     """Build the foundation models for one mode; what a mode does not use is not loaded.
 
     Raises:
-        StageError: The coarse mode has no words to look for.
+        StageError: The coarse mode has no prompts.
         WeightsError: The foundation models or their files are missing.
     """
-    if mode == "coarse" and not words:
+    if mode == "coarse" and not prompts:
         raise StageError(
-            "the coarse mode looks for words, and there are none; name the parts in tags.words, or set "
+            "the coarse mode needs prompts, and there are none; name the parts in tags.prompts, or set "
             "pseudo_labels.mode: fine"
         )
     from csad.foundation.building import build_grounding, build_sam, foundation_device
@@ -94,9 +94,9 @@ def build_foundation_finder(line: ProductLine, words: Sequence[str], mode: Mode)
     device = foundation_device()
     if mode == "coarse":
         return CoarseComponents(
-            build_grounding(settings.foundation, device), build_sam(settings.foundation, device), words
+            build_grounding(settings.foundation, device), build_sam(settings.foundation, device), prompts
         )
-    if settings.filter_by_grounding and not words:
-        logger.warning("filter-by-grounding is left out: there are no words to look for; name them in tags.words")
-    grounding = build_grounding(settings.foundation, device) if _filters_by_grounding(line, words) else None
-    return FineComponents(build_sam(settings.foundation, device), settings, grounding, words)
+    if settings.filter_by_grounding and not prompts:
+        logger.warning("filter-by-grounding is left out: there are no prompts; name them in tags.prompts")
+    grounding = build_grounding(settings.foundation, device) if _filters_by_grounding(line, prompts) else None
+    return FineComponents(build_sam(settings.foundation, device), settings, grounding, prompts)

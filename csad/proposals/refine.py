@@ -1,6 +1,6 @@
 """Refinement of object proposals (paper 3.1): which of the proposed masks are components.
 
-Both filters work on packed bits, 64 pixels a word, so that 300 masks of 1600 x 1280 cost little more than reading them
+Both filters work on bitsets, 64 pixels a word, so that 300 masks of 1600 x 1280 cost little more than reading them
 once. Whoever applies both filters to the same masks packs them first.
 """
 
@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 OVERLAP = 0.9
-"""Share of the smaller set above which two sets of pixels are the same thing (paper 3.1)."""
+"""Fraction of the smaller set above which two sets of pixels are the same thing (paper 3.1)."""
 
-Words = NDArray[np.uint64]
+Bitset = NDArray[np.uint64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,23 +24,23 @@ class PackedMasks:
     """Masks of one image at an eighth of their memory.
 
     Attributes:
-        words: One uint64 array per mask, 64 pixels a word in row order, the rest of the last word zero.
+        bitsets: One uint64 array per mask, 64 pixels a word in row order, the rest of the last word zero.
         areas: Pixels per mask, int64 (N,).
     """
 
-    words: tuple[Words, ...]
+    bitsets: tuple[Bitset, ...]
     areas: NDArray[np.int64]
 
     @classmethod
     def pack(cls, masks: Iterable[NDArray[np.bool_]]) -> Self:
         """Pack masks bool (H, W) of one size, an array (N, H, W) or one after the other."""
-        words = tuple(_pack(mask) for mask in masks)
-        return cls(words, np.array([_count(mask) for mask in words], dtype=np.int64))
+        bitsets = tuple(_pack(mask) for mask in masks)
+        return cls(bitsets, np.array([_count(bitset) for bitset in bitsets], dtype=np.int64))
 
     def select(self, indices: Iterable[int]) -> Self:
         """Return some of the masks, in the given order."""
         chosen = list(indices)
-        return type(self)(tuple(self.words[index] for index in chosen), self.areas[chosen])
+        return type(self)(tuple(self.bitsets[index] for index in chosen), self.areas[chosen])
 
 
 def filter_by_grounding(
@@ -55,21 +55,21 @@ def filter_by_grounding(
     Args:
         proposals: Object proposals, bool (N, H, W) or packed.
         semantic: Open-vocabulary masks, bool (M, H, W) or packed; without any, nothing is kept.
-        threshold: Share of a proposal that must be covered.
+        threshold: Fraction of a proposal that must be covered.
 
     Returns:
         Indices of the kept proposals, ascending. An empty proposal is never kept.
     """
     candidates, grounding = _packed(proposals), _packed(semantic)
-    if not grounding.words:
+    if not grounding.bitsets:
         return []
-    union = grounding.words[0].copy()
-    for words in grounding.words[1:]:
-        union |= words
+    union = grounding.bitsets[0].copy()
+    for bitset in grounding.bitsets[1:]:
+        union |= bitset
     return [
         index
-        for index, (words, area) in enumerate(zip(candidates.words, candidates.areas.tolist(), strict=True))
-        if area and _count(words & union) / area > threshold
+        for index, (bitset, area) in enumerate(zip(candidates.bitsets, candidates.areas.tolist(), strict=True))
+        if area and _count(bitset & union) / area > threshold
     ]
 
 
@@ -94,18 +94,18 @@ def filter_by_combine(masks: NDArray[np.bool_] | PackedMasks, threshold: float =
     if not order:
         return []
     kept, waiting = order[:1], []
-    union, union_area = packed.words[order[0]].copy(), areas[order[0]]
+    union, union_area = packed.bitsets[order[0]].copy(), areas[order[0]]
     for index in order[1:]:
-        shared = _count(union & packed.words[index])
+        shared = _count(union & packed.bitsets[index])
         if shared / min(union_area, areas[index]) < threshold:
-            union |= packed.words[index]
+            union |= packed.bitsets[index]
             union_area += areas[index] - shared
             kept.append(index)
         else:
             waiting.append(index)
     for index in waiting:
-        if _count(union & packed.words[index]) / areas[index] < threshold:
-            union |= packed.words[index]
+        if _count(union & packed.bitsets[index]) / areas[index] < threshold:
+            union |= packed.bitsets[index]
             kept.append(index)
     return sorted(kept)
 
@@ -114,12 +114,12 @@ def _packed(masks: NDArray[np.bool_] | PackedMasks) -> PackedMasks:
     return masks if isinstance(masks, PackedMasks) else PackedMasks.pack(masks)
 
 
-def _pack(mask: NDArray[np.bool_]) -> Words:
+def _pack(mask: NDArray[np.bool_]) -> Bitset:
     packed = np.packbits(np.asarray(mask, dtype=bool).ravel())
-    words = np.zeros(-(-packed.size // 8), dtype=np.uint64)
-    words.view(np.uint8)[: packed.size] = packed
-    return words
+    bitset = np.zeros(-(-packed.size // 8), dtype=np.uint64)
+    bitset.view(np.uint8)[: packed.size] = packed
+    return bitset
 
 
-def _count(words: Words) -> int:
-    return int(np.bitwise_count(words).sum(dtype=np.int64))
+def _count(bitset: Bitset) -> int:
+    return int(np.bitwise_count(bitset).sum(dtype=np.int64))

@@ -25,7 +25,7 @@ class Region:
         left: First column.
         top: First row.
         runs: COCO run-lengths of the mask within its bounding box.
-        score: Of the model that proposed it.
+        score: Score of the model that proposed it.
         stability: How little the mask depends on its cut-off, 0..1; None where nobody measured.
         phrase: Words that found it, if any.
         point: (x, y) that prompted it, if any.
@@ -49,19 +49,19 @@ class Region:
             crop: bool (h, w): the mask within its bounding box.
             left: First column of the box.
             top: First row of the box.
-            score: Of the model that proposed it.
+            score: Score of the model that proposed it.
             **provenance: Further attributes.
         """
         return cls(left, top, _pack(crop), score, **provenance)
 
     @property
     def height(self) -> int:
-        """Of the bounding box."""
+        """Height of the bounding box."""
         return int(self.runs["size"][0])
 
     @property
     def width(self) -> int:
-        """Of the bounding box."""
+        """Width of the bounding box."""
         return int(self.runs["size"][1])
 
     @property

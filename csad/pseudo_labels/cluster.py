@@ -21,7 +21,7 @@ SWEEP_COMPONENTS = 5000
 """A sweep looks at as many whole images as hold this many components."""
 
 MAXIMUM_DROPPED = 0.05
-"""Share of the components that alpha may drop before the bandwidth is widened."""
+"""Fraction of the components that alpha may drop before the bandwidth is widened."""
 
 LEAST_IMAGES = 3
 """With few images a fraction of them is one, and every odd region would be a class."""
@@ -44,8 +44,8 @@ class Clustering:
     Attributes:
         labels: Class of each component, int64 (N,); 0 where its cluster was dropped.
         centres: Mean feature of each class, float32 (K, C).
-        bandwidth: Of the mean shift.
-        quantile: Of the pairwise distances that the bandwidth is; None where the line states the bandwidth.
+        bandwidth: Bandwidth of the mean shift.
+        quantile: Quantile of the pairwise distances that the bandwidth is; None where the line states the bandwidth.
         sizes: Components per class, int64 (K,).
         images_per_cluster: Images that contain the class, int64 (K,).
         alpha: Images that a cluster had to appear in, or members that it had to have (`alpha_counts`).
@@ -67,8 +67,8 @@ class Clustering:
         return len(self.sizes)
 
     @property
-    def dropped_share(self) -> float:
-        """Share of the components whose cluster was dropped."""
+    def dropped_fraction(self) -> float:
+        """Fraction of the components whose cluster was dropped."""
         return float(np.mean(self.labels == 0)) if len(self.labels) else 0.0
 
 
@@ -77,11 +77,11 @@ class SweepPoint:
     """What one bandwidth would give.
 
     Attributes:
-        quantile: Of the pairwise distances.
+        quantile: Quantile of the pairwise distances.
         bandwidth: That quantile.
         found: Clusters before alpha.
         kept: Clusters that reach alpha.
-        dropped_share: Share of the components in the others.
+        dropped_fraction: Fraction of the components in the others.
         variation: Variance over mean of the number of components of a class in an image, mean over the components in
             classes: 0 where every image holds the same, about 1 where chance decides.
     """
@@ -90,7 +90,7 @@ class SweepPoint:
     bandwidth: float
     found: int
     kept: int
-    dropped_share: float
+    dropped_fraction: float
     variation: float
 
 
@@ -165,7 +165,7 @@ def cluster_components(
     logger.info(
         "clustering: %d components, bandwidth %.4g, %d clusters, %d with at least %d %s for %d images, %.1f %% dropped",
         len(features), bandwidth, found, len(kept), alpha, settings.alpha_counts, image_count,
-        100 * clustering.dropped_share,
+        100 * clustering.dropped_fraction,
     )  # fmt: skip
     return clustering
 
@@ -207,10 +207,10 @@ def choose_quantile(
     for quantile in ladder:
         point = _try_quantile(points, owners, alpha, quantile, seed, settings)
         tried.append(point)
-        if point.dropped_share <= MAXIMUM_DROPPED and (not objects or point.variation <= MAXIMUM_VARIATION):
+        if point.dropped_fraction <= MAXIMUM_DROPPED and (not objects or point.variation <= MAXIMUM_VARIATION):
             return point.quantile
-    dropping_few = [point for point in tried if point.dropped_share <= MAXIMUM_DROPPED]
-    return (dropping_few[0] if dropping_few else min(tried, key=lambda point: point.dropped_share)).quantile
+    dropping_few = [point for point in tried if point.dropped_fraction <= MAXIMUM_DROPPED]
+    return (dropping_few[0] if dropping_few else min(tried, key=lambda point: point.dropped_fraction)).quantile
 
 
 def bandwidth_sweep(

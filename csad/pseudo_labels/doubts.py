@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from csad.pseudo_labels.cluster import Clustering
 
 MOST = 0.75
-"""Share of all labelled pixels above which a class is the product rather than a part of it."""
+"""Fraction of all labelled pixels above which a class is the product rather than a part of it."""
 
 
 def doubts_about(clustering: Clustering, histograms: NDArray[np.floating]) -> tuple[str, ...]:
@@ -28,11 +28,11 @@ def doubts_about(clustering: Clustering, histograms: NDArray[np.floating]) -> tu
         )
     else:
         pixels = np.asarray(histograms, dtype=np.float64).sum(axis=0)
-        share = float(pixels.max() / pixels.sum()) if pixels.any() else 0.0
-        if share <= MOST:
+        fraction = float(pixels.max() / pixels.sum()) if pixels.any() else 0.0
+        if fraction <= MOST:
             return ()
         found = (
-            f"class {int(pixels.argmax()) + 1} of {clustering.class_count} fills {share:.0%} of what is labelled: "
+            f"class {int(pixels.argmax()) + 1} of {clustering.class_count} fills {fraction:.0%} of what is labelled: "
             "it is most of the product rather than a part of it"
         )
     return (f"{found}; {_remedy(clustering)}",)

@@ -24,13 +24,13 @@ EXAMPLES = 24
 """Components shown per class."""
 
 CONTEXT = 0.15
-"""Share of a component's size shown around it."""
+"""Fraction of a component's size shown around it."""
 
 DIMMED = 0.3
 """Brightness of what surrounds a component."""
 
 OPACITY = 0.45
-"""Of an overlay's colours."""
+"""Opacity of an overlay's colours."""
 
 PAPER = (255, 255, 255)
 INK = (32, 32, 32)

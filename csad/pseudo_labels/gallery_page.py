@@ -25,7 +25,7 @@ def write_gallery_page(folder: Path, name: str) -> None:
     pictures = sorted((folder / GALLERY).glob("*.png"))
     rows = "".join(
         f"<tr><td>{trial.quantile:g}</td><td>{trial.bandwidth:.4g}</td><td>{trial.kept}</td>"
-        f"<td>{trial.dropped_share:.0%}</td><td>{trial.variation:.2f}</td></tr>"
+        f"<td>{trial.dropped_fraction:.0%}</td><td>{trial.variation:.2f}</td></tr>"
         for trial in record.trials
     )
     doubts = "".join(f'<p class="doubt">Doubtful: {escape(doubt)}.</p>' for doubt in record.doubts)

@@ -29,11 +29,11 @@ NEIGHBOURS = 5
 """HDBSCAN's min_samples; its default, the cluster size, calls a third of a varied type noise."""
 
 MAXIMUM_NOISE = 0.5
-"""Above this share of noise the clusters are accidents of one broad type."""
+"""Above this fraction of noise the clusters are accidents of one broad type."""
 
 LEAST_SEPARATION = 6.0
 """Standard deviations between two types. Density finds clusters of one broad type, too: those of simulated normal,
-uniform and exponential shares lie 2 to 5.4 apart, the three types of real juice bottles 34 to 49."""
+uniform and exponential fractions lie 2 to 5.4 apart, the three types of real juice bottles 34 to 49."""
 
 NORMAL_QUARTILES = 1.349
 """Distance of a normal distribution's quartiles in standard deviations."""
@@ -75,7 +75,7 @@ def filter_label_maps(histograms: NDArray[np.floating], settings: PseudoLabelSet
 
     Args:
         histograms: Fraction of the image per class, (n, K), background excluded.
-        settings: Smallest share of a type, number of types, and whether unusual images are left out at all.
+        settings: Smallest fraction of a type, number of types, and whether unusual images are left out at all.
 
     Returns:
         The filter. Where there is nothing to tell apart all images are one type.
@@ -101,7 +101,7 @@ def nearest_type(histograms: NDArray[np.floating], centres: Vectors) -> NDArray[
 
     Args:
         histograms: (n, K).
-        centres: Of a `LabelFilter`, (T, K) with T at least 1.
+        centres: Centres of a `LabelFilter`, (T, K) with T at least 1.
 
     Returns:
         int64 (n,), 0..T-1.
@@ -174,10 +174,10 @@ def _separation(one: Vectors, other: Vectors) -> float:
     return distance / max(float(np.sqrt(np.mean(np.square(spreads)))), TINY)
 
 
-def _without_unusual(roots: Vectors, types: NDArray[np.int64], share: float) -> NDArray[np.int64]:
+def _without_unusual(roots: Vectors, types: NDArray[np.int64], fraction: float) -> NDArray[np.int64]:
     """Mark as noise what lies far from its type's median, in robust standard deviations of that distance.
 
-    At most `share` of a type is marked: a larger group is no accident.
+    At most `fraction` of a type is marked: a larger group is no accident.
     """
     usual = types.copy()
     for number in np.unique(types):
@@ -185,7 +185,7 @@ def _without_unusual(roots: Vectors, types: NDArray[np.int64], share: float) -> 
         distances = np.linalg.norm(roots[members] - np.median(roots[members], axis=0), axis=1)
         middle = np.median(distances)
         spread = 1.4826 * np.median(np.abs(distances - middle))
-        limit = max(middle + UNUSUAL * spread, np.quantile(distances, 1 - share, method="higher"))
+        limit = max(middle + UNUSUAL * spread, np.quantile(distances, 1 - fraction, method="higher"))
         usual[members] = np.where(distances > limit + 1e-9, NOISE, number)
     return usual
 

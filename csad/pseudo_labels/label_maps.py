@@ -14,7 +14,7 @@ from csad.common.errors import StageError
 from csad.pseudo_labels.palette import class_colours
 
 LARGEST_HOLE = 0.05
-"""Of the area that encloses it."""
+"""Fraction of the area that encloses it."""
 
 MAXIMUM_CLASSES = 255
 """Classes that a uint8 map can tell apart, background excluded."""
@@ -112,7 +112,7 @@ def save_label_map(folder: Path, stem: str, label_map: NDArray[np.uint8]) -> Pat
 
     Args:
         folder: Created where it is missing.
-        stem: Of the image.
+        stem: Stem of the image.
         label_map: uint8 (H, W).
 
     Returns:

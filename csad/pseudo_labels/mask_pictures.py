@@ -57,7 +57,7 @@ def mask_overlay(
 
     Args:
         image: RGB, uint8 (H, W, 3).
-        masks: Of the image's proportions, at any size.
+        masks: Masks of the image's proportions, at any size.
         labels: Colour of each mask, 0 for none; without them every mask has its own.
         side: Pixels of the picture's long side, at most.
 

@@ -30,7 +30,7 @@ PAIRS_FROM = 1500
 
 ITERATIONS = 300
 STOP = 1e-3
-"""A seed rests when it moves by less than this share of the bandwidth."""
+"""A seed rests when it moves by less than this fraction of the bandwidth."""
 
 CHUNK = 2**24
 """Distances held at a time, 64 MB."""

@@ -24,7 +24,7 @@ from csad.pseudo_labels.mean_shift import pairwise_quantile
 
 MODES: tuple[Mode, ...] = ("coarse", "fine")
 LEAST_IMAGES = 2
-"""Images that must show a class: in a few images the line's own share is less than one."""
+"""Images that must show a class: in a few images the line's own fraction is less than one."""
 
 _log = logging.getLogger(__name__)
 
@@ -36,17 +36,17 @@ class SweepPicture:
     """What one bandwidth makes of the components.
 
     Attributes:
-        quantile: Of the pairwise distances.
+        quantile: Quantile of the pairwise distances.
         bandwidth: That quantile.
         classes: Classes that appear in at least two images.
-        dropped_share: Share of the components in none of them.
+        dropped_fraction: Fraction of the components in none of them.
         picture: The first image with a component, coloured by class.
     """
 
     quantile: float
     bandwidth: float
     classes: int
-    dropped_share: float
+    dropped_fraction: float
     picture: Picture
 
 
@@ -80,7 +80,7 @@ class Preview:
     Attributes:
         line: Name of the product line.
         chosen: The line's own mode.
-        stems: Of the images.
+        stems: Stems of the images.
         images: The images as they are, small.
         modes: Coarse, then fine.
     """
@@ -93,14 +93,14 @@ class Preview:
 
 
 def preview_modes(
-    line: ProductLine, images: ImageSet, words: Sequence[str], count: int, working: Path, seed: int = 0
+    line: ProductLine, images: ImageSet, prompts: Sequence[str], count: int, working: Path, seed: int = 0
 ) -> Preview:
     """Find the components of a few training images in both modes.
 
     Args:
         line: Product line; its mode is not used but named.
         images: Data set.
-        words: Names of the parts, for the foundation models.
+        prompts: Names of the parts, for the foundation models.
         count: Images, evenly spaced.
         working: Folder for the masks of each mode.
         seed: Draws the subsamples of the bandwidth.
@@ -110,14 +110,14 @@ def preview_modes(
     """
     files = evenly_spaced(images.train, count)
     small = [mask_overlay(read_rgb(file.path, line.images.max_pixels), []) for file in files]
-    modes = tuple(_preview(line, images, words, mode, files, working / mode, seed) for mode in MODES)
+    modes = tuple(_preview(line, images, prompts, mode, files, working / mode, seed) for mode in MODES)
     return Preview(line.name, line.pseudo_labels.mode, tuple(file.stem for file in files), tuple(small), modes)
 
 
 def _preview(
     line: ProductLine,
     images: ImageSet,
-    words: Sequence[str],
+    prompts: Sequence[str],
     mode: Mode,
     files: Sequence[ImageFile],
     folder: Path,
@@ -125,7 +125,7 @@ def _preview(
 ) -> ModePreview:
     in_mode = line.model_copy(update={"pseudo_labels": line.pseudo_labels.model_copy(update={"mode": mode})})
     try:
-        finder = build_finder(in_mode, images, words)
+        finder = build_finder(in_mode, images, prompts)
     except StageError as error:
         return ModePreview(mode, "", (0,) * len(files), 0, (), (), str(error))
     for file in track(files, f"Finding components ({mode})"):

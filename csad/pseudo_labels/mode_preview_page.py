@@ -20,7 +20,7 @@ STYLE = (
     "small{color:#555}"
 )
 ADVICE = (
-    "Coarse where the words alone find every part; fine where parts are missing or several parts share a mask. "
+    "Coarse where the prompts alone find every part; fine where parts are missing or several parts share a mask. "
     "One colour is one class: the same part should have the same colour everywhere."
 )
 
@@ -58,7 +58,7 @@ def _rows(preview: Preview) -> list[list[Tile]]:
         tiles = []
         for mode in preview.modes:
             point = mode.sweep[place] if place < len(mode.sweep) else None
-            caption = f"{mode.mode}: {point.classes} classes, {point.dropped_share:.0%} left out" if point else ""
+            caption = f"{mode.mode}: {point.classes} classes, {point.dropped_fraction:.0%} left out" if point else ""
             tiles.append(Tile(caption, point.picture if point else blank))
         quantile = next(mode.sweep[place].quantile for mode in preview.modes if place < len(mode.sweep))
         rows.append([Tile(f"bandwidth_quantile {quantile:g}", blank), *tiles])

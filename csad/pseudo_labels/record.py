@@ -20,12 +20,12 @@ class BandwidthTrial(BaseModel):
     """What another bandwidth would give.
 
     Attributes:
-        quantile: Of the pairwise distances.
+        quantile: Quantile of the pairwise distances.
         bandwidth: That quantile.
         found: Clusters before alpha.
         kept: Classes.
-        dropped_share: Share of the components in neither.
-        variation: Of the number of components of a class from image to image, variance over mean.
+        dropped_fraction: Fraction of the components in neither.
+        variation: Variation of the number of components of a class from image to image, variance over mean.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -34,7 +34,7 @@ class BandwidthTrial(BaseModel):
     bandwidth: float
     found: int
     kept: int
-    dropped_share: float
+    dropped_fraction: float
     variation: float
 
 
@@ -47,10 +47,10 @@ class PseudoLabels(BaseModel):
         sizes: Components per class.
         images: Images that contain each class.
         alpha: Images that a cluster had to appear in, or members that it had to have.
-        bandwidth: Of the mean shift; 0 without classes.
-        quantile: Of the pairwise distances that gave the bandwidth; null where the line fixes it.
+        bandwidth: Bandwidth of the mean shift; 0 without classes.
+        quantile: Quantile of the pairwise distances that gave the bandwidth; null where the line fixes it.
         found: Clusters before alpha.
-        dropped_share: Share of the components whose cluster was dropped.
+        dropped_fraction: Fraction of the components whose cluster was dropped.
         kept: Stems of the images that train as labelled ones.
         types: Product type of every training image by its stem.
         type_count: Product types.
@@ -69,7 +69,7 @@ class PseudoLabels(BaseModel):
     bandwidth: float
     quantile: float | None
     found: int
-    dropped_share: float
+    dropped_fraction: float
     kept: tuple[str, ...]
     types: dict[str, int]
     type_count: int

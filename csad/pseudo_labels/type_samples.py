@@ -17,7 +17,7 @@ SAMPLE = 48
 """Images that are compared, evenly spaced."""
 
 SIDE = 16
-"""Of the thumbnails."""
+"""Side of the thumbnails in pixels."""
 
 COMPONENTS = 4
 """Principal components of the thumbnails: with all their pixels, two of three juices counted as one type."""

@@ -29,10 +29,10 @@ class Plan:
 
     Attributes:
         data: Data set.
-        tables: Of the paper, 1 to 7.
+        tables: Tables of the paper, 1 to 7.
         preset: "paper" or "default".
         seeds: One training each.
-        output: Folder of runs and tables; the same folder goes on where an interrupted call was.
+        output: Folder of runs and tables; the same folder resumes where an interrupted call was.
         settings: Own settings, by dotted key.
         timing_runs: Timed calls per model; 0 measures no latency.
     """
@@ -62,7 +62,7 @@ class Result:
 
 
 def run(plan: Plan) -> Result:
-    """Train and evaluate all that the tables need; what fails is said and the rest goes on.
+    """Train and evaluate all that the tables need; what fails is said and the rest continues.
 
     Raises:
         LineError: A setting is unknown or its value wrong.

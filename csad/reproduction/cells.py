@@ -60,8 +60,8 @@ def category_mean(groups: Sequence[Sequence[Run]], branch: str, kind: str) -> fl
 
     Args:
         groups: The runs of each category.
-        branch: As for `auroc_cell`.
-        kind: As for `auroc_cell`.
+        branch: Same as for `auroc_cell`.
+        kind: Same as for `auroc_cell`.
     """
     return mean(auroc_mean(runs, branch, kind) for runs in groups)
 

@@ -17,7 +17,7 @@ from csad.scoring.scorer import Scorer
 
 BATCH = 8
 RUNS = 500
-"""As the paper."""
+"""Timed calls, the paper's number."""
 
 LGST = "lgst"
 """Group of the student-teacher branches."""

@@ -53,7 +53,7 @@ nearest to its mean |
 | PDN | width 128 | first layers of 256 and 512 channels |
 | penalty images | a sample of ImageNet | tiny-imagenet |
 | mask files | paired with images by their names | paired by their place in an unsorted list |
-| coarse mode | masks of the words as they are | then filter-by-combine |
+| coarse mode | masks of the prompts as they are | then filter-by-combine |
 | model | the last weights | the best on the test set |
 
 ## What is ours under `method: paper`, too

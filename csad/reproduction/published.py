@@ -19,7 +19,7 @@ class Detection:
     Attributes:
         logical: Logical anomalies against good images.
         structural: Structural anomalies against good images.
-        mean: Of both.
+        mean: Mean of both.
     """
 
     logical: float | None = None

@@ -1,4 +1,4 @@
-"""One training and its figures: finished stages are reused, so an interrupted comparison goes on where it was."""
+"""One training and its figures: finished stages are reused, so an interrupted comparison resumes where it was."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Run:
     Attributes:
         category: Name of the product line.
         variant: Name of the settings.
-        seed: Of the run.
+        seed: Random seed of the run.
         classes: Component classes.
         auroc: Image AUROC in percent of the full score ("full"), each branch and each group of branches.
         spro: Localisation; None without masks.
@@ -86,7 +86,7 @@ def measure(line: ProductLine, category: Category, variant: Variant, seed: int, 
         line: Its settings.
         category: What is trained on.
         variant: Names the folder; all but the base start from the base's finished stages.
-        seed: Of the run.
+        seed: Random seed of the run.
         output: Folder of all runs; this one lies in <category>/<variant>-<seed>.
         timing_runs: Timed calls of the scorer; 0 measures no latency.
 

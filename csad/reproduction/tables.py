@@ -52,7 +52,7 @@ class Runs:
     """All that was measured.
 
     Attributes:
-        by_variant: Of each variant the runs of each category, one per seed.
+        by_variant: Runs of each category, one per seed, by variant.
         comparable: Whether the categories are those of the published means.
     """
 

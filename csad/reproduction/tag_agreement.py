@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from csad.config.settings import TagSettings
-from csad.foundation.tag_filter import filter_words, normalised
+from csad.foundation.tag_filter import filter_tags, normalised
 
 
 @dataclass(frozen=True)
 class TagAgreement:
-    """The filter's words against the paper's, in the order of the words.
+    """The filter's tags against the paper's, in the order of the tags.
 
     Attributes:
         category: Whose tags.
@@ -29,26 +29,26 @@ class TagAgreement:
 
     @property
     def fraction(self) -> float:
-        """Share of all words on which both agree, 0..1; 1 without words."""
-        words = len(self.both) + len(self.lost) + len(self.extra) + len(self.neither)
-        return (len(self.both) + len(self.neither)) / words if words else 1.0
+        """Fraction of all tags on which both agree, 0..1; 1 without tags."""
+        tags = len(self.both) + len(self.lost) + len(self.extra) + len(self.neither)
+        return (len(self.both) + len(self.neither)) / tags if tags else 1.0
 
 
-def tag_agreement(category: str, words: Sequence[str], published: Iterable[str], settings: TagSettings) -> TagAgreement:
-    """Filter words and compare what is left with the paper's.
+def tag_agreement(category: str, tags: Sequence[str], published: Iterable[str], settings: TagSettings) -> TagAgreement:
+    """Filter tags and compare what is left with the paper's.
 
     Args:
         category: Whose tags.
-        words: Before the filter, the surest first; words of the paper that are not among them do not count.
+        tags: Before the filter, the surest first; tags of the paper that are not among them do not count.
         published: What the paper keeps.
-        settings: Of the filter.
+        settings: Settings of the filter.
     """
-    kept = set(filter_words(words, settings).kept)
-    wanted = {normalised(word) for word in published}
-    distinct = list(dict.fromkeys(map(normalised, words)))
+    kept = set(filter_tags(tags, settings).kept)
+    wanted = {normalised(tag) for tag in published}
+    distinct = list(dict.fromkeys(map(normalised, tags)))
 
     def those(by_filter: bool, by_paper: bool) -> tuple[str, ...]:
-        return tuple(word for word in distinct if (word in kept) is by_filter and (word in wanted) is by_paper)
+        return tuple(tag for tag in distinct if (tag in kept) is by_filter and (tag in wanted) is by_paper)
 
     return TagAgreement(
         category,

@@ -1,4 +1,4 @@
-"""The words that the tag filter is judged on: those that are published, and those that RAM++ sees."""
+"""The tags that the tag filter is judged on: those that are published, and those that RAM++ sees."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class SeenAgreements:
 
 
 def known_agreements() -> tuple[TagAgreement, ...]:
-    """Agreement on the published words: those of table 8, then those that the program adds."""
+    """Agreement on the published tags: those of table 8, then those that the program adds."""
     return tuple(
-        tag_agreement(category, (*words, *PROGRAM_PROMPTS[category]), words, TagSettings())
-        for category, words in TAGS.items()
+        tag_agreement(category, (*tags, *PROGRAM_PROMPTS[category]), tags, TagSettings())
+        for category, tags in TAGS.items()
     )
 
 
@@ -51,17 +51,17 @@ def seen_agreements(root: Path) -> SeenAgreements:
         if published is None:
             continue
         try:
-            words = _words_of(ProductLine(name=category.name), category.folder)
+            tags = _tags_of(ProductLine(name=category.name), category.folder)
         except (CsadError, ImportError) as error:
             reasons.append(f"{category.name}: RAM++ cannot be asked: {error}")
         else:
-            agreements.append(tag_agreement(category.name, words, published, TagSettings()))
+            agreements.append(tag_agreement(category.name, tags, published, TagSettings()))
     return SeenAgreements(tuple(agreements), tuple(reasons))
 
 
-def _words_of(line: ProductLine, folder: Path) -> list[str]:
+def _tags_of(line: ProductLine, folder: Path) -> list[str]:
     from csad.foundation.tagging import build_tagger, merge_tags
 
     tagger = build_tagger(line)
     first = scan_for_evaluation(folder, line).train[0]
-    return [found.tag.word for found in merge_tags([tagger.tag(read_rgb(first.path, line.images.max_pixels))])]
+    return [found.tag.name for found in merge_tags([tagger.tag(read_rgb(first.path, line.images.max_pixels))])]

@@ -1,1 +1,1 @@
-"""What runs a stage, knows it again and keeps it: keys, records, locks, shares."""
+"""What runs a stage, knows it again and keeps it: keys, records, locks, shards."""

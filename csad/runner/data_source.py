@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from csad.common.errors import DatasetError
-from csad.runner.files import copy_file, writing
+from csad.runner.files import copy_file, translate_os_errors
 from csad.runner.packed import unpack, unpacked
 from csad.runner.stage import RECORD
 from csad.runner.stage_folders import FETCHED, folder_name
@@ -38,7 +38,7 @@ def locate(uri: str) -> Path:
 
 
 @contextmanager
-def opened(uri: str, kept: Path | None = None) -> Iterator[Path]:
+def resolve_uri(uri: str, kept: Path | None = None) -> Iterator[Path]:
     """Have the files of an address at hand.
 
     Args:
@@ -66,14 +66,14 @@ def opened(uri: str, kept: Path | None = None) -> Iterator[Path]:
 
     if kept is not None and "@" in uri:
         folder = kept / folder_name(FETCHED, hashlib.sha256(uri.encode()).hexdigest())
-        with writing(folder):
+        with translate_os_errors(folder):
             fetch(uri, folder)
             os.utime(folder)
         yield folder
         return
     with tempfile.TemporaryDirectory(prefix="csad-data-") as temporary:
         folder = Path(temporary) / "images"
-        with writing(folder):
+        with translate_os_errors(folder):
             fetch(uri, folder)
         yield folder
 
@@ -85,7 +85,7 @@ def _fetched(address: str, temporary: Path) -> Path:
     from csad.store.settings import StoreSettings
 
     packed, folder = temporary / "images.tar", temporary / "images"
-    with writing(packed):
+    with translate_os_errors(packed):
         get_packed(ObjectStore.connect(StoreSettings.from_environment()), address, packed)
     unpack(packed, folder)
     packed.unlink()
@@ -93,11 +93,11 @@ def _fetched(address: str, temporary: Path) -> Path:
 
 
 @contextmanager
-def gathered(folders: Sequence[str]) -> Iterator[Path]:
-    """Bring the outputs of all shares together.
+def merge_shards(folders: Sequence[str]) -> Iterator[Path]:
+    """Bring the outputs of all shards together.
 
     Args:
-        folders: One per share, packed or not. A single one is used as it is.
+        folders: One per shard, packed or not. A single one is used as it is.
 
     Yields:
         A folder with the files of all; it is gone afterwards.
@@ -109,10 +109,10 @@ def gathered(folders: Sequence[str]) -> Iterator[Path]:
         with unpacked(Path(folders[0])) as folder:
             yield folder
         return
-    with tempfile.TemporaryDirectory(prefix="csad-shares-") as together:
-        with writing(Path(together)):
-            for share in map(Path, folders):
-                with unpacked(share) as folder:
+    with tempfile.TemporaryDirectory(prefix="csad-shards-") as together:
+        with translate_os_errors(Path(together)):
+            for shard in map(Path, folders):
+                with unpacked(shard) as folder:
                     for file in folder.rglob("*"):
                         if file.is_file() and file.name != RECORD:
                             copy_file(file, Path(together) / file.relative_to(folder))

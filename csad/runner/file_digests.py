@@ -6,7 +6,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from csad.common import atomic
 from csad.common.file_stamp import FileStamp, SeenFile
-from csad.runner.files import file_digest, writing
+from csad.runner.files import file_digest, translate_os_errors
 
 _SEEN = TypeAdapter(dict[str, SeenFile])
 
@@ -33,7 +33,7 @@ class FileDigests:
             return known.sha256
         digest = file_digest(file)
         seen = {**self._read(), place: SeenFile(stamp=stamp, sha256=digest)}
-        with writing(self._memory):
+        with translate_os_errors(self._memory):
             atomic.write_text(self._memory, _SEEN.dump_json(seen, indent=2).decode() + "\n")
         return digest
 

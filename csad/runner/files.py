@@ -22,7 +22,7 @@ REFUSALS = OS_REMEDIES.keys() - {errno.ENOENT, errno.EISDIR}
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
+def translate_os_errors(path: Path) -> Iterator[None]:
     """Turn the failures of a disk into an error that names the path and says what to do.
 
     Args:

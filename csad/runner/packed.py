@@ -8,7 +8,7 @@ from pathlib import Path
 
 from csad.common import atomic
 from csad.common.errors import StageError
-from csad.runner.files import visible_files, writing
+from csad.runner.files import translate_os_errors, visible_files
 
 
 def pack_folder(folder: Path, file: Path) -> None:
@@ -47,7 +47,7 @@ def unpack(file: Path, folder: Path) -> None:
         StageError: The file is damaged or wants to write elsewhere, or the folder cannot be written.
     """
     try:
-        with writing(folder), tarfile.open(file, "r:") as archive:
+        with translate_os_errors(folder), tarfile.open(file, "r:") as archive:
             folder.mkdir(parents=True, exist_ok=True)
             archive.extractall(folder, filter="data")
     except tarfile.TarError as error:

@@ -42,14 +42,14 @@ class Stage(Generic[S]):
     """One step of the training pipeline.
 
     Attributes:
-        name: As in the pipeline.
+        name: Name as in the pipeline.
         run: Called with `line`, the inputs, `output` and, where it is seeded, `seed`, all by name.
         summary: What `run` returns.
-        sections: Of the product line, those that the result depends on; empty means all of it.
+        sections: Sections of the product line, those that the result depends on; empty means all of it.
         seeded: The result depends on the seed.
         device: What of the device the result depends on, where results differ in more than rounding: in a training
             each step starts from the last one's result.
-        resumable: An interrupted `run` goes on from what it left in `output`.
+        resumable: An interrupted `run` resumes from what it left in `output`.
         reads_tests: The result depends on the test images too.
         reads_raw: The inputs are a user's own files: only their bytes count.
         weights: Files of published weights, or of code outside csad, that `run` will read; called with `line` and the

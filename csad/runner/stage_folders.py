@@ -15,7 +15,7 @@ def folder_name(name: str, key: str) -> str:
     """Name of the folder of a finished stage, or of fetched data.
 
     Args:
-        name: Of the stage.
+        name: Name of the stage.
         key: Hexadecimal digest of what the content depends on.
     """
     return f"{name}-{key[:KEY_LENGTH]}"

@@ -1,4 +1,4 @@
-"""Runs stages one after another, keeps what is finished, and goes on where an interrupted run stopped."""
+"""Runs stages one after another, keeps what is finished, and resumes where an interrupted run stopped."""
 
 import logging
 import os
@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 from csad.common.file_stamp import FileStamp
 from csad.config.line import ProductLine
 from csad.runner.file_digests import FileDigests
-from csad.runner.files import writing
+from csad.runner.files import translate_os_errors
 from csad.runner.lock import exclusive
 from csad.runner.stage import NO_OPTIONS, Options, Stage, StageRecord
 from csad.runner.stage_folders import PARTIAL, folder_name, is_ours
@@ -60,7 +60,7 @@ class StageRunner:
         Raises:
             StageError: Another run works there, or the root cannot be written.
         """
-        with writing(self.root):
+        with translate_os_errors(self.root):
             self.root.mkdir(parents=True, exist_ok=True)
             with exclusive(self.root):
                 yield
@@ -87,7 +87,7 @@ class StageRunner:
                 _mark_used(folder)
                 return StageResult(folder, record.summary_as(stage), reused=True)
             _log.warning("%s: %s in %s since it was finished; it runs again", stage.name, damage, folder)
-        with writing(folder):
+        with translate_os_errors(folder):
             return self._run(stage, key, folder, inputs, options, state)
 
     def _run(
@@ -101,7 +101,7 @@ class StageRunner:
     ) -> StageResult[S]:
         partial = folder.with_name(folder.name + PARTIAL)
         if partial.exists() and stage.resumable:
-            _log.info("%s: goes on where it was interrupted", stage.name)
+            _log.info("%s: resumes where it was interrupted", stage.name)
         else:
             shutil.rmtree(partial, ignore_errors=True)
         started = time.monotonic()
@@ -121,7 +121,7 @@ class StageRunner:
         """Remove what no run used since a time: results of earlier data, settings and code, and nothing else.
 
         Args:
-            since: As `time.time()` gave it when the run began.
+            since: Time at which the run began, as of `time.time()`.
         """
         for folder in self.root.iterdir():
             if is_ours(folder.name) and folder.is_dir() and folder.stat().st_mtime < since:

@@ -14,11 +14,11 @@ from typing import Generic, TypeVar
 
 from csad.common.errors import OS_REMEDIES, CsadError
 from csad.config.line import ProductLine
-from csad.runner.data_source import gathered, opened
-from csad.runner.files import writing
+from csad.runner.data_source import merge_shards, resolve_uri
+from csad.runner.files import translate_os_errors
 from csad.runner.lock import end_with_holder
 from csad.runner.packed import pack_folder, unpacked
-from csad.runner.share import Share
+from csad.runner.shard import Shard
 from csad.runner.stage import NO_OPTIONS, Options, Stage, StageRecord
 from csad.runner.stage_runner import StageRunner
 from csad.runner.summary import Summary
@@ -43,7 +43,7 @@ class TaskResult(Generic[S]):
 
     def publish(self, name: str, path: str) -> None:
         """Copy a file of the output to an artifact of its own."""
-        with writing(Path(path)), unpacked(Path(self.folder)) as folder:
+        with translate_os_errors(Path(path)), unpacked(Path(self.folder)) as folder:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(folder / name, path)
 
@@ -53,7 +53,7 @@ def run_task(
     line_yaml: str,
     seed: int,
     output: str,
-    share: str | None = None,
+    shard: str | None = None,
     **inputs: str | Sequence[str],
 ) -> TaskResult[S]:
     """Run a stage on artifacts.
@@ -63,7 +63,7 @@ def run_task(
         line_yaml: The product line, as text.
         seed: Seed of the run.
         output: Path of the output artifact.
-        share: The part of the images that this task does, where several divide them.
+        shard: The part of the images that this task does, where several divide them.
         **inputs: Paths or URIs of the inputs, by the stage's names; several where several tasks made one input.
 
     Raises:
@@ -71,13 +71,13 @@ def run_task(
     """
     with failing_clearly(stage.name), ExitStack() as held:
         line = ProductLine.from_yaml(line_yaml)
-        options = NO_OPTIONS if share is None else Share.parse(share).options
+        options = NO_OPTIONS if shard is None else Shard.parse(shard).options
         store = os.environ.get(STORE_VARIABLE)
         kept = Path(store) if store else None
         if kept:
             end_with_holder(kept)
         folders = {
-            name: held.enter_context(opened(given, kept) if isinstance(given, str) else gathered(given))
+            name: held.enter_context(resolve_uri(given, kept) if isinstance(given, str) else merge_shards(given))
             for name, given in inputs.items()
         }
         if kept:
@@ -110,7 +110,7 @@ def _run_in_place(
     stage: Stage[S], line: ProductLine, seed: int, output: Path, options: Options, inputs: dict[str, Path]
 ) -> S:
     started = time.monotonic()
-    with writing(output), _folder_of(stage, output) as folder:
+    with translate_os_errors(output), _folder_of(stage, output) as folder:
         key = stage.key(line, seed, inputs, options)
         summary = stage.execute(line, seed, folder, inputs, options)
         StageRecord.of(stage, key, time.monotonic() - started, summary).write(folder)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from csad.compute.compute_device import compute_exactly
+from csad.compute.compute_device import disable_tf32
 from csad.features.backbone import Backbone
 from csad.lgst.teacher import Teacher
 from csad.scoring.branches import BatchFeatures, Branch, ModelOutputs
@@ -30,7 +30,7 @@ class AnomalyModel:
 
     def to(self, device: torch.device | str) -> AnomalyModel:
         """Move everything to a device."""
-        compute_exactly()
+        disable_tf32()
         branches = tuple(branch.to(device) for branch in self.branches)
         return AnomalyModel(self.backbone.to(device), self.teacher.to(device), branches)
 

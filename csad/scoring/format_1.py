@@ -21,16 +21,16 @@ def read(folder: Path) -> dict[str, dict[str, Tensor]]:
     students = read_tensors(folder, "lgst")
     memories = {name.removeprefix("memory-"): value for name, value in students.items() if name.startswith("memory-")}
     networks = {name: value for name, value in students.items() if name.startswith(("students.", "mean_map."))}
-    network, vocabulary = read_tensors(folder, "segmentation"), read_tensors(folder, "vocabulary")
+    network, codebook = read_tensors(folder, "segmentation"), read_tensors(folder, "vocabulary")
     components = {
         "network": network,
         "histogram": read_tensors(folder, "components"),
         "inventory": read_tensors(folder, "inventory"),
     }
-    words = {"vocabulary": vocabulary, "histogram": read_tensors(folder, "words")}
+    words = {"vocabulary": codebook, "histogram": read_tensors(folder, "words")}
     stored = {
         "component_histogram": flat(**components) if network else {},
-        "word_histogram": flat(**words) if vocabulary else {},
+        "word_histogram": flat(**words) if codebook else {},
         "pca_reconstruction": part_of(students, "linear"),
         "student_networks": networks,
         "memory_bank": memories,

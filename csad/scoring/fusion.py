@@ -17,17 +17,17 @@ TRIM = (0.2, 0.8)
 """Quantiles between which mean and deviation are taken (paper)."""
 
 RELATIVE_FLOOR = 1e-3
-"""A deviation below this share of the mean counts as this share: identical images must not give infinite scores."""
+"""A deviation below this fraction of the mean counts as that: identical images must not give infinite scores."""
 
 FEW_IMAGES = 5
-GUESSED_RELATIVE_DEVIATION = 0.2
-"""Of the mean: as far as distances and maxima of maps spread on most lines, where too few images show it."""
+DEFAULT_RELATIVE_DEVIATION = 0.2
+"""Fraction of the mean: as far as distances and maxima of maps spread on most lines, where too few images show it."""
 
 LEAST_BRANCH_DEVIATION = 0.1
 """The columns that a branch sums spread by 1 each, so a sum that hardly spreads does so by chance."""
 
 LEAST_WEIGHT = 0.05
-"""A branch that tells nothing apart keeps this much: self-made anomalies do not show everything."""
+"""A branch that tells nothing apart keeps this much: synthetic anomalies do not show everything."""
 
 INSIDE_SLOPE = 0.01
 """Weight of the plain sum, which orders images that every branch finds normal."""
@@ -59,9 +59,9 @@ class Scale(BaseModel):
 def fit_scale(values: NDArray[np.float64]) -> Scale:
     """Take mean and deviation of the middle of normal scores (N,); never zero."""
     if says_little(values):
-        # The whole range is the safer guess, but a handful may lie close together by chance.
+        # The whole range is the safer estimate, but a handful may lie close together by chance.
         mean = float(values.mean())
-        return Scale(mean=mean, deviation=max(float(np.ptp(values)), GUESSED_RELATIVE_DEVIATION * abs(mean), 1e-9))
+        return Scale(mean=mean, deviation=max(float(np.ptp(values)), DEFAULT_RELATIVE_DEVIATION * abs(mean), 1e-9))
     low, high = np.quantile(values, TRIM)
     middle = values[(values >= low) & (values <= high)]
     mean = float(middle.mean())
@@ -106,8 +106,8 @@ class Fusion(BaseModel):
     Attributes:
         columns: Scale of each column "branch@part".
         branches: Scale of each branch's sum of normalised columns.
-        weights: What each branch counts, 0..1.
-        weighting: "evidence" or "equal".
+        weights: Fusion weight of each branch, 0..1.
+        weighting: "synthetic_auroc" or "equal".
         members: Names of the scores of each group; empty in models of csad before 1.1.
     """
 
@@ -135,8 +135,9 @@ class Fusion(BaseModel):
     def combine(self, branches: Columns) -> NDArray[np.float64]:
         """Fuse normalised branch scores, or some of them, into one score (N,).
 
-        "equal" is the paper's plain sum. "evidence" is the length of the vector of what each branch holds against the
-        image, weighted: a branch that finds nothing odd adds nothing, so weak branches cannot drown a strong one.
+        "equal" is the paper's plain sum. "synthetic_auroc" is the length of the vector of what each branch holds
+        against the image, weighted: a branch that finds nothing odd adds nothing, so weak branches cannot drown a
+        strong one.
         """
         names = [name for name in self.branches if name in branches]
         values = np.stack([branches[name] for name in names])
@@ -161,13 +162,13 @@ def sum_columns(raw: Columns, scales: Mapping[str, Scale], branch: str) -> NDArr
     return np.asarray(sum(scales[name](raw[name]) for name in raw if name.split("@")[0] == branch))
 
 
-def fit_fusion(normal: Columns, evidence: Mapping[str, float], weighting: str) -> Fusion:
+def fit_fusion(normal: Columns, aurocs: Mapping[str, float], weighting: str) -> Fusion:
     """Calibrate on normal validation images.
 
     Args:
         normal: Raw columns of normal validation images.
-        evidence: Per branch, how well it tells self-made anomalies from them: AUROC in 0..1.
-        weighting: "evidence" or "equal".
+        aurocs: Per branch the AUROC of synthetic anomalies against them, 0..1.
+        weighting: "synthetic_auroc" or "equal".
 
     Raises:
         StageError: There is no column, for every branch is switched off or found nothing; or a column is of no known
@@ -178,7 +179,7 @@ def fit_fusion(normal: Columns, evidence: Mapping[str, float], weighting: str) -
     if not normal:
         raise StageError(
             "no branch is left to score with: the images share no components and all other branches are switched off; "
-            "set histogram.words above 0, or lgst.global_student or lgst.local_student to other than none"
+            "set histogram.codebook_size above 0, or lgst.global_student or lgst.local_student to other than none"
         )
     found = {name.split("@")[0] for name in normal}
     known = score_names()
@@ -189,25 +190,27 @@ def fit_fusion(normal: Columns, evidence: Mapping[str, float], weighting: str) -
         )
     count = len(next(iter(normal.values())))
     if count < FEW_IMAGES:
-        logger.warning("only %d validation images: the scale of the scores is a guess, add normal images", count)
+        logger.warning(
+            "only %d validation images: the scale of the scores is under-determined, add normal images", count
+        )
     elif alike := sorted(name for name, values in normal.items() if says_little(values)):
-        logger.warning("all validation images score alike in %s: its scale is a guess", ", ".join(alike))
+        logger.warning("all validation images score alike in %s: its scale is under-determined", ", ".join(alike))
     fit = scale_of(weighting)
     columns = {name: fit(values) for name, values in normal.items()}
     present = [branch for branch in known if branch in found]
     branches = {branch: fit_branch_scale(sum_columns(normal, columns, branch), fit) for branch in present}
-    weights = {branch: weight_of(evidence.get(branch, 1.0)) for branch in present}
+    weights = {branch: weight_of(aurocs.get(branch, 1.0)) for branch in present}
     for branch, weight in weights.items():
-        logger.info("branch %s counts %.2f", branch, weight)
+        logger.info("fusion weight of branch %s: %.2f", branch, weight)
     members = {group: tuple(name for name in names if name in found) for group, names in groups().items()}
     members = {group: names for group, names in members.items() if names}
     return Fusion(columns=columns, branches=branches, weights=weights, weighting=weighting, members=members)
 
 
-def weight_of(separation: float) -> float:
-    """Weight of a branch from its AUROC (0..1) on self-made anomalies: none for guessing, full for certainty.
+def weight_of(synthetic_auroc: float) -> float:
+    """Weight of a branch from its AUROC (0..1) on synthetic anomalies: none at chance, full for a perfect one.
 
-    Self-made anomalies are easier than real ones, so what a branch does not surely find there it will hardly find on a
+    Synthetic anomalies are easier than real ones, so what a branch does not clearly find there it will hardly find on a
     line: the fourth power keeps doubtful branches from adding their noise.
     """
-    return max(LEAST_WEIGHT, max(0.0, 2 * separation - 1) ** 4)
+    return max(LEAST_WEIGHT, max(0.0, 2 * synthetic_auroc - 1) ** 4)

@@ -36,7 +36,7 @@ def class_fractions(probabilities: Tensor, grid: int) -> Tensor:
     return functional.adaptive_avg_pool2d(probabilities[:, 1:], grid).flatten(1)
 
 
-def harden(probabilities: Tensor) -> Tensor:
+def one_hot_argmax(probabilities: Tensor) -> Tensor:
     """One-hot of the likeliest class (B, K + 1, h, w): the paper's counting."""
     likeliest = functional.one_hot(probabilities.argmax(dim=1), probabilities.shape[1])
     return likeliest.movedim(-1, 1).to(probabilities.dtype)
@@ -76,7 +76,7 @@ class FactoredGaussians:
     """The same distances in single precision: |F (h - mean)| with F'F = precision, so that nothing cancels.
 
     Args:
-        gaussians: As fitted, in double precision.
+        gaussians: Gaussians as fitted, in double precision.
     """
 
     def __init__(self, gaussians: GaussianPerType) -> None:
@@ -216,7 +216,7 @@ def counted_map(probabilities: Tensor, settings: HistogramSettings) -> Tensor:
         probabilities = functional.interpolate(
             probabilities, scale_factor=MAP_STRIDE, mode="bilinear", align_corners=False
         )
-    return probabilities if settings.soft else harden(probabilities)
+    return probabilities if settings.soft else one_hot_argmax(probabilities)
 
 
 def fit_patch_histogram(

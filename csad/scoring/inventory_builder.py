@@ -9,14 +9,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from csad.images.training_images import evenly_spaced
+from csad.scoring.component_statistics import GRIDS, ComponentStatistics
 from csad.scoring.histogram import class_fractions
-from csad.scoring.inventory import GRIDS, Inventory
 
 MAXIMUM_NORMALS = 200
 """Normal label maps kept to show where a missing component would be."""
 
 
-class InventoryBuilder:
+class ComponentStatisticsBuilder:
     """Collects the class fractions and label maps of normal images, a batch at a time.
 
     Args:
@@ -40,7 +40,7 @@ class InventoryBuilder:
         self._count += len(probabilities)
         self._pixels = probabilities.shape[-1] * probabilities.shape[-2]
 
-    def build(self, types: NDArray[np.int64]) -> Inventory:
+    def build(self, types: NDArray[np.int64]) -> ComponentStatistics:
         """Summarise per product type; `types` (N,) follows the order of the images."""
         kinds = np.unique(types)
         means, deviations = {}, {}
@@ -50,7 +50,7 @@ class InventoryBuilder:
             groups = [fractions[torch.from_numpy(types == kind)] for kind in kinds]
             means[grid] = torch.stack([group.mean(dim=0) for group in groups])
             deviations[grid] = torch.stack([group.std(dim=0, correction=0).clamp_min(floor) for group in groups])
-        return Inventory(
+        return ComponentStatistics(
             {grid: values.numpy() for grid, values in means.items()},
             {grid: values.numpy() for grid, values in deviations.items()},
             torch.stack(self._maps).numpy(),

@@ -24,8 +24,8 @@ def anomaly_map(
     """Draw where one image is unusual.
 
     Args:
-        maps: Of the image, in any unit, float32 (r, c) each.
-        heats: Of the image, on the scale of the result, float32 (r, c) each.
+        maps: Maps of the image, in any unit, float32 (r, c) each.
+        heats: Heats of the image, on the scale of the result, float32 (r, c) each.
         scales: Scale of each of `maps`: its normal cells' upper tail becomes 0.1.
         weights: Fusion weight of each score.
         size: Height and width of the result.
@@ -50,6 +50,6 @@ def normal_tail(scales: MapScales, weights: Mapping[str, float]) -> float:
         weights: Fusion weight of each score.
 
     Returns:
-        Above 0; 0.1 without maps, whose unit the heat shares.
+        Above 0; 0.1 without maps, whose unit the heat assignments.
     """
     return HIGH_VALUE * sum(weights.get(name, 1.0) for name in scales) or HIGH_VALUE

@@ -43,7 +43,7 @@ def lgst_map(
     """Mean of the normalised maps of one image, float32 (r, c) each and together; None without maps.
 
     Args:
-        maps: Of the image, by name.
+        maps: Maps of the image, by name.
         scales: Scale of each map.
         on_scale: Names of maps that are on the scale already.
     """
@@ -81,11 +81,11 @@ def histogram_map(labels: Labels, normal: Labels, classes: int, grids: Sequence[
     return heat
 
 
-def nearest_normal(labels: Labels, normal_maps: NDArray[np.uint8], classes: int) -> NDArray[np.uint8]:
+def nearest_normal(labels: Labels, reference_label_maps: NDArray[np.uint8], classes: int) -> NDArray[np.uint8]:
     """The normal label map, uint8 (M, r, c), whose class histogram is nearest to that of `labels` (h, w): (h, w)."""
     found = _fractions(labels, classes)
-    fractions = np.stack([_fractions(normal, classes) for normal in normal_maps])
-    chosen = normal_maps[np.square(fractions - found).sum(axis=1).argmin()]
+    fractions = np.stack([_fractions(normal, classes) for normal in reference_label_maps])
+    chosen = reference_label_maps[np.square(fractions - found).sum(axis=1).argmin()]
     return nearest(chosen, (labels.shape[0], labels.shape[1]))
 
 

@@ -54,7 +54,7 @@ class Manifest(BaseModel):
         version: csad that wrote it.
         created: When, ISO 8601 in UTC.
         line: Settings, as YAML.
-        seed: Of the training run.
+        seed: Random seed of the training run.
         snapshot: Digest of the data that trained it.
         weights: Pretrained weights behind it: name, source and digest.
         canvas: Crop and size of the input.
@@ -68,7 +68,7 @@ class Manifest(BaseModel):
         odd_images: Good images among them that score above the threshold: "train/good/003", the oddest first.
         synthetic_detection: Fraction of each kind of synthetic anomaly that scores above the threshold, 0..1.
         export: The whole scorer as one graph; None where the line does not ask for it, or csad was older.
-        border: Of normal images; shows differences between recording sessions, never part of a score.
+        border: Border of normal images; shows differences between recording sessions, never part of a score.
         files: SHA-256 of every other file in the folder.
         checksum: SHA-256 of this file with the checksum left empty.
     """

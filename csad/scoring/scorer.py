@@ -1,4 +1,4 @@
-"""THE scoring path: images in, scores, maps and findings out. Evaluation, batch scoring and serving all call it."""
+"""THE scoring path: images in, scores, maps and explanations out. Evaluation, batch scoring and serving all call it."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ class Score:
         branches: Normalised score of each branch and group of branches.
         map: Where it is unusual, float32 (H, W) at the image's size, at least 0 unless the line averages maps
             (`fusion.maps`); `Scorer.normal_tail` is what normal images' upper tail reaches.
-        findings: What is unusual about the components, in words, worst first.
+        explanations: What is unusual about the components, a sentence each, worst first.
     """
 
     value: float
     threshold: float
     branches: dict[str, float]
     map: NDArray[np.float32]
-    findings: tuple[str, ...]
+    explanations: tuple[str, ...]
 
     @property
     def anomalous(self) -> bool:
@@ -89,7 +89,7 @@ class Scorer:
         """Load and verify a model folder.
 
         Args:
-            folder: As `csad train` wrote it.
+            folder: Folder as `csad train` wrote it.
             device: "cpu", "cuda" or "cuda:N": where the backbone and the networks run.
             runtime: "torch", "onnxruntime" or "openvino"; None takes what is installed and computes as torch does.
             threads: Processors that a runtime other than torch may use; None: all that this process may.
@@ -118,7 +118,7 @@ class Scorer:
         for image in images:
             if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
                 raise ImageError(f"expected an RGB image, uint8 (H, W, 3), got {image.dtype} {image.shape}")
-        found = self.runtime.run(np.stack([self._canvas.draw(image) for image in images]))
+        found = self.runtime.run(np.stack([self._canvas.to_input(image) for image in images]))
         fusion = self.manifest.fusion
         branches = fusion.branch_scores(found.columns)
         named = {**branches, **fusion.groups(branches)}
@@ -136,7 +136,7 @@ class Scorer:
     ) -> Score:
         explainers = self.runtime.explainers
         explanations = {explainer.scores[0]: explainer.explain(found.outputs, index) for explainer in explainers}
-        findings = tuple(finding for said in explanations.values() for finding in said.findings)
+        explanations = tuple(finding for said in explanations.values() for finding in said.explanations)
         size = (self._canvas.height // MAP_STRIDE, self._canvas.width // MAP_STRIDE)
         maps = {name: values[index] for name, values in found.maps.items()}
         if self.line.fusion.maps == "weighted":
@@ -148,5 +148,5 @@ class Scorer:
                 averaged = (explainer.average_map(found.outputs, index) for explainer in explainers)
                 others = [values for values in averaged if values is not None]
             drawn = mean_map(lgst_map(maps, self._scales, self.runtime.on_scale), others, size)
-        heat = self._canvas.undraw(drawn, image.shape[0], image.shape[1])
-        return Score(float(found.fused[index]), self.threshold, branches, heat, findings)
+        heat = self._canvas.to_image(drawn, image.shape[0], image.shape[1])
+        return Score(float(found.fused[index]), self.threshold, branches, heat, explanations)

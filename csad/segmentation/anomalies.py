@@ -10,7 +10,7 @@ from csad.config.settings import SegmentationSettings
 from csad.segmentation.lsa import Component, LabelledImage, components_of, paste_components
 
 CUT_AREA = (0.02, 0.15)
-"""Of the image, as in CutPaste (arXiv:2104.04015, section 2.2)."""
+"""Fraction of the image, as in CutPaste (arXiv:2104.04015, section 2.2)."""
 
 CUT_ASPECT = (0.3, 3.3)
 """Height over width of the rectangle, as there."""

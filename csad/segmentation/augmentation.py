@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 MAXIMUM_SHIFT = 0.03
-"""Of the canvas side."""
+"""Fraction of the canvas side."""
 MAXIMUM_SCALE = 0.05
 MAXIMUM_ANGLE = 5.0
 """Degrees."""

@@ -58,7 +58,7 @@ def fit_segmentation(
         images: Data set; the training images are used.
         pseudo_labels: Output of the clustering stage.
         output: Folder for `segmentation.safetensors` (decoder and head) and `segmentation.json`.
-        seed: Of weights, order and augmentation.
+        seed: Random seed for weights, order and augmentation.
         checkpoint: File from which an interrupted training resumes.
         device: Where to train.
 
@@ -78,7 +78,7 @@ def fit_segmentation(
     def label_maps() -> Iterator[NDArray[np.uint8]]:
         for stem, labelled in zip(stems, kept, strict=True):
             if labelled:
-                yield canvas.draw_labels(load_label_map(pseudo_labels / LABEL_MAPS, stem))
+                yield canvas.labels_to_input(load_label_map(pseudo_labels / LABEL_MAPS, stem))
             else:
                 yield np.zeros(size, dtype=np.uint8)
 

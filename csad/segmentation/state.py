@@ -44,7 +44,7 @@ class TrainingState:
     Attributes:
         network: Its decoder and head are trained.
         average: Exponential average of its trainable weights.
-        optimiser: Of its trainable weights.
+        optimiser: Optimiser of its trainable weights.
         generator: Draws orders, pastes and histograms.
         draw: Draws geometric and photometric changes.
         labelled: Order of the labelled images.

@@ -80,7 +80,7 @@ def train_segmentation(
         backbone: Frozen pyramid with at least three stages.
         data: Canvases with pseudo-labels.
         settings: Step budget, batch, rate, loss weights.
-        seed: Of weights, order and augmentation.
+        seed: Random seed for weights, order and augmentation.
         checkpoint: File to write every `CHECKPOINT_EVERY` steps and to resume from; the result of a resumed run equals
             that of an uninterrupted one. It is left for the caller to remove. None writes nothing.
         device: Where to train; the network stays there. All draws are made on the CPU, so a seed means the same.

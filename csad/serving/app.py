@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
     from starlette.requests import Request
 
-    from csad.serving.body_budget import BodyShare
+    from csad.serving.body_budget import BodyReservation
     from csad.serving.runtime import Runtime
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -50,12 +50,12 @@ class _Endpoint(HTTPEndpoint):
         found: Runtime = request.app.state.runtime
         return found
 
-    async def body(self, request: Request, share: BodyShare) -> bytes:
+    async def body(self, request: Request, reservation: BodyReservation) -> bytes:
         """Read the body within the service's limits."""
         runtime = self.runtime(request)
         began = time.perf_counter()
-        content = await read_body(request, runtime.settings.max_bytes, runtime.settings.timeout, share)
-        runtime.measurements.took("read", time.perf_counter() - began)
+        content = await read_body(request, runtime.settings.max_bytes, runtime.settings.timeout, reservation)
+        runtime.measurements.observe("read", time.perf_counter() - began)
         return content
 
 
@@ -65,8 +65,8 @@ class ScoreEndpoint(_Endpoint):
     async def post(self, request: Request) -> Response:
         """Decide on one image."""
         runtime = self.runtime(request)
-        with runtime.admitted() as share:
-            upload = await one_image(request, await self.body(request, share))
+        with runtime.admitted() as reservation:
+            upload = await one_image(request, await self.body(request, reservation))
             async with runtime.in_time():
                 outcome = await runtime.score(upload)
         answer = ScoreAnswer.of(outcome.score, runtime.model.name)
@@ -79,8 +79,8 @@ class ScoreBatchEndpoint(_Endpoint):
     async def post(self, request: Request) -> Response:
         """Decide on several images."""
         runtime = self.runtime(request)
-        with runtime.admitted() as share:
-            uploads = await several_images(request, await self.body(request, share), runtime.settings.max_files)
+        with runtime.admitted() as reservation:
+            uploads = await several_images(request, await self.body(request, reservation), runtime.settings.max_files)
             runtime.batcher.check_room(len(uploads))
             async with runtime.in_time():
                 results = await runtime.score_each(uploads)
@@ -93,8 +93,8 @@ class ExplainEndpoint(_Endpoint):
     async def post(self, request: Request) -> Response:
         """Decide on one image and show where it is unusual: JSON, or the PNG alone for `Accept: image/png`."""
         runtime = self.runtime(request)
-        with runtime.admitted() as share:
-            upload = await one_image(request, await self.body(request, share))
+        with runtime.admitted() as reservation:
+            upload = await one_image(request, await self.body(request, reservation))
             async with runtime.in_time():
                 outcome, overlay = await runtime.explain(upload)
         score = outcome.score

@@ -123,10 +123,10 @@ class Batcher:
             task.add_done_callback(self._running.discard)
 
     def _next_batch(self) -> list[_Waiting]:
-        """Take this lane's share of what waits; requests that were given up are left out."""
-        share = -(-len(self._waiting) // (self._lanes - self._busy))
+        """Take this lane's part of what waits; requests that were given up are left out."""
+        part = -(-len(self._waiting) // (self._lanes - self._busy))
         batch: list[_Waiting] = []
-        while self._waiting and len(batch) < min(share, self._max_batch):
+        while self._waiting and len(batch) < min(part, self._max_batch):
             waiting = self._waiting.popleft()
             if not waiting.scored.done():
                 batch.append(waiting)

@@ -22,13 +22,13 @@ class BodyBudget:
         self._held = 0
 
     @contextmanager
-    def share(self) -> Iterator[BodyShare]:
-        """One request's part, given back when the block ends."""
-        share = BodyShare(self)
+    def reserve(self) -> Iterator[BodyReservation]:
+        """One request's reservation, given back when the block ends."""
+        reservation = BodyReservation(self)
         try:
-            yield share
+            yield reservation
         finally:
-            self._held -= share.held
+            self._held -= reservation.held
 
     def take(self, count: int) -> None:
         """Reserve bytes.
@@ -41,8 +41,8 @@ class BodyBudget:
         self._held += count
 
 
-class BodyShare:
-    """What one request holds of a budget.
+class BodyReservation:
+    """What one request has reserved of a budget.
 
     Attributes:
         held: Bytes.

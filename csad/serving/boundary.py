@@ -61,14 +61,14 @@ class Boundary:
                 raise  # the answer has begun; all that is left is to end the connection
         if runtime is not None:
             runtime.measurements.answered(scope["path"], exchange.status)
-            runtime.measurements.took("total", time.perf_counter() - began)
+            runtime.measurements.observe("total", time.perf_counter() - began)
 
 
 class _Exchange:
     """One request and its answer.
 
     Attributes:
-        status: Of the answer, 0 before it begins.
+        status: HTTP status code of the answer, 0 before it begins.
         ended: Whether the answer was sent to its end.
     """
 

@@ -18,7 +18,7 @@ class Seen:
 
     Attributes:
         file: Path relative to the watched folder, with forward slashes.
-        stamp: As it was looked at.
+        stamp: What the file was when it was read.
     """
 
     file: str

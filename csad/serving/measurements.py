@@ -77,7 +77,7 @@ class Measurements:
         self._decisions.labels("rejected" if score.anomalous else "good").inc()
         self._batches.observe(batch)
 
-    def took(self, phase: str, seconds: float) -> None:
+    def observe(self, phase: str, seconds: float) -> None:
         """Record the duration of a phase."""
         self._phases.labels(phase).observe(seconds)
 

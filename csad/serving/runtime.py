@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from csad.imaging.heat import HeatScale
     from csad.scoring.scorer import Score
-    from csad.serving.body_budget import BodyShare
+    from csad.serving.body_budget import BodyReservation
     from csad.serving.settings import ServingSettings
     from csad.serving.uploads import Upload
 
@@ -92,7 +92,7 @@ class Runtime:
         self.decoder.close()
 
     @contextmanager
-    def admitted(self) -> Iterator[BodyShare]:
+    def admitted(self) -> Iterator[BodyReservation]:
         """Take in a request with images for the length of the block; its body's bytes are counted in what is given.
 
         Raises:
@@ -103,8 +103,8 @@ class Runtime:
         self.batcher.check_room()
         self._requests += 1
         try:
-            with self._bodies.share() as share:
-                yield share
+            with self._bodies.reserve() as reservation:
+                yield reservation
         finally:
             self._requests -= 1
 
@@ -135,7 +135,7 @@ class Runtime:
         """Decode and score one image, and draw where it is unusual, as a PNG.
 
         Raises:
-            Problem: As `score`.
+            Problem: Same as for `score`.
         """
         began = time.perf_counter()
         async with self.decoder.decoded(upload) as image:
@@ -175,7 +175,7 @@ class Runtime:
         scored = await self.batcher.score(image)
         seconds = {"decode": decoding, "queue": scored.queue, "score": scored.seconds}
         for phase, duration in seconds.items():
-            self.measurements.took(phase, duration)
+            self.measurements.observe(phase, duration)
         self.measurements.decided(scored.score, scored.batch)
         return Outcome(scored.score, seconds)
 

@@ -33,7 +33,9 @@ class ScoreAnswer(Answer):
     threshold: float = Field(description="Above it the image is rejected.")
     anomalous: bool = Field(description="The decision.")
     branches: dict[str, float] = Field(description="Normalised score of each branch and group of branches.")
-    findings: tuple[str, ...] = Field(description="What is unusual about the components, in words, worst first.")
+    explanations: tuple[str, ...] = Field(
+        description="What is unusual about the components, a sentence each, worst first."
+    )
     model: ModelName
 
     @classmethod
@@ -44,7 +46,7 @@ class ScoreAnswer(Answer):
             threshold=score.threshold,
             anomalous=score.anomalous,
             branches=score.branches,
-            findings=score.findings,
+            explanations=score.explanations,
             model=model,
         )
 
@@ -74,9 +76,9 @@ class ThresholdAnswer(Answer):
     """Where the decision is made."""
 
     value: float
-    false_reject_rate: float = Field(description="Share of good products that may be rejected.")
+    false_reject_rate: float = Field(description="Fraction of good products that may be rejected.")
     promised_rate: float = Field(description="The rate that so many good images can promise.")
-    interval: tuple[float, float] = Field(description="95 % confidence interval of that share.")
+    interval: tuple[float, float] = Field(description="95 % confidence interval of that fraction.")
     images: int = Field(description="Good images behind it.")
     note: str
 

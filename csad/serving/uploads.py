@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from csad.serving.problems import Problem, slow_upload, too_many_bytes
 
 if TYPE_CHECKING:
-    from csad.serving.body_budget import BodyShare
+    from csad.serving.body_budget import BodyReservation
 
 RAW_TYPES = ("image/", "application/octet-stream")
 LONGEST_NAME = 200
@@ -55,14 +55,14 @@ class Upload:
     content: bytes | Problem
 
 
-async def read_body(request: Request, max_bytes: int, timeout: float, share: BodyShare) -> bytes:
+async def read_body(request: Request, max_bytes: int, timeout: float, reservation: BodyReservation) -> bytes:
     """Read a request's body, refusing it before it is held.
 
     Args:
         request: The request.
-        max_bytes: Of the largest body.
+        max_bytes: Size of the largest body.
         timeout: Seconds until it must have arrived.
-        share: Grows to the length that is announced, or to what arrived.
+        reservation: Grows to the length that is announced, or to what arrived.
 
     Raises:
         Problem: 413 too large, 429 no room beside the other bodies, 400 broken off or without a byte, 408 too slow,
@@ -75,14 +75,14 @@ async def read_body(request: Request, max_bytes: int, timeout: float, share: Bod
     if length.isdecimal():
         if int(length) > max_bytes:
             raise too_many_bytes(max_bytes)
-        share.grow_to(int(length))
+        reservation.grow_to(int(length))
     body = bytearray()
     try:
         async with asyncio.timeout(timeout):
             async for chunk in request.stream():
                 if len(body) + len(chunk) > max_bytes:
                     raise too_many_bytes(max_bytes)
-                share.grow_to(len(body) + len(chunk))
+                reservation.grow_to(len(body) + len(chunk))
                 body += chunk
     except TimeoutError:
         raise slow_upload(timeout) from None

@@ -56,7 +56,7 @@ class _Resting:
     Attributes:
         seen: Its state.
         since: When it was first seen so.
-        failures: Of the service at it.
+        failures: Failures of the service at it.
         retry: When it is tried again.
     """
 

@@ -7,7 +7,7 @@ from csad.compute.compute_device import stage_device
 from csad.config.line import ProductLine
 from csad.pseudo_labels.gallery_page import write_gallery_page
 from csad.pseudo_labels.generate import generate
-from csad.runner.files import writing
+from csad.runner.files import translate_os_errors
 from csad.runner.snapshot import open_snapshot
 from csad.runner.stage import Stage
 from csad.runner.summary import Summary, plural
@@ -21,8 +21,8 @@ class ClusteringSummary(Summary):
     Attributes:
         classes: Component classes, background excluded.
         components: Components of all images.
-        dropped_share: Share of the components in no class.
-        bandwidth: Of the mean shift.
+        dropped_fraction: Fraction of the components in no class.
+        bandwidth: Bandwidth of the mean shift.
         labelled: Images that train as labelled ones.
         unlabelled: Images that the label filter left out.
         types: Product types.
@@ -32,7 +32,7 @@ class ClusteringSummary(Summary):
 
     classes: int
     components: int
-    dropped_share: float
+    dropped_fraction: float
     bandwidth: float
     labelled: int
     unlabelled: int
@@ -47,7 +47,7 @@ class ClusteringSummary(Summary):
         classes = "1 class" if self.classes == 1 else f"{self.classes} classes"
         doubts = "".join(f"; DOUBTFUL: {doubt}" for doubt in self.doubts)
         return (
-            f"{plural(self.components, 'component')} in {classes}, {self.dropped_share:.0%} in none; "
+            f"{plural(self.components, 'component')} in {classes}, {self.dropped_fraction:.0%} in none; "
             f"{self.note}{doubts}"
         )
 
@@ -69,13 +69,13 @@ def run(line: ProductLine, images: Path, masks: Path, output: Path, seed: int) -
     """
     dataset = open_snapshot(images)
     device = stage_device("clustering")
-    with writing(output):
+    with translate_os_errors(output):
         record = generate(line, dataset, masks, output, seed, device)
         write_gallery_page(output, line.name)
     return ClusteringSummary(
         classes=record.classes,
         components=record.components,
-        dropped_share=record.dropped_share,
+        dropped_fraction=record.dropped_fraction,
         bandwidth=record.bandwidth,
         labelled=len(record.kept),
         unlabelled=len(record.types) - len(record.kept),

@@ -13,7 +13,7 @@ from csad.evaluation.evaluate import evaluate
 from csad.evaluation.figures import Evaluation
 from csad.evaluation.report import write_report
 from csad.pseudo_labels.record import GALLERY
-from csad.runner.files import writing
+from csad.runner.files import translate_os_errors
 from csad.runner.snapshot import open_snapshot
 from csad.runner.stage import Stage
 from csad.runner.summary import Summary, plural
@@ -86,11 +86,11 @@ def run(line: ProductLine, images: Path, pseudo_labels: Path, model: Path, outpu
     doubts = find_doubts(pseudo_labels / GALLERY)
     scorer = Scorer.load(model, str(stage_device("evaluation")))
     if not dataset.test:
-        with writing(output):
+        with translate_os_errors(output):
             _write_nothing(line, output, doubts)
         return EvaluationSummary(images=0)
     evaluation = evaluate(scorer, dataset)
-    with writing(output):
+    with translate_os_errors(output):
         atomic.write_text(output / FIGURES, json.dumps(evaluation.to_json(), indent=2) + "\n")
         atomic.write_text(output / TABLE, evaluation.to_text() + "\n")
         write_report(evaluation, output / REPORT, pseudo_labels / GALLERY, doubts)

@@ -6,7 +6,7 @@ from pathlib import Path
 from csad.config.line import ProductLine
 from csad.images import ImageSet, ground_truth_masks, scan
 from csad.runner.checked_copy import copy_checked, require_all
-from csad.runner.files import writing
+from csad.runner.files import translate_os_errors
 from csad.runner.snapshot import Snapshot, all_images
 from csad.runner.stage import Stage
 from csad.runner.summary import Summary, plural
@@ -24,8 +24,8 @@ class IngestSummary(Summary):
         test: Images that evaluate.
         problems: Files that were left out.
         megabytes: Size of all images.
-        digest: Of the whole data set.
-        training_digest: Of train and validation images.
+        digest: Digest of the whole data set.
+        training_digest: Digest of train and validation images.
         near_equal: Good images that are near-equal to an earlier one.
         dependent: Validation images left out for being near-equal to training images.
         unusual: Good images that look like none of the others.
@@ -77,7 +77,7 @@ def run(line: ProductLine, data: Path, output: Path) -> IngestSummary:
     """
     images = scan(data, line)
     snapshot = Snapshot.of(images)
-    with writing(output):
+    with translate_os_errors(output):
         for source, target in _places(images).items():
             copy_checked(source, output / target, images.contents)
         snapshot.write(output)

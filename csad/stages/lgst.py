@@ -9,7 +9,7 @@ from csad.compute.compute_device import stage_device, training_device
 from csad.config.line import ProductLine
 from csad.lgst.fit import fit_lgst
 from csad.lgst.paper.penalty_source import penalty_files
-from csad.runner.files import writing
+from csad.runner.files import translate_os_errors
 from csad.runner.snapshot import open_snapshot
 from csad.runner.stage import Stage
 from csad.runner.summary import Summary
@@ -24,8 +24,8 @@ class LgstSummary(Summary):
         images: Normal images.
         global_student: Kind of the global student.
         local_student: Kind of the local student.
-        components: Principal components of the linear global student; 0 for another.
-        memory_patches: Patches of the memories; 0 for another local student.
+        components: Principal components of the PCA global student; 0 for another.
+        memory_patches: Patches of the memory banks; 0 for another local student.
     """
 
     images: int
@@ -42,13 +42,13 @@ class LgstSummary(Summary):
 
 
 def run(line: ProductLine, images: Path, output: Path, seed: int) -> LgstSummary:
-    """Fit the students; the training of networks goes on from its last checkpoint.
+    """Fit the students; the training of networks resumes from its last checkpoint.
 
     Args:
         line: Product line; `line.lgst` chooses the students.
         images: Output of `ingest`.
         output: Folder for the students' tensors.
-        seed: Of every draw.
+        seed: Random seed for sampling.
 
     Raises:
         DeviceError: CSAD_DEVICE asks for a device that is not there.
@@ -57,15 +57,15 @@ def run(line: ProductLine, images: Path, output: Path, seed: int) -> LgstSummary
     dataset = open_snapshot(images)
     device = stage_device("lgst")
     checkpoint = output / CHECKPOINT
-    with writing(output):
+    with translate_os_errors(output):
         model = fit_lgst(line, dataset, output, seed, checkpoint, device)
         discard(checkpoint)
     return LgstSummary(
         images=len(dataset.train),
         global_student=line.lgst.global_student,
         local_student=line.lgst.local_student,
-        components=len(model.linear.components) if model.linear else 0,
-        memory_patches=sum(len(memory.patches) for memory in model.memories.values()),
+        components=len(model.pca.components) if model.pca else 0,
+        memory_patches=sum(len(bank.patches) for bank in model.memory_banks.values()),
     )
 
 

@@ -10,10 +10,10 @@ from csad.common.progress import track
 from csad.config.line import ProductLine
 from csad.images import ImageFile, read_rgb
 from csad.imaging.masks import save_masks
-from csad.proposals.finding import ComponentFinder, MaskCounts
+from csad.proposals.proposal_result import ComponentFinder, MaskCounts
 from csad.proposals.proposers import build_finder, foundation_weights
 from csad.pseudo_labels.mask_pictures import draw_mask_sheet
-from csad.runner.files import writing
+from csad.runner.files import translate_os_errors
 from csad.runner.snapshot import open_snapshot
 from csad.runner.stage import Stage
 from csad.runner.summary import Summary, plural
@@ -31,14 +31,14 @@ class MasksSummary(Summary):
 
     Attributes:
         proposer: Who proposed the masks.
-        images: Images of this share.
+        images: Images of this shard.
         images_without_masks: Images in which nothing was found; they train as unlabelled images.
         proposed: Masks before the rules.
         combine_dropped: Masks that filter-by-combine dropped.
         combine_images: Images in which it dropped any.
         kept: Masks after the rules.
-        open_vocabulary: Masks of what the line's words name.
-        images_without_detection: Images in which nothing answers to the words.
+        open_vocabulary: Masks of what the line's prompts name.
+        images_without_detection: Images without detections for the prompts.
         unsuitable_dropped: Proposals that were the image's frame, background or specks.
         grounding_dropped: Masks that filter-by-grounding dropped.
         grounding_images: Images in which it dropped any.
@@ -74,7 +74,7 @@ class MasksSummary(Summary):
 def run(line: ProductLine, images: Path, tags: Path, output: Path, shard: int = 0, shards: int = 1) -> MasksSummary:
     """Write the masks of every training image; images that are done already are left alone.
 
-    An image in which nothing answers to the line's words is a warning, and has no masks.
+    An image without detections for the prompts is a warning, and has no masks.
 
     Args:
         line: Product line; `line.pseudo_labels` names the proposer and the rules.
@@ -82,19 +82,19 @@ def run(line: ProductLine, images: Path, tags: Path, output: Path, shard: int = 
         tags: Output of `tagging`: what the foundation models look for.
         output: Folder for `<stem>.json` (COCO run-lengths and where each mask comes from), `rules/<stem>.json` (what
             the rules did) and, with foundation proposals, masks.png (some images and their masks, for people).
-        shard: Share of the images to do, 0..shards - 1.
-        shards: Number of shares.
+        shard: Shard of the images to do, 0..shards - 1.
+        shards: Number of shards.
 
     Raises:
         StageError: An input is missing, or the output cannot be written.
         WeightsError: The foundation models or their files are missing.
     """
-    words = Tags.read(tags).words
+    prompts = Tags.read(tags).prompts
     dataset = open_snapshot(images)
-    finder = build_finder(line, dataset, words)
+    finder = build_finder(line, dataset, prompts)
     mine = dataset.train[shard::shards]
     counts = []
-    with writing(output):
+    with translate_os_errors(output):
         if shards == 1:
             _remove_unfinished(output)
         for image in track(mine, "Finding components"):
@@ -113,11 +113,11 @@ def weights(line: ProductLine, tags: Path, **_: Path) -> Sequence[Path]:
     """
     if line.pseudo_labels.proposals == "classical":
         return ()
-    return foundation_weights(line, Tags.read(tags).words)
+    return foundation_weights(line, Tags.read(tags).prompts)
 
 
 def _remove_unfinished(output: Path) -> None:
-    """Remove files that a killed run was writing; where several shares write at once they may be another's."""
+    """Remove files that a killed run was writing; where several shards write at once they may be another's."""
     for folder in (output, output / RULES):
         for file in folder.glob(".*.json"):
             file.unlink(missing_ok=True)
@@ -129,7 +129,7 @@ def _counts_of(image: ImageFile, line: ProductLine, finder: ComponentFinder, out
         return MaskCounts.model_validate_json(done.read_text(encoding="utf-8"))
     found = finder.find(read_rgb(image.path, line.images.max_pixels))
     if found.counts.open_vocabulary == 0:
-        _log.warning("%s: nothing answers to the line's words; it has no masks of them", image.path.name)
+        _log.warning("%s: no detections for the prompts; it has no masks of them", image.path.name)
     save_masks(output / f"{image.stem}.json", found.masks)
     # Written last: it says that the image is done.
     atomic.write_text(done, found.counts.model_dump_json(exclude_defaults=True) + "\n")

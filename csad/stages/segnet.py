@@ -6,7 +6,7 @@ from pathlib import Path
 from csad.compute.checkpoint import CHECKPOINT, discard
 from csad.compute.compute_device import stage_device, training_device
 from csad.config.line import ProductLine
-from csad.runner.files import writing
+from csad.runner.files import translate_os_errors
 from csad.runner.snapshot import open_snapshot
 from csad.runner.stage import Stage
 from csad.runner.summary import Summary, plural
@@ -51,7 +51,7 @@ def run(line: ProductLine, images: Path, pseudo_labels: Path, output: Path, seed
         images: Output of `ingest`.
         pseudo_labels: Output of `clustering`.
         output: Folder for the network's weights.
-        seed: Of weights, order and augmentation.
+        seed: Random seed for weights, order and augmentation.
 
     Raises:
         DeviceError: CSAD_DEVICE asks for a device that is not there.
@@ -60,7 +60,7 @@ def run(line: ProductLine, images: Path, pseudo_labels: Path, output: Path, seed
     dataset = open_snapshot(images)
     device = stage_device("segnet")
     checkpoint = output / CHECKPOINT
-    with writing(output):
+    with translate_os_errors(output):
         fit = fit_segmentation(line, dataset, pseudo_labels, output, seed, checkpoint, device)
         discard(checkpoint)
     steps = steps_of(line.segmentation, fit.labelled) if fit.classes else 0

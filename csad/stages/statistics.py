@@ -6,7 +6,7 @@ from pathlib import Path
 from csad.calibration.statistics import fit
 from csad.compute.compute_device import stage_device
 from csad.config.line import ProductLine
-from csad.runner.files import writing
+from csad.runner.files import translate_os_errors
 from csad.runner.snapshot import open_snapshot
 from csad.runner.stage import Stage
 from csad.runner.summary import Summary, plural
@@ -63,14 +63,14 @@ def run(
         segnet: Output of `segnet`.
         lgst: Output of `lgst`.
         output: The model folder that a scorer loads.
-        seed: Of the vocabulary and of the self-made anomalies that weigh the branches.
+        seed: Random seed of the codebook and of the synthetic anomalies that weigh the branches.
 
     Raises:
         CsadError: An input or the device is missing, an input is damaged, or the output cannot be written.
     """
     dataset = open_snapshot(images)
     device = stage_device("statistics")
-    with writing(output):
+    with translate_os_errors(output):
         manifest = fit(line, dataset, pseudo_labels, segnet, lgst, output, seed, device)
     return StatisticsSummary(
         classes=manifest.classes,

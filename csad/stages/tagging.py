@@ -1,4 +1,4 @@
-"""Stage `tagging`: the words that open-vocabulary masks look for (paper 3.1)."""
+"""Stage `tagging`: the text prompts of open-vocabulary masks (paper 3.1)."""
 
 import logging
 from collections.abc import Sequence
@@ -11,16 +11,16 @@ from csad.common import atomic
 from csad.common.errors import StageError
 from csad.common.progress import track
 from csad.config.line import ProductLine
-from csad.foundation.tag_filter import FilteredWords, filter_words
+from csad.foundation.tag_filter import FilteredTags, filter_tags
 from csad.images import ImageFile, ImageSet, read_rgb
-from csad.runner.files import writing
+from csad.runner.files import translate_os_errors
 from csad.runner.snapshot import open_snapshot
 from csad.runner.stage import Stage
 from csad.runner.summary import Summary, plural
 
 FILE = "tags.json"
 MODEL = "ram_plus"
-"""The proposer of words that a tagging model found."""
+"""The proposer of prompts that a tagging model found."""
 
 SHOWN_REASONS = 12
 """On the one line that a stage says for people."""
@@ -29,19 +29,19 @@ _log = logging.getLogger(__name__)
 
 
 class DroppedTag(BaseModel):
-    """A word that is not looked for, and why."""
+    """A tag that is no prompt, and why."""
 
     model_config = ConfigDict(frozen=True)
 
-    word: str
+    name: str
     reason: str
 
 
 class SeenTag(BaseModel):
-    """A word that the tagging model found.
+    """A tag that the tagging model found.
 
     Attributes:
-        word: As the model's vocabulary writes it.
+        name: Name as the model's vocabulary writes it.
         probability: In the image where it is surest.
         threshold: What the probability had to exceed.
         images: Stems of the images that show it.
@@ -49,7 +49,7 @@ class SeenTag(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    word: str
+    name: str
     probability: float
     threshold: float
     images: tuple[str, ...]
@@ -61,7 +61,7 @@ class Tagging(BaseModel):
     Attributes:
         weights: SHA-256 of its file.
         images: Stems of the training images that it saw.
-        found: Its words before the filter.
+        found: Its tags before the filter.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -75,8 +75,8 @@ class Tags(BaseModel):
     """`tags.json`.
 
     Attributes:
-        proposer: Who named the words: "line" (the product line's own list), "ram_plus" or "none".
-        words: What open-vocabulary masks look for.
+        proposer: Who named the prompts: "line" (the product line's own list), "ram_plus" or "none".
+        prompts: What open-vocabulary masks look for.
         dropped: What was named and left out.
         note: What this means for the masks.
         tagging: What the tagging model said, where it was asked.
@@ -85,7 +85,7 @@ class Tags(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     proposer: str
-    words: tuple[str, ...]
+    prompts: tuple[str, ...]
     dropped: tuple[DroppedTag, ...]
     note: str
     tagging: Tagging | None = None
@@ -107,16 +107,16 @@ class Tags(BaseModel):
 
 @dataclass(frozen=True)
 class TaggingSummary(Summary):
-    """How many words were found and left out.
+    """How many prompts there are, and how many tags were left out.
 
     Attributes:
-        words: Words to look for.
-        dropped: Words that are not looked for.
+        prompts: Text prompts.
+        dropped: Tags that are no prompts.
         proposer: Who named them.
-        reasons: Why each found word was dropped, such as "red: a colour"; tags.json has them too.
+        reasons: Why each found tag was dropped, such as "red: a colour"; tags.json has them too.
     """
 
-    words: int
+    prompts: int
     dropped: int
     proposer: str
     reasons: tuple[str, ...] = ()
@@ -124,33 +124,33 @@ class TaggingSummary(Summary):
     def headline(self) -> str:
         """One line for people."""
         if self.proposer == "none":
-            return "no words needed: the mask proposals use no vocabulary"
-        return f"{plural(self.words, 'word')}, {self.dropped} dropped{_in_brackets(self.reasons)}"
+            return "no prompts needed: the mask proposals use no vocabulary"
+        return f"{plural(self.prompts, 'prompt')}, {self.dropped} dropped{_in_brackets(self.reasons)}"
 
 
 def run(line: ProductLine, images: Path, output: Path) -> TaggingSummary:
-    """Write the vocabulary of a line.
+    """Write the prompts of a line.
 
     The line's own list is taken as it is. Without one, lines whose masks come from the foundation models ask RAM++;
-    the classical proposals need no words.
+    the classical proposals need no prompts.
 
     Args:
-        line: Product line; `line.tags` may name and drop words.
+        line: Product line; `line.tags` may name prompts and drop tags.
         images: Output of `ingest`.
         output: Folder for tags.json.
 
     Raises:
         StageError: `images` is not an ingested data set, the output cannot be written, or the coarse mode is left
-            without a word to look for.
+            without a prompt.
         WeightsError: RAM++ is needed and its weights are missing, damaged, or of another network.
     """
     dataset = open_snapshot(images)
     asks = _asks_model(line)
     tags = _from_model(line, dataset) if asks else _from_line(line)
-    with writing(output):
+    with translate_os_errors(output):
         atomic.write_text(output / FILE, tags.model_dump_json(indent=2, exclude_none=True) + "\n")
     return TaggingSummary(
-        words=len(tags.words),
+        prompts=len(tags.prompts),
         dropped=len(tags.dropped),
         proposer=tags.proposer,
         reasons=_reasons(tags) if asks else (),
@@ -171,7 +171,7 @@ def weights(line: ProductLine, **_: Path) -> Sequence[Path]:
 
 
 def _asks_model(line: ProductLine) -> bool:
-    return line.pseudo_labels.proposals == "foundation" and line.tags.words is None
+    return line.pseudo_labels.proposals == "foundation" and line.tags.prompts is None
 
 
 def _from_model(line: ProductLine, dataset: ImageSet) -> Tags:
@@ -184,19 +184,19 @@ def _from_model(line: ProductLine, dataset: ImageSet) -> Tags:
     merged = merge_tags(
         [tagger.tag(read_rgb(image.path, line.images.max_pixels)) for image in track(chosen, "Tagging")]
     )
-    filtered = filter_words((found.tag.word for found in merged), line.tags)
+    filtered = filter_tags((found.tag.name for found in merged), line.tags)
     tags = Tags(
         proposer=MODEL,
-        words=filtered.kept,
+        prompts=filtered.kept,
         dropped=_dropped(filtered),
-        note=f"RAM++ saw {_named(chosen)} and found {plural(len(merged), 'word')}, "
+        note=f"RAM++ saw {_named(chosen)} and found {plural(len(merged), 'tag')}, "
         f"{len(filtered.dropped)} of them no parts",
         tagging=Tagging(
             weights=tagger.sha256,
             images=tuple(image.stem for image in chosen),
             found=tuple(
                 SeenTag(
-                    word=found.tag.word,
+                    name=found.tag.name,
                     probability=round(found.tag.probability, 4),
                     threshold=found.tag.threshold,
                     images=tuple(chosen[position].stem for position in found.images),
@@ -205,19 +205,19 @@ def _from_model(line: ProductLine, dataset: ImageSet) -> Tags:
             ),
         ),
     )
-    _require_words(tags, line)
+    _require_prompts(tags, line)
     return tags
 
 
-def _require_words(tags: Tags, line: ProductLine) -> None:
-    """Stop before hours of work where there would be nothing to look for, and warn where it is a choice."""
-    if tags.words:
+def _require_prompts(tags: Tags, line: ProductLine) -> None:
+    """Stop before hours of work where there would be no prompt, and warn where it is a choice."""
+    if tags.prompts:
         return
     said = f"{tags.note}{_in_brackets(_reasons(tags))}"
-    remedy = "name the parts in tags.words, or keep found words with tags.keep"
+    remedy = "name the parts in tags.prompts, or keep found tags with tags.keep"
     if line.pseudo_labels.mode == "coarse":
-        raise StageError(f"the coarse mode has no word to look for; {said}; {remedy}")
-    _log.warning("tagging: no word to look for; %s; %s", said, remedy)
+        raise StageError(f"the coarse mode has no prompt; {said}; {remedy}")
+    _log.warning("tagging: no prompt; %s; %s", said, remedy)
 
 
 def _named(chosen: list[ImageFile]) -> str:
@@ -226,7 +226,7 @@ def _named(chosen: list[ImageFile]) -> str:
 
 
 def _reasons(tags: Tags) -> tuple[str, ...]:
-    return tuple(f"{dropped.word}: {dropped.reason}" for dropped in tags.dropped)
+    return tuple(f"{dropped.name}: {dropped.reason}" for dropped in tags.dropped)
 
 
 def _in_brackets(reasons: tuple[str, ...]) -> str:
@@ -236,19 +236,19 @@ def _in_brackets(reasons: tuple[str, ...]) -> str:
 
 
 def _from_line(line: ProductLine) -> Tags:
-    """Take the line's own list; the groups of the filter are for found words alone."""
-    filtered = filter_words(line.tags.words or (), line.tags.model_copy(update={"drop_groups": ()}))
+    """Take the line's own list; the groups of the filter are for found tags alone."""
+    filtered = filter_tags(line.tags.prompts or (), line.tags.model_copy(update={"drop_groups": ()}))
     if line.pseudo_labels.proposals == "classical":
         note = "the classical proposals use no vocabulary: no tagging model was asked"
     else:
-        note = "the line names the words: no tagging model was asked"
+        note = "the line names the prompts: no tagging model was asked"
     return Tags(
-        proposer="line" if line.tags.words else "none", words=filtered.kept, dropped=_dropped(filtered), note=note
+        proposer="line" if line.tags.prompts else "none", prompts=filtered.kept, dropped=_dropped(filtered), note=note
     )
 
 
-def _dropped(filtered: FilteredWords) -> tuple[DroppedTag, ...]:
-    return tuple(DroppedTag(word=dropped.word, reason=dropped.reason) for dropped in filtered.dropped)
+def _dropped(filtered: FilteredTags) -> tuple[DroppedTag, ...]:
+    return tuple(DroppedTag(name=dropped.name, reason=dropped.reason) for dropped in filtered.dropped)
 
 
 STAGE = Stage(

@@ -8,7 +8,7 @@ from pathlib import Path
 from csad.config.line import ProductLine
 from csad.images.outputs import require_apart
 from csad.pseudo_labels import gallery_page
-from csad.runner.files import replace_folder, writing
+from csad.runner.files import replace_folder, translate_os_errors
 from csad.runner.model_place import require_model_or_nothing
 from csad.runner.stage import RECORD
 from csad.runner.stage_runner import StageRunner, duration
@@ -70,7 +70,7 @@ def train(line: ProductLine, data: Path, output: Path, seed: int, evaluate: bool
         measured = None
         if evaluate:
             measured = runner.run(evaluation.STAGE, images=images, pseudo_labels=labels, model=fitted.folder)
-        with writing(output):
+        with translate_os_errors(output):
             replace_folder(fitted.folder, output.resolve(), leave_out=(RECORD,))
         runner.prune(since=started)
     result = TrainingResult(output, fitted.summary)

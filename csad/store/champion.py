@@ -25,7 +25,7 @@ class Champion:
     Attributes:
         version: Its name.
         previous: Versions that were in use before, the last one first.
-        etag: Of the pointer: what a promotion must have seen.
+        etag: ETag of the pointer: what a promotion must have seen.
     """
 
     version: str

@@ -79,12 +79,12 @@ def list_datasets(store: ObjectStore, line: str) -> list[DatasetVersion]:
 def pull_dataset(store: ObjectStore, line: str, digest: str | None, folder: Path) -> DatasetVersion:
     """Fetch a version into a folder, checked file by file; nothing shows there before all of it has come.
 
-    After an interruption the same call goes on where it was.
+    After an interruption the same call resumes where it was.
 
     Args:
         store: Where from.
         line: Product line.
-        digest: Of the version; None for the one pushed last.
+        digest: Digest of the version; None for the one pushed last.
         folder: Empty, not there yet, or already holding files of this version.
 
     Raises:
@@ -117,7 +117,7 @@ def verify_dataset(store: ObjectStore, line: str, digest: str | None) -> list[st
     Args:
         store: Where.
         line: Product line.
-        digest: Of the version; None for the one pushed last.
+        digest: Digest of the version; None for the one pushed last.
 
     Returns:
         A sentence per file that cannot be used; empty when all is well.

@@ -38,7 +38,7 @@ class Deployed:
     """What is served, and how.
 
     Attributes:
-        version: Of the model.
+        version: Version of the model.
         settings: Digest of the line's section `deployment`.
     """
 

@@ -42,7 +42,7 @@ _log = logging.getLogger(__name__)
 def push_dataset(store: ObjectStore, folder: Path, line: str) -> DatasetVersion:
     """Store all images of a folder, the masks of the test images and the defects' configuration.
 
-    Only contents that the line does not have yet travel. After an interruption the same call goes on where it was.
+    Only contents that the line does not have yet travel. After an interruption the same call resumes where it was.
     Nothing is decoded: `push_checked` stores what a check of every image left.
 
     Args:

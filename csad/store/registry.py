@@ -36,11 +36,11 @@ class ModelLabels:
 
     Attributes:
         line: Product line.
-        snapshot_digest: Of the data that trained it.
-        git_commit: Of the code.
-        config_digest: Of the line's settings.
-        seed: Of the run.
-        scores: Of its evaluation, such as {"logical": 91.2}; None, as nan becomes, where nothing was measured.
+        snapshot_digest: Digest of the data that trained it.
+        git_commit: Git commit of the code.
+        config_digest: Digest of the line's settings.
+        seed: Random seed of the run.
+        scores: Scores of its evaluation, such as {"logical": 91.2}; None, as nan becomes, where nothing was measured.
         score_kinds: Which kinds of anomalies a score is over, such as {"mean": ["logical", "dents"]}; empty for a
             model that was registered before they were kept.
     """
@@ -59,7 +59,7 @@ class FileRecord:
     """One file of a version.
 
     Attributes:
-        sha256: Of its content.
+        sha256: SHA-256 of its content.
         bytes: Its size.
     """
 
@@ -95,7 +95,7 @@ def register_model(
 
     Args:
         store: Where to.
-        model_folder: As `statistics` wrote it.
+        model_folder: Folder as `statistics` wrote it.
         labels: Kept with it for good.
         extra_files: Name and path of files that belong to it, such as {"bento.tar.gz": path}.
 
@@ -165,7 +165,7 @@ def fetch_model(store: ObjectStore, line: str, version: str, folder: Path) -> Mo
     Args:
         store: Where from.
         line: Product line.
-        version: As `list_models` names it.
+        version: Version as `list_models` names it.
         folder: Created where it is missing.
 
     Raises:

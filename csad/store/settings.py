@@ -43,9 +43,9 @@ class StoreSettings:
         secret_key: The secret.
         bucket: Bucket of everything.
         prefix: Put before every key: "" or "folder/".
-        region: As the store calls it.
+        region: Region as the store calls it.
         secure: https.
-        session_token: Of temporary keys.
+        session_token: Session token of temporary keys.
     """
 
     endpoint: str

@@ -47,7 +47,7 @@ class StoredFile:
 
     Attributes:
         name: Relative path.
-        sha256: Of its content; names its object.
+        sha256: SHA-256 of its content; names its object.
         bytes: Its size.
     """
 

@@ -19,7 +19,7 @@ class PublishedWeights(BaseModel):
     """One file, or one package that carries its weights.
 
     Attributes:
-        name: As a user calls it.
+        name: Name as a user calls it.
         file: Path inside the weights folder, with "/"; None for a package.
         url: Where it is published.
         package: Distribution that carries it.

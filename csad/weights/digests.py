@@ -13,7 +13,7 @@ FILE = "digests.json"
 
 
 class Digests(BaseModel):
-    """Of one file.
+    """Digests of one file.
 
     Attributes:
         published: SHA-256 of the file as it was published.

@@ -99,7 +99,7 @@ def check(entry: PublishedWeights, folder: Path) -> str | None:
     return None
 
 
-def here(entry: PublishedWeights, folder: Path) -> bool:
+def is_present(entry: PublishedWeights, folder: Path) -> bool:
     """Whether a recorded file of the right size is there; `check` reads it, too."""
     known = read_digests(folder).get(entry.name)
     path = folder / (entry.file or "")

@@ -13,7 +13,7 @@ from csad.weights.catalogue import PublishedWeights, read_catalogue
 from csad.weights.checkpoints import file_digest
 from csad.weights.digests import Digests, read_digests, record
 from csad.weights.download import download
-from csad.weights.intake import check, here, take_in, take_over
+from csad.weights.intake import check, is_present, take_in, take_over
 
 PARTIAL = ".partial"
 
@@ -53,7 +53,7 @@ def sync(
         download_allowed: False: only the mirror is asked.
 
     Returns:
-        Name -> where it came from: "here", "store" or "download".
+        Name -> where it came from: "present", "store" or "download".
 
     Raises:
         WeightsError: A file cannot be had, is damaged, or is not the one seen first.
@@ -123,13 +123,13 @@ def _bring(
 ) -> str:
     assert entry.file is not None
     assert entry.url is not None
-    if here(entry, folder):
+    if is_present(entry, folder):
         problem = check(entry, folder)
         if problem:
             raise WeightsError(problem)
         if mirror is not None:
             _keep(entry, read_digests(folder)[entry.name], folder, mirror)
-        return "here"
+        return "present"
     mirrored = mirror.find(entry.name) if mirror is not None else None
     if mirror is not None and mirrored is not None:
         record(folder, entry.name, mirrored)

@@ -80,7 +80,7 @@ def clustering(folder: Path, kept: tuple[str, ...], maps: dict[str, np.ndarray])
         bandwidth=1.0,
         quantile=None,
         found=2,
-        dropped_share=0.0,
+        dropped_fraction=0.0,
         kept=kept,
         types=dict.fromkeys(maps, 0),
         type_count=1,

@@ -39,7 +39,7 @@ def test_every_good_image_calibrates_and_what_lies_above_the_threshold_is_named(
 
 
 def test_the_model_says_what_it_finds_of_synthetic_anomalies(manifest):
-    assert {"foreign patch", "blemish", "exchanged region"} <= set(manifest.synthetic_detection)
+    assert {"foreign patch", "coloured spot", "exchanged region"} <= set(manifest.synthetic_detection)
     assert all(0 <= rate <= 1 for rate in manifest.synthetic_detection.values())
 
 
@@ -64,7 +64,7 @@ def test_the_files_are_those_of_the_parts(manifest, tiny_model):
 def test_a_line_with_nothing_left_is_told_what_to_switch_on(tiny_line, tmp_path):
     line = tiny_line.model_copy(
         update={
-            "histogram": tiny_line.histogram.model_copy(update={"words": 0}),
+            "histogram": tiny_line.histogram.model_copy(update={"codebook_size": 0}),
             "lgst": tiny_line.lgst.model_copy(update={"local_student": "none", "global_student": "none"}),
         }
     )
@@ -84,7 +84,7 @@ def test_a_line_with_two_branches_left_still_decides(tiny_line, tiny_line_data, 
     """Without words and memories, components and the global student remain."""
     line = tiny_line.model_copy(
         update={
-            "histogram": tiny_line.histogram.model_copy(update={"words": 0}),
+            "histogram": tiny_line.histogram.model_copy(update={"codebook_size": 0}),
             "lgst": tiny_line.lgst.model_copy(update={"local_student": "none"}),
             "fusion": tiny_line.fusion.model_copy(update={"weighting": "equal"}),
         }
@@ -101,5 +101,5 @@ def test_a_line_with_two_branches_left_still_decides(tiny_line, tiny_line_data, 
     assert np.isfinite(Scorer.load(model).score(image).value)
 
 
-def test_frames_of_one_product_are_one_piece_of_evidence():
+def test_frames_of_one_product_are_one_independent_sample():
     assert one_of_each([5, 5, 3, 5, 9, 3]) == [0, 2, 4]

@@ -18,7 +18,7 @@ class StubScore:
     threshold: float
     anomalous: bool
     branches: dict
-    findings: tuple
+    explanations: tuple
     map: np.ndarray
 
 
@@ -37,10 +37,10 @@ class StubScorer:
 
     def _score(self, image):
         value = float(image[..., 0].mean())
-        findings = ("cherry icon: missing", "banana: extra") if value > 100 else ()
+        explanations = ("cherry icon: missing", "banana: extra") if value > 100 else ()
         heat = np.zeros(image.shape[:2], np.float32)
         heat[0, 0] = value / 1000
-        return StubScore(value, 100.0, value > 100, {"full": value, "global": 1.5}, findings, heat)
+        return StubScore(value, 100.0, value > 100, {"full": value, "global": 1.5}, explanations, heat)
 
 
 def run_score(*arguments):

@@ -21,8 +21,8 @@ name: tiny
 images: {area: 16384}
 pseudo_labels: {rotations: 2}
 segmentation: {steps: 4, batch: 2}
-histogram: {words: 8}
-lgst: {max_components: 4, memory_size: 200, steps: 4}
+histogram: {codebook_size: 8}
+lgst: {max_components: 4, coreset_size: 200, steps: 4}
 """)
     result = run("train", folder / "tiny.yaml", "--data", tiny_line_data, "--output", folder / "model", "--seed", 3)
     assert result.exit_code == 0, result.output

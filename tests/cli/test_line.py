@@ -123,7 +123,7 @@ def test_check_warns_of_foundation_models_that_this_machine_lacks(data, tmp_path
     (tmp_path / "weights").mkdir()
     file = tmp_path / "kit.yaml"
     file.write_text(
-        f"name: kit\ntags: {{words: [screw]}}\npseudo_labels: {{proposals: foundation, "
+        f"name: kit\ntags: {{prompts: [screw]}}\npseudo_labels: {{proposals: foundation, "
         f"foundation: {{weights: {tmp_path / 'weights'}, sam: vit_tiny}}}}\n"
     )
 

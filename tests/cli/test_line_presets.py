@@ -43,7 +43,7 @@ def test_show_for_scripts_is_json(paper):
 def test_show_of_a_model_prints_the_line_that_it_was_made_with(tiny_model):
     shown = invoke("show", tiny_model)
     assert shown.exit_code == 0
-    assert ProductLine.from_yaml(shown.stdout).lgst.memory_size == 200
+    assert ProductLine.from_yaml(shown.stdout).lgst.coreset_size == 200
 
 
 def test_show_of_a_folder_that_is_no_model_is_refused(tmp_path):

@@ -78,7 +78,7 @@ def test_another_kind_of_file_is_wrong_use(line, tiny_line_data, tmp_path):
 def test_foundation_lines_without_weights_fail_with_the_remedy(tiny_line_data, tmp_path, monkeypatch):
     monkeypatch.delenv("CSAD_WEIGHTS", raising=False)
     file = tmp_path / "line.yaml"
-    file.write_text("name: tiny\ntags: {words: [disc]}\npseudo_labels: {proposals: foundation}\n")
+    file.write_text("name: tiny\ntags: {prompts: [disc]}\npseudo_labels: {proposals: foundation}\n")
     result = preview(file, tiny_line_data, tmp_path / "preview.html")
     assert result.exit_code == 1
     assert "CSAD_WEIGHTS" in result.stderr

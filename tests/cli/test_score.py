@@ -13,7 +13,7 @@ def test_the_table_shows_file_score_threshold_decision_and_first_finding(images)
     result = run_score(images)
     assert result.exit_code == 0
     head, *rows = [" ".join(line.split()) for line in result.stdout.splitlines()]
-    assert head == "file score threshold decision first finding"
+    assert head == "file score threshold decision first explanation"
     assert rows == [
         f"{images}/a.png 40.000 100.000 good",
         f"{images}/größe 2.png 200.000 100.000 ANOMALOUS cherry icon: missing",
@@ -33,7 +33,7 @@ def test_json_is_one_list_and_nothing_else_on_stdout(images):
         "threshold": 100.0,
         "anomalous": True,
         "branches": {"full": 200.0, "global": 1.5},
-        "findings": ["cherry icon: missing", "banana: extra"],
+        "explanations": ["cherry icon: missing", "banana: extra"],
     }
     assert "a library's chatter" in result.stderr
 

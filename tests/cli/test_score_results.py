@@ -38,7 +38,7 @@ def test_out_writes_a_row_per_image_with_a_column_per_branch(kept, images):
     assert [Path(row["file"]).name for row in found] == ["a.png", "b.png", "größe 2.png", "c.png"]
     assert [row["score"] for row in found] == [40.0, None, 200.0, 60.0]
     assert [row["anomalous"] for row in found] == [False, None, True, False]
-    assert found[2]["findings"] == ["cherry icon: missing", "banana: extra"]
+    assert found[2]["explanations"] == ["cherry icon: missing", "banana: extra"]
     assert found[2]["branch_global"] == 1.5
     assert "not an image" in found[1]["error"]
     assert found[0]["error"] is None

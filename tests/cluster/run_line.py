@@ -12,7 +12,7 @@ from pathlib import Path
 from kfp import local
 
 from pipelines.shape import Shape
-from pipelines.training import training_here
+from pipelines.training import training_locally
 
 CARRIED = ("CSAD_STORE_", "AWS_", "OMP_", "OPENBLAS_")
 
@@ -37,7 +37,7 @@ def main(name: str, line: Path, uri: str, output: Path, uid: int) -> None:
     output.mkdir(parents=True, exist_ok=True)
     output.chmod(0o777)
     local.init(runner(name, uid), pipeline_root=str(output))
-    outputs = training_here(Shape())(line_yaml=line.read_text(), data_uri=uri, seed=3).outputs
+    outputs = training_locally(Shape())(line_yaml=line.read_text(), data_uri=uri, seed=3).outputs
     print(json.dumps({name: outputs[name].path for name in ("model", "evaluation")}))
 
 

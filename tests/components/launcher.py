@@ -15,7 +15,7 @@ def executor_of(pipelines, component):
 
 
 def executor_input(pipelines, component, folder, **given):
-    """As the launcher writes it: every parameter with a value, every artifact with a place."""
+    """What the launcher writes: every parameter with a value, every artifact with a place."""
     (specification,) = [
         pipeline.specification["components"][f"comp-{component}"]
         for pipeline in pipelines

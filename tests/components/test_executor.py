@@ -25,7 +25,7 @@ def pipelines(tmp_path_factory):
 def test_a_component_finds_its_code_and_its_arguments(component, pipelines, tmp_path):
     given = {
         "version": "20261124T101500Z-0123abcd",
-        "share": "1/1",
+        "shard": "1/1",
         **dict.fromkeys(("line_yaml", "settings"), BROKEN),
     }
     pipelines = [one for one in pipelines if f"comp-{component}" in one.specification["components"]][:1]

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from csad.common.errors import DeviceError
-from csad.compute.compute_device import CUBLAS, VARIABLE, chosen_device, compute_exactly, described, stage_device
+from csad.compute.compute_device import CUBLAS, VARIABLE, chosen_device, described, disable_tf32, stage_device
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def test_a_stage_on_the_cpu_leaves_torch_as_it_is(gpus):
 def test_gpus_multiply_in_whole_single_precision():
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = True
 
-    compute_exactly()
+    disable_tf32()
 
     assert not torch.backends.cudnn.allow_tf32
     assert not torch.backends.cuda.matmul.allow_tf32

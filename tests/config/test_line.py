@@ -23,10 +23,10 @@ def test_a_name_is_enough():
 
 def test_values_of_the_file_replace_defaults():
     line = ProductLine.from_yaml(
-        "name: bottles\nimages: {product_box: [0.1, 0, 0.9, 1]}\ntags: {words: [Mutter, Größe]}\n"
+        "name: bottles\nimages: {product_box: [0.1, 0, 0.9, 1]}\ntags: {prompts: [Mutter, Größe]}\n"
     )
     assert line.images.product_box == (0.1, 0.0, 0.9, 1.0)
-    assert line.tags.words == ("Mutter", "Größe")
+    assert line.tags.prompts == ("Mutter", "Größe")
 
 
 def test_an_exponent_without_a_dot_is_a_number():
@@ -40,7 +40,7 @@ def test_a_line_cannot_be_changed_after_it_was_read():
 
 def test_the_written_file_parses_back_to_the_same_line():
     line = ProductLine.from_yaml(
-        "name: bottles\nimages: {product_box: [0.25, 0, 1, 0.5]}\ntags: {words: [schraube, 'yes', größe]}\n"
+        "name: bottles\nimages: {product_box: [0.25, 0, 1, 0.5]}\ntags: {prompts: [schraube, 'yes', größe]}\n"
         "histogram: {grids: [1, 3]}\npseudo_labels: {bandwidth: 12.5, types: 3}\nlgst: {learning_rate: 1.0e-05}\n"
     )
     assert ProductLine.from_yaml(line.to_yaml()) == line
@@ -51,7 +51,7 @@ def test_the_written_file_parses_back_to_the_same_line():
     rate=st.floats(min_value=1e-9, max_value=10),
 )
 def test_any_words_and_numbers_survive_writing(words, rate):
-    line = ProductLine.model_validate({"name": "a", "tags": {"words": words}, "lgst": {"learning_rate": rate}})
+    line = ProductLine.model_validate({"name": "a", "tags": {"prompts": words}, "lgst": {"learning_rate": rate}})
     assert ProductLine.from_yaml(line.to_yaml()) == line
 
 

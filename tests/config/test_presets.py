@@ -83,7 +83,7 @@ def test_every_key_of_the_preset_differs_from_the_default_and_says_why():
         assert choice.why_ours.endswith("."), key
 
 
-@pytest.mark.parametrize("text", ["lgst: {score: mean_map}", "method: paper\nlgst: {local_student: memory}"])
+@pytest.mark.parametrize("text", ["lgst: {score: mean_map}", "method: paper\nlgst: {local_student: memory_bank}"])
 def test_a_mean_map_needs_both_networks(text):
     with pytest.raises(LineError, match=r"lgst\.score: found 'mean_map', expected branches, for mean_map needs"):
         line(text)

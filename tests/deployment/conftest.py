@@ -27,6 +27,6 @@ def scene(shared_server: EmbeddedStore, tmp_path: Path, monkeypatch: pytest.Monk
     with running() as api:
         write_kubeconfig(tmp_path / "config", api.address)
         monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
-        monkeypatch.setattr(deployment_exchange, "reach", lambda cluster, name: Pods(api, name))
+        monkeypatch.setattr(deployment_exchange, "open_channel", lambda cluster, name: Pods(api, name))
         store = ObjectStore.connect(StoreSettings.from_environment())
         yield Scene(api, Cluster.connect("lines"), store, tmp_path)

@@ -68,7 +68,7 @@ def test_connections_leave_no_files(
     api: client.ApiClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    for cluster in (first := Cluster(api, "lines"), first.twin()):
+    for cluster in (first := Cluster(api, "lines"), first.clone()):
         assert cluster.find(Kind.POD, "one") == POD
         assert not cluster.offers(Kind.DEPLOYMENT)
     assert list(tmp_path.iterdir()) == []
@@ -148,9 +148,9 @@ def test_connecting_to_a_cluster_that_takes_connections_but_stays_silent_ends(si
 def test_a_cluster_that_falls_silent_later_does_not_keep_a_deployer_for_ever(
     api: client.ApiClient, silent: str, monkeypatch: pytest.MonkeyPatch
 ):
-    cluster = Cluster(api, "lines").twin()
+    cluster = Cluster(api, "lines").clone()
     assert cluster.find(Kind.POD, "one") == POD
     monkeypatch.setattr(api.configuration, "host", silent)
-    for ask in (lambda: cluster.find(Kind.POD, "one"), lambda: cluster.scale("bottles", 2), cluster.twin):
+    for ask in (lambda: cluster.find(Kind.POD, "one"), lambda: cluster.scale("bottles", 2), cluster.clone):
         with pytest.raises(DeploymentError, match=f"the Kubernetes API at {silent} does not answer"):
             ask()

@@ -7,7 +7,7 @@ import pytest
 
 from csad.common.errors import DeploymentError
 from csad.deployment.cluster import Kind
-from csad.deployment.cluster_lease import Busy, LeaseLost, LeaseTerms, held
+from csad.deployment.cluster_lease import Busy, LeaseLost, LeaseTerms, acquire_lease
 from csad.deployment.deployment import Step
 from csad.deployment.status import undeploy
 from tests.deployment.scene import Scene, dying_at
@@ -32,7 +32,7 @@ def test_a_line_that_a_deployer_works_on_is_left_alone(scene: Scene):
     version = scene.version()
     scene.deploy(version)
     with (
-        held(scene.cluster.twin(), "csad-bottles", LEASE) as deployer,
+        acquire_lease(scene.cluster.clone(), "csad-bottles", LEASE) as deployer,
         pytest.raises(Busy, match=f"{deployer.holder} has been at work on this line"),
     ):
         undeploy("bottles", scene.cluster, LEASE)
@@ -49,7 +49,7 @@ def test_what_a_deployer_that_died_left_of_a_line_goes_too(scene: Scene):
 
 
 def test_a_lease_that_somebody_else_has_taken_is_not_removed(scene: Scene):
-    with held(scene.cluster.twin(), "csad-bottles", LEASE) as ours:
+    with acquire_lease(scene.cluster.clone(), "csad-bottles", LEASE) as ours:
         other = scene.cluster.find(Kind.LEASE, "csad-bottles")
         other["spec"]["holderIdentity"] = "somebody else"
         scene.cluster.replace(Kind.LEASE, other)
@@ -60,8 +60,8 @@ def test_a_lease_that_somebody_else_has_taken_is_not_removed(scene: Scene):
 
 
 def test_a_lease_whose_renewal_was_late_is_still_held_when_nobody_took_it(scene: Scene, monkeypatch):
-    """As after a restart of the API server: the deployer may ask before the renewal has come through."""
-    with held(scene.cluster.twin(), "csad-bottles", LEASE) as ours:
+    """What follows a restart of the API server: the deployer may ask before the renewal has come through."""
+    with acquire_lease(scene.cluster.clone(), "csad-bottles", LEASE) as ours:
         monkeypatch.setattr(ours, "_renewed", time.monotonic() - 10 * LEASE.seconds)
         ours.check()
 

@@ -20,7 +20,7 @@ class FakeScore:
     anomalous: bool
     branches: dict[str, float]
     map: np.ndarray
-    findings: tuple[str, ...] = ()
+    explanations: tuple[str, ...] = ()
 
 
 PROMISE = Threshold(
@@ -34,7 +34,7 @@ class FakeManifest:
     snapshot: str = "trained-on-this"
     weights: dict[str, str] = field(default_factory=lambda: {"backbone": "tiny"})
     threshold: Threshold = PROMISE
-    synthetic_detection: dict[str, float] = field(default_factory=lambda: {"blemish": 0.75})
+    synthetic_detection: dict[str, float] = field(default_factory=lambda: {"coloured spot": 0.75})
     odd_images: tuple[str, ...] = ("train/good/007",)
 
 
@@ -54,7 +54,7 @@ class FakeScorer:
             anomalous=value > self.threshold,
             branches={"lgst": value, "histogram": float(image[0, 0, 1])},
             map=image[:, :, 2].astype(np.float32),
-            findings=("washer: <2 found>",) if value > self.threshold else (),
+            explanations=("washer: <2 found>",) if value > self.threshold else (),
         )
 
     def score_batch(self, images):

@@ -108,7 +108,7 @@ def test_every_image_has_a_record(kit):
     assert len(records) == 9
     assert records["test/logical_anomalies/000"].score == 200.0
     assert records["test/logical_anomalies/000"].anomalous
-    assert records["test/logical_anomalies/000"].findings == ("washer: <2 found>",)
+    assert records["test/logical_anomalies/000"].explanations == ("washer: <2 found>",)
     assert records["validation/good/001"].branches == {"lgst": 20.0, "histogram": 0.0}
 
 

@@ -39,7 +39,7 @@ def test_the_decision_shows_counts_and_intervals(text):
 
 
 def test_the_decision_shows_what_good_images_alone_say_of_it(text):
-    assert re.search(r"synthetic anomalies rejected +blemish 75\.0 %", text)
+    assert re.search(r"synthetic anomalies rejected +coloured spot 75\.0 %", text)
     assert re.search(r"odd images among the good ones +train/good/007", text)
 
 

@@ -168,7 +168,7 @@ def test_words_that_do_not_fit_one_prompt_are_asked_in_several(network):
 def test_a_word_that_fits_no_prompt_is_refused_with_the_remedy(network):
     grounding, model = asked(network, [], [])
     model.max_text_len = 4
-    with pytest.raises(StageError, match=r"has 5 tokens, expected at most 4; shorten it in tags\.words"):
+    with pytest.raises(StageError, match=r"has 5 tokens, expected at most 4; shorten it in tags\.prompts"):
         grounding.prompts(["metal screw"])
 
 

@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 IMAGES = 20
 LINE = """
 name: tiny
-tags: {words: [metal screw, washer]}
+tags: {prompts: [metal screw, washer]}
 pseudo_labels:
   proposals: foundation
   mode: %s
@@ -185,7 +185,7 @@ def test_shares_together_are_the_whole(whole, grounding, sam, inputs, tmp_path):
     for shard in range(3):
         masks.run(ProductLine.from_file(line), *inputs, tmp_path, shard, shards=3)
     together, expected = contents(tmp_path), contents(output)
-    del together[masks.SHEET], expected[masks.SHEET]  # each share draws its own images
+    del together[masks.SHEET], expected[masks.SHEET]  # each shard draws its own images
     assert together == expected
 
 
@@ -193,27 +193,27 @@ def test_shares_together_are_the_whole(whole, grounding, sam, inputs, tmp_path):
 def test_an_image_without_detection_is_a_warning_and_has_no_masks(
     grounding, sam, inputs, tmp_path, monkeypatch, caplog, mode
 ):
-    monkeypatch.setattr(grounding, "detect", lambda image, words: [])
+    monkeypatch.setattr(grounding, "detect", lambda image, prompts: [])
     with caplog.at_level(logging.WARNING):
         summary = masks.run(ProductLine.from_yaml(LINE % mode), *inputs, tmp_path)
 
     assert (summary.images_without_detection, summary.images_without_masks, summary.kept) == (IMAGES, IMAGES, 0)
     assert load_masks(tmp_path / "000.json") == []
-    assert "000.png: nothing answers to the line's words" in caplog.text
+    assert "000.png: no detections for the prompts" in caplog.text
     assert sam.encodings == 0
 
 
-NO_WORDS = tagging.Tags(proposer="line", words=(), dropped=(), note="none")
+NO_PROMPTS = tagging.Tags(proposer="line", prompts=(), dropped=(), note="none")
 
 
-def test_without_words_the_coarse_mode_says_what_to_do(inputs, tmp_path):
-    (tmp_path / tagging.FILE).write_text(NO_WORDS.model_dump_json())
-    with pytest.raises(StageError, match=r"name the parts in tags\.words"):
+def test_without_prompts_the_coarse_mode_says_what_to_do(inputs, tmp_path):
+    (tmp_path / tagging.FILE).write_text(NO_PROMPTS.model_dump_json())
+    with pytest.raises(StageError, match=r"name the parts in tags\.prompts"):
         masks.run(ProductLine.from_yaml(LINE % "coarse"), inputs[0], tmp_path, tmp_path / "masks")
 
 
-def test_without_words_the_fine_mode_leaves_the_grounding_filter_out(sam, inputs, tmp_path, caplog):
-    (tmp_path / tagging.FILE).write_text(NO_WORDS.model_dump_json())
+def test_without_prompts_the_fine_mode_leaves_the_grounding_filter_out(sam, inputs, tmp_path, caplog):
+    (tmp_path / tagging.FILE).write_text(NO_PROMPTS.model_dump_json())
     with caplog.at_level(logging.WARNING):
         summary = masks.run(
             ProductLine.from_yaml(LINE % "auto"), inputs[0], tmp_path, tmp_path / "masks", shard=0, shards=20
@@ -241,10 +241,10 @@ def test_a_preview_shows_both_modes_of_a_foundation_line(grounding, sam, inputs,
     assert "foundation: fine" in (tmp_path / "preview.html").read_text()
 
 
-def test_a_preview_without_words_says_why_there_is_no_coarse_mode(sam, inputs, tmp_path):
+def test_a_preview_without_prompts_says_why_there_is_no_coarse_mode(sam, inputs, tmp_path):
     found = preview_modes(ProductLine.from_yaml(LINE % "auto"), open_snapshot(inputs[0]), (), 2, tmp_path)
     coarse, fine = found.modes
-    assert "name the parts in tags.words" in coarse.note
+    assert "name the parts in tags.prompts" in coarse.note
     assert coarse.pictures == ()
     assert sum(fine.masks) > 0
     assert write_preview(tmp_path / "preview.png", found).is_file()

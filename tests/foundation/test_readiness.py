@@ -32,8 +32,8 @@ def weights(tmp_path, monkeypatch, installed):
     return tmp_path
 
 
-def line(words=None, tagger=None, **pseudo_labels):
-    tags = {"words": words, "weights": tagger}
+def line(prompts=None, tagger=None, **pseudo_labels):
+    tags = {"prompts": prompts, "weights": tagger}
     return ProductLine(name="kit", tags=tags, pseudo_labels={"proposals": "foundation", **pseudo_labels})
 
 
@@ -58,9 +58,9 @@ def test_what_the_line_does_not_use_is_not_asked_for(weights, installed):
     for name in ("groundingdino_swint_ogc.pth", "ram_plus_swin_large_14m.safetensors"):
         (weights / name).unlink()
     installed.remove("groundingdino")
-    assert what_is_missing(line(words=(), mode="fine")) == ()
-    assert what_is_missing(line(words=("screw",), mode="fine", filter_by_grounding=False)) == ()
-    assert len(what_is_missing(line(words=("screw",), mode="fine"))) == 2
+    assert what_is_missing(line(prompts=(), mode="fine")) == ()
+    assert what_is_missing(line(prompts=("screw",), mode="fine", filter_by_grounding=False)) == ()
+    assert len(what_is_missing(line(prompts=("screw",), mode="fine"))) == 2
 
 
 @pytest.mark.usefixtures("weights")

@@ -18,19 +18,19 @@ from csad.foundation.packaged import read_packaged
 from csad.foundation.ram_plus.loading import load_ram_plus
 from csad.foundation.ram_plus.preprocessing import prepare
 from csad.foundation.ram_plus.vocabulary import Vocabulary, published_vocabulary
-from csad.foundation.tag_filter import FILE, REASONS, SHA256, filter_words, group_of_word
+from csad.foundation.tag_filter import FILE, REASONS, SHA256, filter_tags, group_of_tag
 from csad.foundation.tagging import FoundTag, Tagger, build_tagger, merge_tags
 from csad.images import read_rgb
 from tests.foundation.tiny_ram_plus import ARCHITECTURE, save_tiny_weights
 
 DATA = Path(__file__).parent / "data"
 CPU = torch.device("cpu")
-PAPERS_WORDS = [
+PAPERS_TAGS = [
     *("almond", "apple", "banana", "orange", "oatmeal", "container"),
     *("pin", "drawing pin", "screw", "ring", "bag", "bolt", "nut", "tool"),
     *("cable", "connector", "electric outlet", "hook", "plug", "pole", "socket", "wire"),
 ]
-"""Of the words that the authors of CSAD chose by hand for their lines, those that RAM++ knows."""
+"""Tags that the authors of CSAD chose by hand for their lines and that RAM++ knows."""
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +44,8 @@ def tagger(weights):
     return Tagger(model, published_vocabulary(), digest)
 
 
-def words_of(tags):
-    return [tag.word for tag in tags]
+def names_of(tags):
+    return [tag.name for tag in tags]
 
 
 def line_with(**tags):
@@ -57,10 +57,10 @@ def line_with(**tags):
 
 def test_the_vocabulary_is_the_published_one():
     vocabulary = published_vocabulary()
-    assert len(vocabulary.words) == len(set(vocabulary.words)) == len(vocabulary.thresholds) == 4585
-    assert (vocabulary.words[0], vocabulary.words[-1]) == ("3D CG rendering", "zoo")
+    assert len(vocabulary.tags) == len(set(vocabulary.tags)) == len(vocabulary.thresholds) == 4585
+    assert (vocabulary.tags[0], vocabulary.tags[-1]) == ("3D CG rendering", "zoo")
     assert all(0 < threshold <= 1 for threshold in vocabulary.thresholds)
-    assert set(PAPERS_WORDS) < set(vocabulary.words)
+    assert set(PAPERS_TAGS) < set(vocabulary.tags)
 
 
 def test_a_changed_data_file_is_refused_with_both_digests(tmp_path):
@@ -77,16 +77,16 @@ def test_a_changed_data_file_is_refused_with_both_digests(tmp_path):
 
 def test_every_group_has_its_setting_its_reason_and_known_words():
     texts = read_packaged(FILE, SHA256)
-    known = {word.lower() for word in published_vocabulary().words}
+    known = {word.lower() for word in published_vocabulary().tags}
     assert set(texts) == set(REASONS) == set(get_args(TagGroup))
-    assert set(group_of_word()) <= known
-    assert sum(len(text.split(",")) for text in texts.values()) == len(group_of_word())
+    assert set(group_of_tag()) <= known
+    assert sum(len(text.split(",")) for text in texts.values()) == len(group_of_tag())
 
 
 def test_the_words_that_the_authors_kept_by_hand_pass_but_for_a_second_container():
-    filtered = filter_words(PAPERS_WORDS, TagSettings())
-    assert list(filtered.kept) == [word for word in PAPERS_WORDS if word != "bag"]
-    assert [(dropped.word, dropped.reason) for dropped in filtered.dropped] == [
+    filtered = filter_tags(PAPERS_TAGS, TagSettings())
+    assert list(filtered.kept) == [word for word in PAPERS_TAGS if word != "bag"]
+    assert [(dropped.name, dropped.reason) for dropped in filtered.dropped] == [
         ("bag", "a container, as container is, which is surer")
     ]
 
@@ -105,16 +105,16 @@ def test_the_words_that_the_authors_kept_by_hand_pass_but_for_a_second_container
     ],
 )
 def test_what_names_no_part_is_dropped_with_its_reason(word, reason):
-    filtered = filter_words(["nut", word], TagSettings())
+    filtered = filter_tags(["nut", word], TagSettings())
     assert filtered.kept == ("nut",)
-    assert [(dropped.word, dropped.reason) for dropped in filtered.dropped] == [(word.lower(), reason)]
+    assert [(dropped.name, dropped.reason) for dropped in filtered.dropped] == [(word.lower(), reason)]
 
 
 def test_single_words_can_be_kept_and_dropped_and_drop_wins():
     settings = TagSettings(keep=("Blue", "red"), drop=("red", "NUT"))
-    filtered = filter_words(["blue", "red", "nut", "bolt", "Bolt"], settings)
+    filtered = filter_tags(["blue", "red", "nut", "bolt", "Bolt"], settings)
     assert filtered.kept == ("blue", "bolt")
-    assert [(dropped.word, dropped.reason) for dropped in filtered.dropped] == [
+    assert [(dropped.name, dropped.reason) for dropped in filtered.dropped] == [
         ("red", "listed in tags.drop"),
         ("nut", "listed in tags.drop"),
         ("bolt", "repeated"),
@@ -123,8 +123,8 @@ def test_single_words_can_be_kept_and_dropped_and_drop_wins():
 
 def test_a_line_chooses_the_groups():
     found = ["bag", "metal", "screw"]
-    assert filter_words(found, TagSettings(drop_groups=())).kept == ("bag", "metal", "screw")
-    assert filter_words(found, TagSettings(drop_groups=("container", "material"))).kept == ("screw",)
+    assert filter_tags(found, TagSettings(drop_groups=())).kept == ("bag", "metal", "screw")
+    assert filter_tags(found, TagSettings(drop_groups=("container", "material"))).kept == ("screw",)
 
 
 # The model's eyes
@@ -141,7 +141,7 @@ def test_an_image_is_prepared_as_the_authors_do():
 def test_words_above_their_threshold_are_found_every_time(tagger):
     pixels = seeded_pixels()
     found = tagger.tag(pixels)
-    assert words_of(found) == ["bag", "blue", "screw"]
+    assert names_of(found) == ["bag", "blue", "screw"]
     assert all(tag.threshold < tag.probability < 1 for tag in found)
     assert tagger.tag(pixels) == found
 
@@ -163,11 +163,11 @@ def save_images(folder):
 def test_unusual_images_are_tagged_like_others(tagger, tmp_path):
     for name in save_images(tmp_path):
         found = tagger.tag(read_rgb(tmp_path / f"{name}.png"))
-        assert words_of(found) == ["bag", "blue", "screw"], name
+        assert names_of(found) == ["bag", "blue", "screw"], name
 
 
 def test_a_model_of_another_vocabulary_is_refused(tagger):
-    with pytest.raises(WeightsError, match="knows 4585 words, its vocabulary has 1;"):
+    with pytest.raises(WeightsError, match="knows 4585 tags, its vocabulary has 1;"):
         Tagger(tagger._model, Vocabulary(("screw",), (0.5,)), "")
 
 
@@ -246,7 +246,7 @@ def imported_names(source):
 # Several images
 
 
-def test_the_words_of_several_images_are_united_the_common_ones_first():
+def test_the_tags_of_several_images_are_united_the_common_ones_first():
     cap, juice, label = (FoundTag(word, 0.8, 0.5) for word in ("cap", "juice", "label"))
     surer = FoundTag("cap", 0.9, 0.5)
     merged = merge_tags([[cap, juice], [surer, label], [label]])

@@ -29,7 +29,7 @@ def save_tiny_weights(path: Path, words: Sequence[str]) -> Path:
     model = RamPlus(ARCHITECTURE)
     shapes = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     state = {name: torch.from_numpy(values) for name, values in seeded_state(shapes, 5).items()}
-    chosen = torch.tensor([word in words for word in published_vocabulary().words])
+    chosen = torch.tensor([word in words for word in published_vocabulary().tags])
     assert chosen.sum() == len(words)
     likes, unlike = state["label_embed"][0], state["label_embed"][1]
     state["label_embed"] = torch.where(chosen.repeat_interleave(2)[:, None], likes, unlike)

@@ -77,8 +77,8 @@ def test_few_images_widen_the_interval_and_many_do_not():
     assert widening(400) == pytest.approx(1, abs=0.004)
 
 
-def surely_worse(anomalous: int, trials: int = 400) -> float:
-    """How often a model that is as good as the champion is called surely worse, with 20 good images."""
+def significantly_worse(anomalous: int, trials: int = 400) -> float:
+    """How often a model that is as good as the champion is called a significant regression, with 20 good images."""
     generator = np.random.default_rng(0)
 
     def scores(count: int, mean: float) -> Pair:
@@ -88,14 +88,14 @@ def surely_worse(anomalous: int, trials: int = 400) -> float:
     return sum(difference.high < 0 for difference in found) / trials
 
 
-def test_an_equal_model_is_called_surely_worse_as_rarely_as_promised(monkeypatch):
+def test_an_equal_model_is_called_significantly_worse_as_rarely_as_promised(monkeypatch):
     """Surely is 95 %, a promise that the plain percentile interval breaks with six images."""
     monkeypatch.setattr(gate_bootstrap, "DRAWS", 500)
-    six, twenty = surely_worse(6), surely_worse(20)
+    six, twenty = significantly_worse(6), significantly_worse(20)
     monkeypatch.setattr(gate_bootstrap, "widening", lambda _: 1.0)
-    assert six <= 0.05 < surely_worse(6)
+    assert six <= 0.05 < significantly_worse(6)
     assert twenty <= 0.05 + 2 * (0.05 * 0.95 / 400) ** 0.5
-    assert twenty <= surely_worse(20) <= twenty + 0.03
+    assert twenty <= significantly_worse(20) <= twenty + 0.03
 
 
 def test_many_images_give_the_interval_of_the_normal_distribution():

@@ -44,24 +44,26 @@ def test_the_floor_is_held_by_every_kind():
         "logical": (0.75, True),
         "structural": (0.5, False),
     }
-    assert found[1].reason == "structural are told from good images with an AUROC of 0.500, less than 0.7"
+    assert found[1].reason == "structural: detection AUROC 0.500, less than 0.7"
 
 
-def test_a_test_folder_whose_name_begins_like_a_made_kind_is_held_to_the_floor_itself():
-    found = check_floor(records(good=[1, 3], made_blemish=[2, 4], made_scratch=[0, 4]), LIMITS)
+def test_a_test_folder_whose_name_begins_like_a_synthetic_kind_is_held_to_the_floor_itself():
+    found = check_floor(records(good=[1, 3], synthetic_coloured_spot=[2, 4], synthetic_scratch=[0, 4]), LIMITS)
     # 2, 4 beat 1; 1 and 3: AUROC 0.75. 0, 4 beat none; 1 and 3: 0.5.
     assert [(check.subject, check.challenger, check.passed) for check in found] == [
-        ("made_blemish", 0.75, True),
-        ("made_scratch", 0.5, False),
+        ("synthetic_coloured_spot", 0.75, True),
+        ("synthetic_scratch", 0.5, False),
     ]
 
 
-def test_of_made_anomalies_the_kind_that_is_told_best_holds_the_floor():
-    seen = check_floor(records(good=[1, 3], made_blemish=[2, 4], made_extra_component=[0, 4]), LIMITS)
-    unseen = check_floor(records(good=[1, 3], made_blemish=[0, 4], made_extra_component=[0, 4]), LIMITS)
+def test_of_synthetic_anomalies_the_best_kind_holds_the_floor():
+    seen = check_floor(records(good=[1, 3], synthetic_coloured_spot=[2, 4], synthetic_extra_component=[0, 4]), LIMITS)
+    unseen = check_floor(records(good=[1, 3], synthetic_coloured_spot=[0, 4], synthetic_extra_component=[0, 4]), LIMITS)
 
     assert [(check.challenger, check.passed) for check in seen] == [(0.75, True), (0.5, True)]
-    assert seen[1].reason.endswith("less than 0.7; made anomalies may be invisible, and another kind reaches 0.750")
+    assert seen[1].reason.endswith(
+        "less than 0.7; synthetic anomalies may be invisible, and another kind reaches 0.750"
+    )
     assert not any(check.passed for check in unseen)
 
 
@@ -72,7 +74,7 @@ def test_too_many_rejected_good_images_are_refused_and_a_few_may_be_chance():
     assert (many.passed, many.challenger, many.reason) == (
         False,
         0.5,
-        "20 of 40 good images rejected: surely more than 10.0%",
+        "20 of 40 good images rejected: significantly more than 10.0%",
     )
     assert few.passed
     assert few.reason == "2 of 12 good images rejected: more than 10.0%, which may be chance with so few"
@@ -86,7 +88,7 @@ def test_one_rejected_of_three_good_images_is_refused_for_nine_could_not_show_a_
     assert check_false_rejects(records(good=[1, 1, 1]), LIMITS).passed
 
 
-def test_images_that_set_the_threshold_are_no_evidence_of_few_rejects():
+def test_images_that_set_the_threshold_do_not_show_few_rejects():
     calibrating = [
         record.model_copy(update={"key": f"validation/good/{n}"}) for n, record in enumerate(records(good=[1] * 10))
     ]
@@ -100,7 +102,7 @@ def test_a_kind_that_is_told_worse_is_a_regression_though_another_is_told_better
     challenger = records(good=range(40), logical=range(40), structural=range(100, 140))
     logical, structural = check_regression(challenger, champion, LIMITS)
     assert (logical.champion, logical.challenger, logical.passed) == (1, pytest.approx(0.5, abs=0.02), False)
-    assert "surely worse by more than 0.01" in logical.reason
+    assert "significant regression by more than 0.01" in logical.reason
     assert structural.passed
     assert structural.reason.endswith("no worse")
 
@@ -120,10 +122,12 @@ def test_a_large_loss_on_few_images_is_refused_without_being_sure():
     (check,) = check_regression(records(good=[1, 9], logical=[5, 10]), records(good=[1, 2], logical=[5, 10]), LIMITS)
     assert check.interval == (-1, 1)
     assert not check.passed
-    assert "worse by more than 0.1, though with so few images not surely" in check.reason
+    assert "worse by more than 0.1, though not significantly with so few images" in check.reason
 
 
-@pytest.mark.parametrize(("times", "passed", "words"), [(1, True, "not surely"), (10, False, "surely worse by more")])
+@pytest.mark.parametrize(
+    ("times", "passed", "words"), [(1, True, "not significantly"), (10, False, "significant regression by more")]
+)
 def test_six_images_cannot_prove_a_loss_that_sixty_like_them_prove(times, passed, words):
     """Anomalies fall below 0 to 9 of 100 good images: 0.045 lost. Bare draws of the six would reach up to -0.015."""
     champion = records(good=range(100), bent=[200] * 6 * times)
@@ -177,7 +181,7 @@ def test_a_model_that_ranks_well_and_finds_nothing_at_its_threshold_is_refused()
 def test_a_refusal_names_every_check_that_failed():
     checks = run_checks(records(good=[1, 2], logical=[1, 2]), None, [10.0], 4, GateSettings(latency_milliseconds=5))
     assert explain(checks, has_champion=False) == (
-        "logical are told from good images with an AUROC of 0.500, less than 0.7; "
+        "logical: detection AUROC 0.500, less than 0.7; "
         "0 of 2 anomalous images found at the threshold; 10.0 ms an image, more than 5 ms"
     )
 
@@ -254,9 +258,9 @@ def test_collapsed_branches_are_named():
     weights = {"words": 1.0, "local": 1.0, "components": 1.0}
     assert list(find_collapsed(missing, good + bad, weights)) == [
         "branch words has collapsed: it gives every image the score 3",
-        "branch local may have collapsed: it tells no kind of anomaly surely from good images",
+        "branch local may have collapsed: no kind has a detection AUROC significantly above 0.5",
         "branch lost of the champion is missing in the new model",
     ]
     assert list(find_collapsed(missing, None, {"components": 0.05})) == [
-        "branch components hardly counts (weight 0.05): training found it without any signal"
+        "branch components has a fusion weight of only 0.05: training found it without any signal"
     ]

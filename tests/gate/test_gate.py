@@ -10,7 +10,7 @@ from csad.config.line import ProductLine
 from csad.gate.bootstrap import widening
 from csad.gate.checks import Rule
 from csad.gate.decision import GateDecision, read_decision
-from csad.gate.exam import MADE_LOGICAL, MADE_STRUCTURAL
+from csad.gate.exam import SYNTHETIC_LOGICAL, SYNTHETIC_STRUCTURAL
 from csad.gate.gate import Contender, decide, judge, load_champion
 from csad.runner.snapshot import open_snapshot
 from csad.scoring.scorer import Scorer
@@ -82,7 +82,7 @@ def test_a_blind_model_is_refused_and_its_branches_are_reported(
     failed = {(check.rule, check.subject) for check in decision.refusals}
     assert {(Rule.FLOOR, "logical_anomalies"), (Rule.REGRESSION, "structural_anomalies")} <= failed
     assert {check.challenger for check in decision.checks if check.rule == Rule.FLOOR} == {0.5}
-    assert any(notice.startswith("branch components hardly counts (weight 0.00)") for notice in decision.notices)
+    assert any(notice.startswith("branch components has a fusion weight of only 0.00") for notice in decision.notices)
     page = (tmp_path / "gate" / "gate.html").read_text()
     assert "Refused" in page
     assert "with an AUROC of 0.500, less than 0.7." in page
@@ -95,7 +95,10 @@ def test_without_anomalous_images_they_are_made(patient_line, tiny_model, not_ev
     decision = decide(patient_line, tiny_model, not_evaluated, without_tests, tiny_model, tmp_path)
     assert [check.rule for check in decision.refusals] == [Rule.FALSE_REJECTS]
     assert "no good images that neither trained nor set the threshold" in decision.reason
-    assert {check.subject for check in decision.checks if check.rule == Rule.FLOOR} == {MADE_LOGICAL, MADE_STRUCTURAL}
+    assert {check.subject for check in decision.checks if check.rule == Rule.FLOOR} == {
+        SYNTHETIC_LOGICAL,
+        SYNTHETIC_STRUCTURAL,
+    }
     assert all(check.images == (5, 5) for check in decision.checks if check.rule == Rule.FLOOR)
     assert "which chose the threshold" in decision.judged_on
 
@@ -104,7 +107,7 @@ def test_the_made_anomalies_find_a_blind_model(patient_line, blind_model, tiny_m
     challenger, champion = Contender(Scorer.load(blind_model)), load_champion(tiny_model)
     decision = judge(patient_line, challenger, champion, open_snapshot(without_tests))
     assert not decision.accepted
-    assert (Rule.FLOOR, MADE_LOGICAL) in {(check.rule, check.subject) for check in decision.refusals}
+    assert (Rule.FLOOR, SYNTHETIC_LOGICAL) in {(check.rule, check.subject) for check in decision.refusals}
 
 
 def test_the_same_inputs_give_the_same_decision(patient_line, tiny_model, blind_model, without_tests):
@@ -156,7 +159,10 @@ def test_images_of_any_sizes_can_be_made_anomalous(patient_line, tiny_model, wit
         Image.open(path).resize((128 + 16 * index, 128)).save(path)
     ingest.run(patient_line, data, tmp_path / "images")
     decision = judge(patient_line, Contender(Scorer.load(tiny_model)), None, open_snapshot(tmp_path / "images"))
-    assert {check.subject for check in decision.checks if check.rule == Rule.FLOOR} == {MADE_LOGICAL, MADE_STRUCTURAL}
+    assert {check.subject for check in decision.checks if check.rule == Rule.FLOOR} == {
+        SYNTHETIC_LOGICAL,
+        SYNTHETIC_STRUCTURAL,
+    }
 
 
 def test_what_ingest_did_not_write_cannot_be_judged_on(patient_line, tiny_model, evaluated, tiny_line_data, tmp_path):
@@ -178,4 +184,4 @@ def test_the_command_refuses_with_exit_code_1(blind_model, tiny_line_data):
     result = CliRunner().invoke(main, ["gate", str(blind_model), "--data", str(tiny_line_data)])
     assert result.exit_code == 1
     assert "FAILED  floor" in result.stdout
-    assert result.stdout.splitlines()[-1].startswith("REFUSED: logical anomalies are told from good images")
+    assert result.stdout.splitlines()[-1].startswith("REFUSED: logical anomalies: detection AUROC")

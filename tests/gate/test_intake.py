@@ -6,7 +6,7 @@ from PIL import Image
 from csad.config.line import ProductLine
 from csad.gate.intake_task import run_intake
 from csad.gate.unchanged import deployed_as, why_unchanged
-from csad.runner.data_source import opened
+from csad.runner.data_source import resolve_uri
 from csad.runner.snapshot import open_snapshot
 from csad.runner.task import STORE_VARIABLE
 from csad.store import champion
@@ -41,10 +41,10 @@ def test_equal_data_are_checked_once_and_have_equal_addresses(store, take_in, ti
     assert first == again
     assert first.changed
     assert (first.summary.train, first.summary.validation, first.summary.test) == (10, 5, 9)
-    with opened(first.training_images) as folder:
+    with resolve_uri(first.training_images) as folder:
         images = open_snapshot(folder)
         assert (len(images.train), len(images.validation), len(images.test)) == (10, 5, 0)
-    with opened(first.images) as folder:
+    with resolve_uri(first.images) as folder:
         assert len(open_snapshot(folder).test) == 9
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from csad.common.errors import CsadError, ImageError
 from csad.imaging.canvas import Canvas, CanvasStore, find_product_box, fit_canvas, to_tensor
-from csad.runner.files import writing
+from csad.runner.files import translate_os_errors
 
 FULL = (0.0, 0.0, 1.0, 1.0)
 
@@ -53,7 +53,7 @@ def test_drawing_crops_and_resizes():
     image = plain(100, 200, 0)
     image[:, 100:] = 250
 
-    drawn = Canvas((0.5, 0.0, 1.0, 1.0), 64, 96).draw(image)
+    drawn = Canvas((0.5, 0.0, 1.0, 1.0), 64, 96).to_input(image)
 
     assert drawn.shape == (64, 96, 3)
     assert drawn.dtype == np.uint8
@@ -64,7 +64,7 @@ def test_labels_are_drawn_without_new_values():
     labels = np.zeros((90, 90), np.uint8)
     labels[:, 45:] = 7
 
-    drawn = Canvas(FULL, 64, 64).draw_labels(labels)
+    drawn = Canvas(FULL, 64, 64).labels_to_input(labels)
 
     assert set(np.unique(drawn)) == {0, 7}
     assert (drawn[:, :32] == 0).all()
@@ -74,7 +74,7 @@ def test_labels_are_drawn_without_new_values():
 def test_a_map_comes_back_to_its_place_and_is_zero_outside_the_box():
     canvas = Canvas((0.5, 0.0, 1.0, 0.5), 64, 64)
 
-    back = canvas.undraw(np.full((16, 16), 3, np.float32), 100, 200)
+    back = canvas.to_image(np.full((16, 16), 3, np.float32), 100, 200)
 
     assert back.shape == (100, 200)
     assert back[:50, 100:] == pytest.approx(3)
@@ -87,7 +87,7 @@ def test_drawing_and_undrawing_keeps_the_place_of_a_spot():
     image[90:100, 150:160] = 255
     canvas = Canvas((0.2, 0.1, 0.9, 0.95), 128, 160)
 
-    back = canvas.undraw(canvas.draw(image)[..., 0].astype(np.float32), 120, 200)
+    back = canvas.to_image(canvas.to_input(image)[..., 0].astype(np.float32), 120, 200)
 
     row, column = np.unravel_index(back.argmax(), back.shape)
     assert 89 <= row <= 100
@@ -219,7 +219,7 @@ def test_a_full_temporary_folder_is_an_error_that_names_it_and_not_the_end_of_th
     monkeypatch.setattr(tempfile, "TemporaryFile", lambda buffering: io.FileIO("/dev/full", "r+"))
 
     message = rf"in {tmp_path}: No space left on device; free some space there .* TMPDIR"
-    with pytest.raises(CsadError, match=message), writing(Path("lgst.partial")):
+    with pytest.raises(CsadError, match=message), translate_os_errors(Path("lgst.partial")):
         CanvasStore(Canvas(FULL, 64, 64), [plain(64, 64)])
 
 

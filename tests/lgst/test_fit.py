@@ -26,16 +26,18 @@ def line_with(line, **changes):
 def test_the_default_students_need_no_training_and_load_again(tiny_line, images, backbone, tmp_path):
     model = fit_lgst(tiny_line, images, tmp_path, seed=0)
 
-    assert set(model.memories) == {"local", "neighbourhood", "detail"}
-    assert all(len(memory.patches) == 200 for memory in model.memories.values())
-    assert 1 <= len(model.linear.components) <= 4
+    assert set(model.memory_banks) == {"local", "neighbourhood", "detail"}
+    assert all(len(bank.patches) == 200 for bank in model.memory_banks.values())
+    assert 1 <= len(model.pca.components) <= 4
     assert model.students is None
     loaded = load_lgst(tmp_path, backbone)
     canvas = torch.rand(1, 3, 64, 64)
     torch.testing.assert_close(loaded.teacher(canvas), model.teacher(canvas), atol=1e-4, rtol=1e-4)
-    for name, memory in model.memories.items():
-        wanted = memory.deviation_map(backbone(canvas))
-        torch.testing.assert_close(loaded.memories[name].deviation_map(backbone(canvas)), wanted, atol=0.05, rtol=0.01)
+    for name, bank in model.memory_banks.items():
+        wanted = bank.deviation_map(backbone(canvas))
+        torch.testing.assert_close(
+            loaded.memory_banks[name].deviation_map(backbone(canvas)), wanted, atol=0.05, rtol=0.01
+        )
 
 
 def test_the_global_student_sees_images_from_the_whole_set_not_the_first_by_name(
@@ -45,7 +47,7 @@ def test_the_global_student_sees_images_from_the_whole_set_not_the_first_by_name
     for files in (images.train, images.train[::-1]):
         monkeypatch.setattr("csad.lgst.fit.MAXIMUM_IMAGES", 2)
         monkeypatch.setattr("csad.lgst.copies.COPIES", 0)
-        fits.append(fit_lgst(tiny_line, replace(images, train=files), tmp_path, seed=0).linear.mean)
+        fits.append(fit_lgst(tiny_line, replace(images, train=files), tmp_path, seed=0).pca.mean)
 
     # The first and the last are seen, whichever way round.
     torch.testing.assert_close(fits[0], fits[1], atol=1e-4, rtol=1e-4)
@@ -57,7 +59,7 @@ def test_students_that_are_switched_off_are_absent(tiny_line, images, backbone, 
     fit_lgst(line, images, tmp_path, seed=0)
 
     loaded = load_lgst(tmp_path, backbone)
-    assert (loaded.linear, loaded.memories, loaded.students) == (None, {}, None)
+    assert (loaded.pca, loaded.memory_banks, loaded.students) == (None, {}, None)
 
 
 @pytest.mark.parametrize("broken", [None, b"no tensors"])

@@ -5,7 +5,7 @@ import torch
 
 from csad.images import scan
 from csad.lgst.fit import WEIGHTS, fit_lgst
-from csad.lgst.linear import fit_linear_student
+from csad.lgst.pca import fit_pca
 from tests.pretended_gpu import GPU
 
 pytestmark = [
@@ -17,17 +17,17 @@ pytestmark = [
 def tensors_of(model):
     """Every tensor that a model computes with, wherever it lies."""
     yield from (model.teacher.mean, model.teacher.std)
-    if model.linear:
-        yield from (model.linear.mean, model.linear.components)
-    for memory in model.memories.values():
-        yield from (memory.mean, memory.deviation, memory.patches)
+    if model.pca:
+        yield from (model.pca.mean, model.pca.components)
+    for bank in model.memory_banks.values():
+        yield from (bank.mean, bank.deviation, bank.patches)
     if model.students:
         yield from model.students.parameters()
 
 
 @pytest.mark.parametrize(
     ("global_student", "local_student"),
-    [("linear", "memory"), ("autoencoder", "pdn"), ("autoencoder", "none"), ("none", "pdn")],
+    [("pca", "memory_bank"), ("autoencoder", "pdn"), ("autoencoder", "none"), ("none", "pdn")],
 )
 def test_every_kind_of_student_is_fitted_to_the_tensors_of_the_cpu(
     tiny_line, tiny_line_data, tmp_path, global_student, local_student
@@ -44,6 +44,6 @@ def test_every_kind_of_student_is_fitted_to_the_tensors_of_the_cpu(
 
 
 def test_a_student_of_images_that_do_not_vary_lies_on_the_gpu():
-    student = fit_linear_student([torch.ones(2, 3, 16, 16, device=GPU)], 0.95, 4)
+    student = fit_pca([torch.ones(2, 3, 16, 16, device=GPU)], 0.95, 4)
 
     assert student.error_map(torch.ones(1, 3, 16, 16, device=GPU)).cpu().max() == 0

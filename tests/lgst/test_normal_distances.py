@@ -1,12 +1,12 @@
 import pytest
 import torch
 
-from csad.lgst.memory import PatchMemory, with_normal_distances
+from csad.lgst.memory_bank import MemoryBank, with_normal_distances
 from csad.lgst.normal_distances import LEAST_DEVIATION, NormalDistancesFit
 
 
 class OneStage:
-    """A view that takes a single stage as it is."""
+    """Layers that take a single stage as it is."""
 
     def describe(self, pyramid):
         return pyramid[0]
@@ -65,10 +65,10 @@ def test_an_infinite_distance_says_nothing():
 
 def test_a_memory_learns_from_images_that_are_left_out_of_it():
     # The only patch of group 0 lies at 0, that of group 1 at 10: each image is 10 away from what the other left.
-    memory = PatchMemory(OneStage(), torch.zeros(1), torch.ones(1), torch.tensor([[0.0], [10.0]]), torch.tensor([0, 1]))
+    bank = MemoryBank(OneStage(), torch.zeros(1), torch.ones(1), torch.tensor([[0.0], [10.0]]), torch.tensor([0, 1]))
     pyramids = [([0, 1], [torch.tensor([0.0, 10.0]).view(2, 1, 1, 1)])]
 
-    taught = with_normal_distances({"only": memory}, pyramids)["only"]
+    taught = with_normal_distances({"only": bank}, pyramids)["only"]
 
     assert taught.normal.mean.tolist() == pytest.approx([10, 10])
     # 10 away again, and 10 + 3 deviations. All normal distances are alike, so the least deviation counts, as the prior
@@ -79,7 +79,7 @@ def test_a_memory_learns_from_images_that_are_left_out_of_it():
 
 
 def test_a_memory_that_was_taught_nothing_gives_no_deviations():
-    memory = PatchMemory(OneStage(), torch.zeros(1), torch.ones(1), torch.zeros(1, 1), torch.tensor([0]))
+    bank = MemoryBank(OneStage(), torch.zeros(1), torch.ones(1), torch.zeros(1, 1), torch.tensor([0]))
 
     with pytest.raises(ValueError, match="with_normal_distances"):
-        memory.deviation_map([torch.zeros(1, 1, 1, 1)])
+        bank.deviation_map([torch.zeros(1, 1, 1, 1)])

@@ -72,12 +72,12 @@ def test_scores_without_spread_get_a_floor_above_them(scores, caplog):
     assert "no spread" in caplog.text
 
 
-def test_fewer_than_five_images_are_called_a_guess(caplog):
+def test_fewer_than_five_images_are_called_under_determined(caplog):
     with caplog.at_level(logging.WARNING):
         threshold = choose_threshold(np.array([1.0, 2.0, 4.0]), 0.01)
     # Base 1, excesses 1 + 3, k = 2, and the prior's 4 of 1 each: 1 + 8 ((2 / .04) ** (1 / 6) - 1) = 8.355.
     assert threshold.value == pytest.approx(8.355, abs=0.001)
-    assert "hardly more than a guess" in caplog.text
+    assert "so it is under-determined" in caplog.text
 
 
 def test_a_single_score_is_left_behind_as_far_as_good_scores_usually_lie():

@@ -1,7 +1,7 @@
 import pytest
 
 from pipelines.shape import Shape
-from pipelines.training import training_here, training_on_cpu, training_on_gpu
+from pipelines.training import training_locally, training_on_cpu, training_on_gpu
 from tests.pipelines.compiled import COMMITTED, Compiled, compiled
 from tests.services.kfp_server import KfpServer
 
@@ -31,7 +31,7 @@ def cpu(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def here(tmp_path_factory):
-    return Compiled(compiled(training_here(Shape()), tmp_path_factory.mktemp("here")))
+    return Compiled(compiled(training_locally(Shape()), tmp_path_factory.mktemp("here")))
 
 
 @pytest.fixture(scope="session")

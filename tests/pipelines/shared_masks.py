@@ -15,14 +15,14 @@ def finished(source: str, folder: dsl.Output[dsl.Dataset]):
     folder.path = source
 
 
-@dsl.pipeline(name="shares")
-def shares(line_yaml: str, images: str, tags: str, mask_shares: list):
+@dsl.pipeline(name="shards")
+def shards(line_yaml: str, images: str, tags: str, mask_shard_names: list):
     named = finished(source=tags).output
-    with dsl.ParallelFor(mask_shares) as share:
-        proposed = masks(line_yaml=line_yaml, share=share, images=images, tags=named)
+    with dsl.ParallelFor(mask_shard_names) as shard:
+        proposed = masks(line_yaml=line_yaml, shard=shard, images=images, tags=named)
     together = dsl.Collected(proposed.outputs["masks"])
-    clustering(line_yaml=line_yaml, seed=3, images=images, shares=together)
+    clustering(line_yaml=line_yaml, seed=3, images=images, shards=together)
 
 
 local.init(local.SubprocessRunner(use_venv=False), pipeline_root=root)
-shares(line_yaml=line, images=images, tags=tags, mask_shares=["1/2", "2/2"])
+shards(line_yaml=line, images=images, tags=tags, mask_shard_names=["1/2", "2/2"])

@@ -65,5 +65,5 @@ def test_what_a_stage_reads_runs_it_again_and_nothing_else_does(executed, tiny_l
     trained = Path(shutil.copytree(tiny_line_data, tmp_path / "trained"))
     draw_product(998).save(trained / "train/good/900.png")
     assert executed(tiny_line, trained) == ["ingest", "lgst"]
-    students = {"max_components": 3, "memory_size": 200, "steps": 4}
+    students = {"max_components": 3, "coreset_size": 200, "steps": 4}
     assert executed(changed(tiny_line, lgst=students), trained) == ["ingest", "lgst"]

@@ -76,10 +76,10 @@ def test_masks_fan_out_over_their_shares_and_come_together_for_clustering(full):
     iterator = full.tasks(BRANCH)[LOOP]["parameterIterator"]
     assert iterator["items"] == {"raw": '["1/2", "2/2"]'}
     masks = full.tasks(LOOP)["masks"]
-    assert "loop-item" in masks["inputs"]["parameters"]["share"]["componentInputParameter"]
+    assert "loop-item" in masks["inputs"]["parameters"]["shard"]["componentInputParameter"]
     assert full.tasks(BRANCH)["tagging"]["inputs"]["parameters"].keys() >= {"line_yaml", "images"}
     clustering = full.tasks(BRANCH)["clustering"]["inputs"]["artifacts"]
-    assert clustering["shares"]["taskOutputArtifact"]["producerTask"] == LOOP
+    assert clustering["shards"]["taskOutputArtifact"]["producerTask"] == LOOP
     assert "masks" not in clustering
 
 
@@ -87,7 +87,7 @@ def test_a_line_that_asks_no_tagging_model_has_no_task_for_it_and_one_share_no_l
     assert "tagging" not in gpu.executors
     assert "tagging" in full.executors
     assert LOOP not in gpu.tasks(BRANCH)
-    assert gpu.task("masks")["inputs"]["parameters"]["share"] == {"runtimeValue": {"constant": "1/1"}}
+    assert gpu.task("masks")["inputs"]["parameters"]["shard"] == {"runtimeValue": {"constant": "1/1"}}
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_a_line_that_asks_no_tagging_model_has_no_task_for_it_and_one_share_no_l
         ("{name: a, images: {area: 262144}, schedule: {deploy: false}}", Shape(large=True, deploy=False)),
         ("{name: a, pseudo_labels: {proposals: foundation}}", Shape(foundation=True, asks_tagger=True)),
         (
-            "{name: a, tags: {words: [cap]}, pseudo_labels: {proposals: foundation}, schedule: {mask_shards: 3}}",
+            "{name: a, tags: {prompts: [cap]}, pseudo_labels: {proposals: foundation}, schedule: {mask_shards: 3}}",
             Shape(foundation=True, shards=3),
         ),
     ],
@@ -168,7 +168,7 @@ def test_only_what_makes_its_own_result_is_part_of_a_cached_tasks_key(gpu, name)
     """The line as `ingest` reduced it for this task, images by their content, and the seed."""
     parameters = gpu.task(name)["inputs"]["parameters"]
     named = {key for key in parameters if not key.startswith("pipelinechannel--")}
-    assert named <= {"line_yaml", "seed", "images", "share", "accelerator_type", "accelerator_count"}
+    assert named <= {"line_yaml", "seed", "images", "shard", "accelerator_type", "accelerator_count"}
     assert parameters["line_yaml"] == {"componentInputParameter": f"pipelinechannel--ingest-{name}"}
     images = "images" if name == "evaluation" else "training_images"
     assert parameters["images"] == {"componentInputParameter": f"pipelinechannel--ingest-{images}"}

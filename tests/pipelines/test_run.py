@@ -208,7 +208,7 @@ def test_an_interrupted_run_stops_the_store(line_file, tiny_line_data, tmp_path)
 
 
 def test_several_tasks_share_the_masks(tiny_line, first, output, tmp_path):
-    """Two shares through the loop, collected for clustering, give the label maps that one task gave."""
+    """Two shards through the loop, collected for clustering, give the label maps that one task gave."""
     stages = output / "stages"
     inputs = [next(stages.glob(f"{name}-*")) for name in ("ingest", "tagging")]
     program = [sys.executable, SHARED_MASKS, tiny_line.to_yaml(), *inputs, tmp_path]

@@ -30,7 +30,7 @@ def apply(folder):
 
 
 def fire(kfp, name, state):
-    """As the scheduler does: a run of the schedule, in its experiment."""
+    """What the scheduler does: a run of the schedule, in its experiment."""
     (recurring,) = (one for one in kfp.recurring.values() if one["display_name"] == f"csad-{name}")
     run = {
         "run_id": f"run-of-{name}-{len(kfp.runs)}",

@@ -26,7 +26,7 @@ def unreachable(cause):
     [
         (ApiException(status=503), "GET", RUN, True),
         (ApiException(status=500), "GET", RUN, True),
-        (ApiException(status=404), "GET", RUN, True),  # a run that has just been started, while the server starts anew
+        (ApiException(status=404), "GET", RUN, True),  # a run that has just been started, while the server restarts
         (ApiException(status=404), "GET", "/apis/v2beta1/pipelines/{pipeline_id}", False),
         (ApiException(status=403), "GET", RUN, False),
         (ApiException(status=400), "POST", "/apis/v2beta1/runs", False),

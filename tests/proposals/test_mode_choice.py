@@ -5,8 +5,8 @@ from csad.config.line import ProductLine
 from csad.images import scan
 from csad.imaging.masks import ComponentMask
 from csad.proposals import proposers
-from csad.proposals.finding import Finding, MaskCounts
 from csad.proposals.mode_choice import choose_mode, names_the_whole
+from csad.proposals.proposal_result import MaskCounts, ProposalResult
 from csad.proposals.proposers import build_finder
 
 
@@ -17,22 +17,22 @@ def row(*spans):
     return list(masks)
 
 
-class Words:
+class Prompts:
     """Answers to each image with its own masks: the first pixel of an image says which."""
 
-    name = "words"
+    name = "prompts"
 
     def __init__(self, answers):
         self.answers = answers
 
     def find(self, image):
         masks = [ComponentMask(mask, "grounding", 1.0) for mask in self.answers[int(image[0, 0, 0])]]
-        return Finding(masks, MaskCounts(proposed=len(masks), combined=0, kept=len(masks)))
+        return ProposalResult(masks, MaskCounts(proposed=len(masks), combined=0, kept=len(masks)))
 
 
 def chosen(*answers):
     images = [np.full((1, 100, 3), index, dtype=np.uint8) for index in range(len(answers))]
-    return choose_mode(Words(answers), images)
+    return choose_mode(Prompts(answers), images)
 
 
 @pytest.mark.parametrize(("stop", "whole"), [(90, True), (89, False)])
@@ -71,15 +71,15 @@ def auto(mode="auto"):
     ("masks", "built"),
     [(row((10, 90), (30, 60)), ["coarse", "fine"]), (row((0, 20), (40, 60), (80, 95)), ["coarse"])],
 )
-def test_auto_asks_the_words_of_five_training_images(images, monkeypatch, masks, built):
+def test_auto_asks_the_prompts_of_five_training_images(images, monkeypatch, masks, built):
     asked, wanted = [], []
 
-    class Answering(Words):
+    class Answering(Prompts):
         def find(self, image):
             asked.append(image.shape)
             return super().find(np.zeros((1, 1, 3)))
 
-    def build(line, words, mode):
+    def build(line, prompts, mode):
         wanted.append(mode)
         return Answering([masks])
 
@@ -90,9 +90,9 @@ def test_auto_asks_the_words_of_five_training_images(images, monkeypatch, masks,
 
 
 @pytest.mark.parametrize(
-    ("line", "words", "mode"),
+    ("line", "prompts", "mode"),
     [(auto(), (), "fine"), (auto("fine"), ("bottle",), "fine"), (auto("coarse"), ("bottle",), "coarse")],
 )
-def test_nothing_is_asked_without_words_or_where_the_line_says_the_mode(images, monkeypatch, line, words, mode):
-    monkeypatch.setattr(proposers, "build_foundation_finder", lambda line, words, wanted: wanted)
-    assert build_finder(line, images, words) == mode
+def test_nothing_is_asked_without_prompts_or_where_the_line_says_the_mode(images, monkeypatch, line, prompts, mode):
+    monkeypatch.setattr(proposers, "build_foundation_finder", lambda line, prompts, wanted: wanted)
+    assert build_finder(line, images, prompts) == mode

@@ -154,7 +154,7 @@ def test_packed_masks_count_pixels_beyond_the_last_whole_word():
     packed = PackedMasks.pack(np.ones((2, 13, 11), dtype=bool))
     assert packed.areas.tolist() == [143, 143]
     assert packed.select([1]).areas.tolist() == [143]
-    assert packed.select([]).words == ()
+    assert packed.select([]).bitsets == ()
 
 
 def test_sixty_large_masks_are_ten_times_faster_than_the_definition_and_take_little_memory():

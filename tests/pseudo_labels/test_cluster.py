@@ -29,7 +29,7 @@ def test_a_cluster_counts_images_not_components():
     assert clustering.centres[:, 0] == pytest.approx([9.1])
     assert (clustering.sizes.tolist(), clustering.images_per_cluster.tolist()) == ([3], [3])
     assert (clustering.found, clustering.alpha, clustering.class_count) == (2, 2, 1)
-    assert clustering.dropped_share == pytest.approx(4 / 7)
+    assert clustering.dropped_fraction == pytest.approx(4 / 7)
 
 
 def test_classes_are_numbered_by_their_pixels():
@@ -85,7 +85,7 @@ def test_the_default_bandwidth_finds_few_and_many_kinds_of_parts(parts):
     # Within-class pairs are 1/parts of all, so no single quantile suits them all.
     features, image, part = kit(images=60, parts=parts)
     clustering = cluster_components(features, image, 60, line(0.08), seed=0)
-    assert clustering.dropped_share <= 0.05
+    assert clustering.dropped_fraction <= 0.05
     together = [np.bincount(clustering.labels[part == number]).max() for number in range(parts)]
     assert np.mean(together) > 0.8 * 60
     assert clustering.class_count >= parts
@@ -97,7 +97,7 @@ def test_the_quantile_widens_only_as_far_as_it_must():
     chosen = choose_quantile(features, image, 60, settings, seed=0)
     (narrower,) = bandwidth_sweep(features, image, 60, settings, seed=0, quantiles=[chosen / 1.5])
     assert chosen > settings.bandwidth_quantile
-    assert narrower.dropped_share > 0.05
+    assert narrower.dropped_fraction > 0.05
 
 
 def alike(images, parts, seed=0):
@@ -152,15 +152,15 @@ def test_the_sweep_shows_clusters_classes_and_dropped_components():
     image = np.array([0, 1, 0, 1, 2])
     narrow, wide = bandwidth_sweep(features, image, 3, line(0.6), seed=0, quantiles=[0.12, 0.5])
     assert narrow.bandwidth == pytest.approx(0.5 + 0.08 * 8)
-    assert (narrow.found, narrow.kept, narrow.dropped_share) == (3, 2, pytest.approx(0.2))
+    assert (narrow.found, narrow.kept, narrow.dropped_fraction) == (3, 2, pytest.approx(0.2))
     assert wide.bandwidth == pytest.approx(9.25)
-    assert (wide.found, wide.kept, wide.dropped_share) == (2, 1, pytest.approx(0.2))
+    assert (wide.found, wide.kept, wide.dropped_fraction) == (2, 1, pytest.approx(0.2))
 
 
 def test_a_sweep_of_many_components_looks_at_some_images_only():
     features, image, _ = kit(images=900, parts=8, width=6)
     (point,) = bandwidth_sweep(features, image, 900, line(0.5), seed=0, quantiles=[0.11])
-    assert (point.found, point.kept, point.dropped_share) == (8, 8, 0)
+    assert (point.found, point.kept, point.dropped_fraction) == (8, 8, 0)
 
 
 @settings(max_examples=20)

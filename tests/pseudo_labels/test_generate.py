@@ -43,7 +43,7 @@ def test_three_parts_in_ten_images_are_three_classes(labelled):
     assert (record.classes, record.components) == (3, 30)
     assert record.sizes == (10, 10, 10)
     assert record.images == (10, 10, 10)
-    assert record.dropped_share == 0
+    assert record.dropped_fraction == 0
 
 
 def test_a_part_has_the_same_class_in_every_image(labelled, images):
@@ -164,7 +164,7 @@ def test_a_large_image_is_labelled_at_its_working_size_like_a_small_one(images, 
     # On the canvas nobody sees at which size they were drawn.
     canvas = Canvas((0.125, 0.125, 0.875, 0.875), 128, 128)
     full_size = np.kron(label_map, np.ones((2, 2), dtype=np.uint8))
-    assert np.array_equal(canvas.draw_labels(label_map), canvas.draw_labels(full_size))
+    assert np.array_equal(canvas.labels_to_input(label_map), canvas.labels_to_input(full_size))
 
 
 def test_a_missing_mask_file_is_an_error_that_names_it(images, tiny_line, tmp_path):

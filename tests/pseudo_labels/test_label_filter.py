@@ -55,8 +55,8 @@ def test_at_most_a_tenth_of_a_single_type_is_left_out():
 def test_one_class_whose_share_varies_makes_no_types(shape, seed):
     generator = np.random.default_rng(seed)
     draw = {"normal": generator.normal, "uniform": generator.uniform, "exponential": generator.exponential}[shape]
-    shares = 0.2 + 0.02 * np.array([draw() for _ in range(120)])
-    assert filter_label_maps(shares[:, None], AUTO).type_count == 1
+    fractions = 0.2 + 0.02 * np.array([draw() for _ in range(120)])
+    assert filter_label_maps(fractions[:, None], AUTO).type_count == 1
 
 
 def test_types_of_few_and_of_many_images_stay_apart():

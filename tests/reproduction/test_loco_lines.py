@@ -42,7 +42,7 @@ def test_modes_thresholds_and_filters_are_the_papers(category):
         assert labels.filter_by_combine
         assert labels.filter_by_grounding is (category == "screw_bag")
     if category in TAGS:
-        assert line.tags.words == TAGS[category]
+        assert line.tags.prompts == TAGS[category]
 
 
 @pytest.mark.parametrize("category", CATEGORIES)

@@ -3,7 +3,7 @@
 import pytest
 
 from csad.common.errors import StoreError
-from csad.runner.data_source import opened
+from csad.runner.data_source import resolve_uri
 from csad.runner.task import STORE_VARIABLE, run_task
 from csad.stages import ingest
 from csad.store.datasets import push_dataset
@@ -41,26 +41,26 @@ def test_what_was_pushed_last_is_ingested_as_the_folder_would_be(
 
 
 def test_a_version_is_fetched_and_gone_afterwards(store):
-    with opened(f"store://tiny@{store.digest}") as folder:
+    with resolve_uri(f"store://tiny@{store.digest}") as folder:
         assert len(list(folder.glob("train/good/*.png"))) == 10
     assert not folder.exists()
 
 
 def test_a_local_run_keeps_a_version_for_the_next(store, tmp_path):
     address = f"store://tiny@{store.digest}"
-    with opened(address, tmp_path) as folder:
+    with resolve_uri(address, tmp_path) as folder:
         before = {file: file.stat().st_mtime_ns for file in folder.rglob("*.png")}
-    with opened(address, tmp_path) as again:
+    with resolve_uri(address, tmp_path) as again:
         assert again == folder
         assert {file: file.stat().st_mtime_ns for file in again.rglob("*.png")} == before
 
 
 def test_without_a_store_the_message_says_what_to_set(monkeypatch):
     monkeypatch.delenv("CSAD_STORE_ENDPOINT", raising=False)
-    with pytest.raises(StoreError, match="CSAD_STORE_ENDPOINT"), opened("store://tiny"):
+    with pytest.raises(StoreError, match="CSAD_STORE_ENDPOINT"), resolve_uri("store://tiny"):
         raise AssertionError("opened")
 
 
 def test_an_unknown_line_is_named(store):
-    with pytest.raises(StoreError, match="no data set of line nobody"), opened("store://nobody"):
+    with pytest.raises(StoreError, match="no data set of line nobody"), resolve_uri("store://nobody"):
         raise AssertionError("opened")

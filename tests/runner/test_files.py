@@ -6,7 +6,7 @@ from safetensors.numpy import load_file
 
 from csad.common import file_copy
 from csad.common.errors import StageError
-from csad.runner.files import content_digest, copy_file, replace_folder, writing
+from csad.runner.files import content_digest, copy_file, replace_folder, translate_os_errors
 
 
 @pytest.fixture
@@ -83,23 +83,23 @@ def test_a_failed_replacement_leaves_the_old_folder(tmp_path, folder, monkeypatc
 
 
 def test_an_error_that_is_no_disk_failure_stays_what_it_is(tmp_path):
-    with pytest.raises(FileNotFoundError), writing(tmp_path):
+    with pytest.raises(FileNotFoundError), translate_os_errors(tmp_path):
         (tmp_path / "missing").read_text()
 
 
 def test_a_disk_failure_names_the_file(tmp_path):
-    with pytest.raises(StageError, match=r"cannot write model\.bin: the disk is full"), writing(tmp_path):
+    with pytest.raises(StageError, match=r"cannot write model\.bin: the disk is full"), translate_os_errors(tmp_path):
         raise OSError(28, "No space left on device", "model.bin")
 
 
 def test_a_full_disk_is_told_from_damage_in_a_tensor_file_too(tmp_path):
-    with pytest.raises(StageError, match=r"the disk is full"), writing(tmp_path):
+    with pytest.raises(StageError, match=r"the disk is full"), translate_os_errors(tmp_path):
         raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
     (tmp_path / "damaged.safetensors").write_bytes(b"damaged")
-    with pytest.raises(SafetensorError), writing(tmp_path):
+    with pytest.raises(SafetensorError), translate_os_errors(tmp_path):
         load_file(tmp_path / "damaged.safetensors")
 
 
 def test_a_failed_copy_names_what_could_not_be_written(tmp_path):
-    with pytest.raises(StageError, match=r"cannot write target\.png"), writing(tmp_path):
+    with pytest.raises(StageError, match=r"cannot write target\.png"), translate_os_errors(tmp_path):
         raise OSError(28, "No space left on device", "source.png", None, "target.png")

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from csad.common.errors import ModelFolderError
 from csad.config.settings import HistogramSettings
 from csad.features.backbone import load_backbone
-from csad.features.words import Vocabulary
-from csad.lgst.linear import LinearStudent, pool
-from csad.lgst.memory import VIEWS
+from csad.features.codebook import Codebook
+from csad.lgst.memory_bank import MEMORY_LAYERS
+from csad.lgst.pca import PcaReconstruction, pool
 from csad.lgst.teacher import Teacher
 from csad.scoring.anomaly_model import AnomalyModel
 from csad.scoring.branches import Branch, branch_of, groups, register, registered, score_names
@@ -38,7 +38,7 @@ def test_the_scores_stand_in_their_order_and_each_in_one_group():
 
 
 def test_every_memory_bank_gives_a_score():
-    assert MemoryBank.scores == tuple(VIEWS)
+    assert MemoryBank.scores == tuple(MEMORY_LAYERS)
 
 
 def test_two_branches_of_one_kind_are_refused():
@@ -78,14 +78,14 @@ def test_a_local_score_is_the_mean_of_the_highest_hundredth_of_the_cells():
 
 
 def test_histograms_give_a_column_per_grid_once_they_are_fitted():
-    shares = torch.tensor([0.4, 0.6, 0.8]).view(1, 3, 1, 1).expand(1, 3, 4, 4)
+    assignments = torch.tensor([0.4, 0.6, 0.8]).view(1, 3, 1, 1).expand(1, 3, 4, 4)
     fitted = WordHistogram(None, SETTINGS, unit_histogram(2))
 
-    columns = fitted.columns({"words": shares})
+    columns = fitted.columns({"words": assignments})
 
     assert set(columns) == {"words@1"}
     assert columns["words@1"].item() == pytest.approx(1)
-    assert WordHistogram(None, SETTINGS).columns({"words": shares}) == {}
+    assert WordHistogram(None, SETTINGS).columns({"words": assignments}) == {}
 
 
 @pytest.fixture(scope="module")
@@ -95,12 +95,12 @@ def model():
     backbone = load_backbone("tf_efficientnet_lite0", stages=3)
     teacher = Teacher.fit(backbone, [torch.rand(4, 3, 64, 64)], 512, 0)
     features = teacher(torch.rand(1, 3, 64, 64))
-    linear = LinearStudent(pool(features)[0], torch.zeros(0, pool(features)[0].numel()))
-    vocabulary = Vocabulary(features[0].flatten(1).T[:3].contiguous(), 100.0)
+    pca = PcaReconstruction(pool(features)[0], torch.zeros(0, pool(features)[0].numel()))
+    codebook = Codebook(features[0].flatten(1).T[:3].contiguous(), 100.0)
     return AnomalyModel(backbone, teacher, ()).with_branches(
         [
-            PcaReconstruction(linear),
-            WordHistogram(vocabulary, SETTINGS),
+            PcaReconstruction(pca),
+            WordHistogram(codebook, SETTINGS),
             ComponentHistogram(SegmentationNetwork(backbone, 2).eval(), SETTINGS),
         ]
     )

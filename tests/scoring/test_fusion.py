@@ -11,10 +11,10 @@ from csad.metrics.threshold import choose_threshold
 from csad.scoring.fusion import Fusion, Scale, fit_fusion, fit_scale, fit_tail_scale, sum_columns, weight_of
 
 UNIT = Scale(mean=0, deviation=1)
-WEIGHTINGS = ("evidence", "equal")
+WEIGHTINGS = ("synthetic_auroc", "equal")
 
 
-def fusion_of(weights, weighting="evidence"):
+def fusion_of(weights, weighting="synthetic_auroc"):
     """Branches whose scores are taken as they are."""
     scales = dict.fromkeys(weights, UNIT)
     return Fusion(
@@ -46,7 +46,7 @@ def test_a_tail_scale_is_the_logarithm_of_the_tail_probability():
 def test_a_branch_that_shouts_at_good_products_does_not_outvote_a_quiet_one():
     generator = np.random.default_rng(0)
     normal = {"words@1": generator.pareto(1.5, 200), "local@top1%": generator.normal(10, 1, 200)}
-    fusion = fit_fusion(normal, {}, "evidence")
+    fusion = fit_fusion(normal, {}, "synthetic_auroc")
 
     defect = {"words@1": column(np.median(normal["words@1"])), "local@top1%": column(14)}
     rare_but_good = {"words@1": column(np.quantile(normal["words@1"], 0.985)), "local@top1%": column(10)}
@@ -74,7 +74,7 @@ def test_normal_images_have_branch_scores_around_zero():
     rng = np.random.default_rng(0)
     normal = {"components@1": rng.gamma(3, 2, 500), "components@2": rng.gamma(2, 1, 500)}
 
-    scores = fit_fusion(normal, {}, "evidence").branch_scores(normal)
+    scores = fit_fusion(normal, {}, "synthetic_auroc").branch_scores(normal)
 
     assert set(scores) == {"components"}
     assert abs(np.median(scores["components"])) < 0.5
@@ -86,7 +86,7 @@ def test_equal_weighting_is_the_plain_sum():
     assert fusion.combine({"components": column(2, -1), "global": column(3, 0.5)}).tolist() == [5, -0.5]
 
 
-def test_a_branch_without_evidence_cannot_drown_a_strong_one():
+def test_a_branch_at_chance_cannot_drown_a_strong_one():
     fusion = fusion_of({"components": 0.05, "global": 1.0})
     noise, alarm = fusion.combine({"components": column(3, 0), "global": column(0, 3)})
 
@@ -138,8 +138,8 @@ def test_groups_hold_the_branches_that_are_present():
     assert set(fusion.groups({"words": column(1)})) == {"histogram"}
 
 
-def test_weight_grows_with_evidence_and_is_never_nothing():
-    weights = [weight_of(separation) for separation in (0.0, 0.5, 0.75, 0.9, 1.0)]
+def test_weight_grows_with_the_auroc_and_is_never_nothing():
+    weights = [weight_of(auroc) for auroc in (0.0, 0.5, 0.75, 0.9, 1.0)]
 
     assert weights == sorted(weights)
     assert weights[0] > 0
@@ -150,34 +150,34 @@ def test_few_validation_images_are_logged_and_give_numbers(caplog):
     caplog.set_level(logging.WARNING)
     normal = {"local@top1%": column(1.0, 2.0)}
 
-    fusion = fit_fusion(normal, {"local": 0.9}, "evidence")
+    fusion = fit_fusion(normal, {"local": 0.9}, "synthetic_auroc")
 
     assert "only 2 validation images" in caplog.text
     assert np.isfinite(fusion.combine(fusion.branch_scores(normal))).all()
 
 
 def test_it_survives_the_model_folder():
-    fusion = fit_fusion({"words@1": np.arange(9.0)}, {"words": 0.8}, "evidence")
+    fusion = fit_fusion({"words@1": np.arange(9.0)}, {"words": 0.8}, "synthetic_auroc")
 
     assert Fusion.model_validate_json(fusion.model_dump_json()) == fusion
 
 
 def test_a_branch_that_no_group_knows_is_refused_instead_of_dropped():
     with pytest.raises(StageError, match=r"no branch is called texture, .* expected some of components, words, "):
-        fit_fusion({"local@top1%": np.arange(9.0), "texture@top1%": np.arange(9.0)}, {}, "evidence")
+        fit_fusion({"local@top1%": np.arange(9.0), "texture@top1%": np.arange(9.0)}, {}, "synthetic_auroc")
 
 
 @pytest.mark.parametrize("columns", [("local@top1%",), ("local@top1%", "detail@top1%", "global@max")])
 def test_a_column_more_or_less_than_the_fusion_was_fitted_on_is_refused(columns):
-    fusion = fit_fusion({"local@top1%": np.arange(9.0), "detail@top1%": np.arange(9.0)}, {}, "evidence")
+    fusion = fit_fusion({"local@top1%": np.arange(9.0), "detail@top1%": np.arange(9.0)}, {}, "synthetic_auroc")
 
     with pytest.raises(ModelFolderError, match=r"differ in (detail@top1%|global@max): .* train again"):
         fusion.branch_scores(dict.fromkeys(columns, column(1)))
 
 
 def test_a_line_with_every_branch_switched_off_is_told_what_to_switch_on():
-    with pytest.raises(StageError, match=r"no branch is left .* set histogram\.words above 0"):
-        fit_fusion({}, {}, "evidence")
+    with pytest.raises(StageError, match=r"no branch is left .* set histogram\.codebook_size above 0"):
+        fit_fusion({}, {}, "synthetic_auroc")
 
 
 def draw_columns(generator, count):
@@ -193,7 +193,7 @@ def test_a_handful_of_validation_images_still_lets_good_products_pass(count):
     rejected = []
     for _ in range(40):
         seen, later = draw_columns(generator, count), draw_columns(generator, 100)
-        fusion = fit_fusion(seen, {}, "evidence")
+        fusion = fit_fusion(seen, {}, "synthetic_auroc")
         threshold = choose_threshold(fusion.combine(fusion.branch_scores(seen)), 0.01).value
         rejected.append((fusion.combine(fusion.branch_scores(later)) > threshold).mean())
 
@@ -203,9 +203,9 @@ def test_a_handful_of_validation_images_still_lets_good_products_pass(count):
 @pytest.mark.parametrize("count", [1, 3, 30])
 def test_an_image_like_identical_ones_is_not_called_an_anomaly(count, caplog):
     same = {"global@max": np.full(count, 4.0), "local@top1%": np.full(count, 7.0)}
-    fusion = fit_fusion(same, {}, "evidence")
+    fusion = fit_fusion(same, {}, "synthetic_auroc")
     threshold = choose_threshold(fusion.combine(fusion.branch_scores(same)), 0.01).value
     alike, odd = fusion.combine(fusion.branch_scores({"global@max": column(4.1, 40), "local@top1%": column(7.1, 70)}))
 
     assert alike < threshold < odd
-    assert "is a guess" in caplog.text
+    assert "is under-determined" in caplog.text

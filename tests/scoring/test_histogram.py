@@ -12,8 +12,8 @@ from csad.scoring.histogram import (
     fit_gaussians,
     fit_patch_histogram,
     grid_histograms,
-    harden,
     noise_variance,
+    one_hot_argmax,
 )
 
 PLAIN = HistogramSettings(square_root=False)
@@ -73,7 +73,7 @@ def test_hard_histograms_count_the_likeliest_class_and_soft_ones_sum():
 
     assert hard == 1
     assert soft == pytest.approx(0.6)
-    assert harden(probabilities)[0, :, 0, 0].tolist() == [0, 1]
+    assert one_hot_argmax(probabilities)[0, :, 0, 0].tolist() == [0, 1]
 
 
 def test_the_square_root_is_taken_of_fractions():
@@ -143,7 +143,7 @@ def test_one_part_missing_of_many_is_told_although_each_class_varies():
     first = generator.integers(7, 9, 200)
     roots = np.sqrt(0.01 * np.stack([first, 15 - first], axis=1))
     gaussian = fit_gaussians(roots, np.zeros(200, np.int64), 4 / 10_000, HistogramSettings())
-    whole, missing = (torch.tensor(np.sqrt(0.01 * np.array([shares]))) for shares in ([7, 8], [7, 7]))
+    whole, missing = (torch.tensor(np.sqrt(0.01 * np.array([assignments]))) for assignments in ([7, 8], [7, 7]))
 
     assert gaussian.distance(missing).item() > 4 * gaussian.distance(whole).item()
     assert gaussian.distance(missing).item() > 5

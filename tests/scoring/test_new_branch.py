@@ -111,8 +111,8 @@ def test_it_is_loaded_and_scores_and_explains(model, tiny_line, tiny_line_data):
     assert dark.branches["brightness"] > 10 * max(1, lit.branches["brightness"])
     assert dark.branches["light"] > lit.branches["light"], "its group"
     assert dark.value > lit.value
-    assert "the light is off" in dark.findings
-    assert "the light is off" not in lit.findings
+    assert "the light is off" in dark.explanations
+    assert "the light is off" not in lit.explanations
     assert np.isfinite(dark.map).all()
     assert dark.map.mean() > lit.map.mean()
 

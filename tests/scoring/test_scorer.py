@@ -47,7 +47,7 @@ def test_an_image_scores_the_same_alone_and_in_a_batch(scorer, images, together)
         assert alone.value == pytest.approx(expected.value, abs=1e-4, rel=1e-4)
         assert alone.branches == pytest.approx(expected.branches, abs=1e-3, rel=1e-3)
         assert alone.map == pytest.approx(expected.map, abs=1e-3)
-        assert alone.findings == expected.findings
+        assert alone.explanations == expected.explanations
 
 
 @settings(max_examples=3)
@@ -142,7 +142,7 @@ def test_a_model_of_format_1_scores_as_before(scorer, tiny_model, images, togeth
     old = Scorer.load(tmp_path).score_batch(images)
 
     assert [score.value for score in old] == [score.value for score in together]
-    assert [score.findings for score in old] == [score.findings for score in together]
+    assert [score.explanations for score in old] == [score.explanations for score in together]
 
 
 def test_a_folder_that_does_not_exist_is_refused(tmp_path):

@@ -27,7 +27,7 @@ def record_of(images, kept, classes):
         bandwidth=1.0,
         quantile=0.1,
         found=classes,
-        dropped_share=0.0,
+        dropped_fraction=0.0,
         kept=tuple(kept),
         types={file.stem: 0 for file in images.train},
         type_count=1,

@@ -13,7 +13,7 @@ NEVER = "0001-01-01T00:00:00+00:00"
 
 
 def node_id(workflow: str, name: str) -> str:
-    """As Argo's `NodeID`: the workflow's name, and the FNV-1a hash of the full name in 32 bits."""
+    """Argo's `NodeID`: the workflow's name, and the FNV-1a hash of the full name in 32 bits."""
     value = 2166136261
     for byte in name.encode():
         value = ((value ^ byte) * 16777619) % 2**32
@@ -25,7 +25,7 @@ class Workflow:
     """A workflow under way.
 
     Attributes:
-        name: Of the Workflow object.
+        name: Name of the Workflow object.
         states: Full name -> state.
         times: Full name -> seconds after the start at which it began and ended; None for not yet.
         following: Full name -> full names of the tasks that come next.
@@ -52,9 +52,9 @@ class Workflow:
 
         Args:
             path: Below the root, such as "ingest" or "release.packaging".
-            state: Of the task.
+            state: State of the task.
             begin: Second at which its driver begins.
-            end: Second at which it ends; None where it goes on.
+            end: Second at which it ends; None while it runs.
             attempts: Containers that were started; 0 where it came out of the cache.
             driver: State of its driver; the task does not exist unless this is SUCCEEDED.
         """
@@ -81,7 +81,7 @@ class Workflow:
         self.following[self._before] = [*self.following.get(self._before, []), name]
 
     def details(self) -> list[dict[str, Any]]:
-        """As the API lists them, in no order that would mean anything."""
+        """Details in the form that the API lists them, in no order that would mean anything."""
         return [self._detail(name) for name in sorted(self.states, key=lambda name: node_id(self.name, name))]
 
     def _detail(self, name: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Whatever is sent, the answer is JSON that names the problem, and the service goes on."""
+"""Whatever is sent, the answer is JSON that names the problem, and the service continues."""
 
 import io
 import re

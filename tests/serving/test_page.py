@@ -68,8 +68,8 @@ def test_an_engineer_drops_images_and_sees_why(server, tab, good, bad, tmp_path)
     scored(tab, bad, times=2)
     answer = server.post("/explain", files={"image": bad.open("rb")}).json()
     assert tab.text("#verdict") == ("Rejected" if answer["anomalous"] else "Good")
-    findings = tab.evaluate("[...document.querySelectorAll('#findings li')].map(item => item.innerText)")
-    assert findings == answer["findings"]
+    explanations = tab.evaluate("[...document.querySelectorAll('#explanations li')].map(item => item.innerText)")
+    assert explanations == answer["explanations"]
     tab.evaluate("document.querySelector('#plain').click()")
     assert tab.evaluate("document.querySelector('#picture').src").startswith("blob:")
     tab.evaluate("document.querySelector('#marked').click()")

@@ -24,34 +24,34 @@ def request(*chunks, length=None):
     return Request({"type": "http", "headers": headers}, receive)
 
 
-def read(request, share):
-    return asyncio.run(read_body(request, MOST, 5, share))
+def read(request, reservation):
+    return asyncio.run(read_body(request, MOST, 5, reservation))
 
 
-def refused(request, share):
+def refused(request, reservation):
     with pytest.raises(Problem) as problem:
-        read(request, share)
+        read(request, reservation)
     return problem.value
 
 
 def test_the_largest_body_is_always_possible_when_nothing_else_is_held():
     budget = BodyBudget(MOST)
     for _ in range(3):
-        with budget.share() as share:
-            assert read(request(b"12345", b"67890", length=MOST), share) == b"1234567890"
+        with budget.reserve() as reservation:
+            assert read(request(b"12345", b"67890", length=MOST), reservation) == b"1234567890"
 
 
 def test_a_body_that_is_announced_is_refused_before_it_is_read_when_others_hold_too_much():
     budget = BodyBudget(2 * MOST)
     with ExitStack() as held:
         for _ in range(2):
-            read(request(bytes(MOST), length=MOST), held.enter_context(budget.share()))
-        with budget.share() as share:
+            read(request(bytes(MOST), length=MOST), held.enter_context(budget.reserve()))
+        with budget.reserve() as reservation:
             third = request(b"not read", length=1)
-            problem = refused(third, share)
+            problem = refused(third, reservation)
             assert asyncio.run(third.receive())["body"] == b"not read"
-    with budget.share() as share:
-        assert read(request(b"now", length=3), share) == b"now"
+    with budget.reserve() as reservation:
+        assert read(request(b"now", length=3), reservation) == b"now"
 
     assert (problem.status, problem.body.error) == (429, "overloaded")
     assert int(problem.headers["Retry-After"]) >= 1
@@ -60,16 +60,16 @@ def test_a_body_that_is_announced_is_refused_before_it_is_read_when_others_hold_
 
 def test_a_body_without_a_length_is_counted_as_it_comes():
     budget = BodyBudget(MOST)
-    with budget.share() as first:
+    with budget.reserve() as first:
         read(request(b"12345", b"678"), first)
-        with budget.share() as second:
+        with budget.reserve() as second:
             assert refused(request(b"12", b"3"), second).status == 429
-        with budget.share() as third:
+        with budget.reserve() as third:
             assert read(request(b"1", b"2"), third) == b"12"
 
 
 def test_bytes_are_counted_once_whether_announced_or_come():
     budget = BodyBudget(MOST)
-    with budget.share() as share:
-        read(request(b"12345", b"67", length=7), share)
-        assert share.held == 7
+    with budget.reserve() as reservation:
+        read(request(b"12345", b"67", length=7), reservation)
+        assert reservation.held == 7

@@ -82,7 +82,7 @@ def test_the_students_that_the_line_names_are_fitted(tiny_line, images, tmp_path
     summary = lgst.run(tiny_line, images, tmp_path, seed=0)
 
     assert (summary.images, summary.components, summary.memory_patches) == (10, 4, 600)
-    assert summary.headline() == "global student linear (4 components), local student memory (600 patches)"
+    assert summary.headline() == "global student pca (4 components), local student memory_bank (600 patches)"
 
 
 def test_the_checkpoint_of_trained_students_is_gone_at_the_end(images, tmp_path):

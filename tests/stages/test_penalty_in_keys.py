@@ -14,7 +14,7 @@ def test_penalty_images_of_a_folder_are_part_of_what_the_stage_depends_on(tmp_pa
 
 
 def test_without_the_network_that_they_teach_they_are_not(tmp_path):
-    assert names(f"lgst: {{local_student: memory, penalty: {tmp_path}}}") == []
+    assert names(f"lgst: {{local_student: memory_bank, penalty: {tmp_path}}}") == []
 
 
 def test_the_lines_own_images_are_no_further_file():

@@ -23,17 +23,17 @@ def weights(tmp_path, monkeypatch):
     return folder
 
 
-def line(words=None, tagger=None, **pseudo_labels):
-    tags = {"words": words, "weights": tagger}
+def line(prompts=None, tagger=None, **pseudo_labels):
+    tags = {"prompts": prompts, "weights": tagger}
     return ProductLine(name="kit", tags=tags, pseudo_labels={"proposals": "foundation", **pseudo_labels})
 
 
-def key_of(stage, of_line, root, words=("screw",)):
-    """Key of a stage behind a tagging stage that found these words."""
+def key_of(stage, of_line, root, prompts=("screw",)):
+    """Key of a stage behind a tagging stage that found these prompts."""
     images, tags = root / "images", root / "tags"
     images.mkdir(exist_ok=True)
     tags.mkdir(exist_ok=True)
-    (tags / FILE).write_text(Tags(proposer="line", words=words, dropped=(), note="").model_dump_json())
+    (tags / FILE).write_text(Tags(proposer="line", prompts=prompts, dropped=(), note="").model_dump_json())
     inputs = {"images": images, "tags": tags} if stage is masks.STAGE else {"images": images}
     return stage.key(of_line, 0, inputs)
 
@@ -54,7 +54,7 @@ def files_that_matter(weights, stage, of_line, root, **tags):
 
 def test_tags_depend_on_the_tagging_model_where_it_is_asked(weights, tmp_path):
     assert files_that_matter(weights, tagging.STAGE, line(), tmp_path) == {RAM}
-    assert files_that_matter(weights, tagging.STAGE, line(words=("screw",)), tmp_path) == set()
+    assert files_that_matter(weights, tagging.STAGE, line(prompts=("screw",)), tmp_path) == set()
 
 
 def test_tags_depend_on_the_file_that_the_line_names(weights, tmp_path):
@@ -80,7 +80,7 @@ def test_masks_do_not_depend_on_a_model_that_is_not_used(weights, tmp_path):
     ungrounded = line(mode="fine", filter_by_grounding=False)
 
     assert files_that_matter(weights, masks.STAGE, ungrounded, tmp_path) == {SAM}
-    assert files_that_matter(weights, masks.STAGE, line(), tmp_path, words=()) == {SAM}
+    assert files_that_matter(weights, masks.STAGE, line(), tmp_path, prompts=()) == {SAM}
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def test_a_published_pickle_becomes_safetensors_and_its_digest_is_recorded(publi
     assert read_digests(folder)["tiny"].published == file_digest(publisher.folder / "tiny.pth")
     assert check(entry, folder) is None
     assert not (folder / ".partial" / "tiny").exists()
-    assert sync([entry], folder, None) == {"tiny": "here"}
+    assert sync([entry], folder, None) == {"tiny": "present"}
     assert len(publisher.requested) == 1
 
 
@@ -253,7 +253,7 @@ def test_the_command_lists_imports_and_verifies(tmp_path, monkeypatch):
     spoilt = CliRunner().invoke(main, ["weights", "verify"], env=environment)
 
     assert json.loads(taken.stdout) == {"bert_vocabulary": str(source / "vocab.txt")}
-    assert {row["name"] for row in json.loads(listed.stdout) if row["here"]} == {
+    assert {row["name"] for row in json.loads(listed.stdout) if row["present"]} == {
         "bert_vocabulary",
         "tf_efficientnet_lite0",
     }

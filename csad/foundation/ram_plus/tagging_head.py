@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 EPSILON = 1e-12
-"""Of BERT's layer norms."""
+"""Epsilon of BERT's layer norms."""
 
 
 class TaggingHead(nn.Module):

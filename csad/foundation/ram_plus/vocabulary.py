@@ -1,4 +1,4 @@
-"""The 4,585 words of RAM++ and how sure it must be of each."""
+"""The 4,585 tags of RAM++ and how sure it must be of each."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ class Vocabulary:
     """What the outputs of a tagging network mean.
 
     Attributes:
-        words: In the order of the outputs.
-        thresholds: Probability that each must exceed; 1 for words that are never given.
+        tags: In the order of the outputs.
+        thresholds: Probability that each must exceed; 1 for tags that are never given.
     """
 
-    words: tuple[str, ...]
+    tags: tuple[str, ...]
     thresholds: tuple[float, ...]
 
 
 @cache
 def published_vocabulary() -> Vocabulary:
-    """The words of `ram_plus_swin_large_14m`.
+    """The tags of `ram_plus_swin_large_14m`.
 
     Raises:
         WeightsError: The installation is damaged.
     """
     rows = [row.split(" ", 1) for row in read_packaged(FILE, SHA256)["tags"].splitlines()]
-    return Vocabulary(tuple(word for _, word in rows), tuple(float(threshold) for threshold, _ in rows))
+    return Vocabulary(tuple(tag for _, tag in rows), tuple(float(threshold) for threshold, _ in rows))

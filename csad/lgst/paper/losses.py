@@ -22,7 +22,7 @@ def hard_feature_loss(target: Tensor, predicted: Tensor, quantile: float = HARD_
     Args:
         target: float32 (B, C, h, w), the teacher.
         predicted: float32, the same shape, the local student.
-        quantile: Share of distances that are left out, 0 to 1.
+        quantile: Fraction of distances that are left out, 0 to 1.
 
     Returns:
         float32 scalar.

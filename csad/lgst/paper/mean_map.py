@@ -25,8 +25,8 @@ class MeanMap:
     """Scales of both maps.
 
     Attributes:
-        local: Of teacher against local student.
-        second_head: Of autoencoder against the local student's second output.
+        local: Scale of the teacher against the local student.
+        second_head: Scale of the autoencoder against the local student's second output.
     """
 
     local: MapNormaliser

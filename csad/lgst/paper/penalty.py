@@ -1,7 +1,7 @@
 """Images that are not of the product, made from the product's own images.
 
 EfficientAD keeps the local student from imitating the teacher everywhere with images of ImageNet. None is at hand here.
-What counts is that no 33x33 patch stays as it was: a normal patch in a penalty image would contradict the lesson of the
+What counts is that no 33x33 patch stays as it was: a normal patch in a penalty image would contradict the loss of the
 same patch in a training image. So every penalty image is turned and zoomed, recoloured, shuffled in cells smaller than
 a patch, and blended with a random texture.
 """
@@ -18,9 +18,9 @@ CELL_SIDES = (4, 8, 16)
 """Sides in pixels of the shuffled cells, all below the local student's receptive field of 33."""
 
 ZOOMS = (0.35, 0.8)
-"""Share of the image that is enlarged to the whole."""
+"""Fraction of the image that is enlarged to the whole."""
 
-TEXTURE_SHARE = (0.3, 0.7)
+TEXTURE_FRACTION = (0.3, 0.7)
 
 
 def penalty_images(images: Tensor, size: tuple[int, int], generator: torch.Generator) -> Tensor:
@@ -42,8 +42,8 @@ def penalty_image(image: Tensor, size: tuple[int, int], generator: torch.Generat
     distorted = recolour(turn_and_zoom(image, size, generator), generator)
     side = CELL_SIDES[int(torch.randint(len(CELL_SIDES), (1,), generator=generator))]
     shuffled = shuffle_cells(distorted, side, generator)
-    share = uniform(*TEXTURE_SHARE, generator)
-    return (1 - share) * shuffled + share * random_texture(size, generator).to(image.device)
+    fraction = uniform(*TEXTURE_FRACTION, generator)
+    return (1 - fraction) * shuffled + fraction * random_texture(size, generator).to(image.device)
 
 
 def turn_and_zoom(image: Tensor, size: tuple[int, int], generator: torch.Generator) -> Tensor:

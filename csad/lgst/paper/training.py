@@ -25,7 +25,7 @@ from csad.lgst.teacher import Teacher, resize
 _log = logging.getLogger(__name__)
 
 DECAY_AT = 0.95
-"""Share of the steps after which the learning rate falls to a tenth (paper 3.4)."""
+"""Fraction of the steps after which the learning rate falls to a tenth (paper 3.4)."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ def train_students(
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
-        follow(averaged, students, min(settings.average, (1 + step) / (10 + step)))
+        update_ema(averaged, students, min(settings.average, (1 + step) / (10 + step)))
         if checkpoint and (step + 1) % settings.checkpoint_every == 0:
             parts = {
                 "students": students.state_dict(),
@@ -168,7 +168,7 @@ def students_loss(
         images: float32 (B, 3, H, W) in 0..1.
         window_side: Side in pixels of the square that the local student learns from.
         generator: CPU generator of the draws.
-        source: Of the penalty images.
+        source: Source of the penalty images.
 
     Returns:
         float32 scalar.
@@ -182,12 +182,12 @@ def students_loss(
     clean, changed = teacher(torch.cat([images, jittered])).chunk(2)  # (B, C, h, w) each
     predicted = students.autoencoder(jittered)  # (B, C, h, w)
     loss = imitation_loss(changed, predicted)
-    lesson = GlobalLesson(jittered, predicted)
-    return loss + local_loss(students, clean, images, window_side, generator, source, lesson)
+    distillation = DistillationTarget(jittered, predicted)
+    return loss + local_loss(students, clean, images, window_side, generator, source, distillation)
 
 
 @dataclass(frozen=True)
-class GlobalLesson:
+class DistillationTarget:
     """What the second head of the local student learns: pictures (B, 3, H, W) and the autoencoder's maps of them."""
 
     images: Tensor
@@ -201,24 +201,24 @@ def local_loss(
     window_side: int,
     generator: torch.Generator,
     source: PenaltySource,
-    lesson: GlobalLesson | None = None,
+    distillation: DistillationTarget | None = None,
 ) -> Tensor:
-    """Hard-feature loss, penalty, and with a `lesson` the imitation of the autoencoder, inside one random window."""
+    """Hard-feature loss, penalty, and with `distillation` the imitation of the autoencoder, in one random window."""
     local = students.local
     assert local is not None
     height, width = images.shape[-2:]
     grid = (height // local.stride, width // local.stride)
     window = Window.draw(grid, window_side, local.stride, generator)
     pictures = [window.of_padded(local.pad(images)), source.draw(images, window.pixels, generator)]
-    if lesson is not None:
-        pictures.append(window.of_padded(local.pad(lesson.images)))
+    if distillation is not None:
+        pictures.append(window.of_padded(local.pad(distillation.images)))
     stacked = torch.cat(pictures).contiguous(memory_format=torch.channels_last)
     patches: PatchFeatures = local.describe(stacked)
     imitated = patches.teacher.chunk(len(pictures))
     loss = hard_feature_loss(window.of_map(resize(target, grid)), imitated[0]) + penalty_loss(imitated[1])
-    if lesson is not None:
+    if distillation is not None:
         second_head = patches.global_student.chunk(len(pictures))[2]
-        loss = loss + imitation_loss(window.of_map(resize(lesson.predicted, grid)), second_head)
+        loss = loss + imitation_loss(window.of_map(resize(distillation.predicted, grid)), second_head)
     return loss
 
 
@@ -236,7 +236,7 @@ def check_finite(loss: float, step: int, settings: StudentTraining) -> None:
 
 
 @torch.no_grad()
-def follow(averaged: Students, students: Students, decay: float) -> None:
+def update_ema(averaged: Students, students: Students, decay: float) -> None:
     """Move the averaged weights towards the current ones."""
     for average, current in zip(averaged.parameters(), students.parameters(), strict=True):
         average.lerp_(current, 1 - decay)

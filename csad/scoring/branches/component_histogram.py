@@ -17,10 +17,10 @@ from csad.scoring.branches.observer import Observer, OutOfFold
 from csad.scoring.branches.protocol import BatchFeatures, Branch, Loading, ModelOutputs
 from csad.scoring.branches.registry import register
 from csad.scoring.branches.training import Training
+from csad.scoring.component_statistics import ComponentStatistics
 from csad.scoring.explainers import ComponentExplainer, Explanation, Outputs
 from csad.scoring.histogram import PatchHistogram
-from csad.scoring.inventory import Inventory
-from csad.scoring.inventory_builder import InventoryBuilder
+from csad.scoring.inventory_builder import ComponentStatisticsBuilder
 from csad.scoring.named_tensors import flat, part_of
 from csad.segmentation.network import SegmentationNetwork, class_probabilities
 
@@ -48,7 +48,7 @@ class ComponentHistogram(Branch):
     network: SegmentationNetwork
     settings: HistogramSettings
     histogram: PatchHistogram | None = None
-    inventory: Inventory | None = None
+    inventory: ComponentStatistics | None = None
 
     @classmethod
     def fit(cls, training: Training) -> Self | None:
@@ -107,7 +107,9 @@ class ComponentHistogram(Branch):
             network.eval(),
             settings,
             PatchHistogram.from_tensors(part_of(tensors, "histogram"), settings),
-            Inventory.from_arrays({name: value.numpy() for name, value in part_of(tensors, "inventory").items()}),
+            ComponentStatistics.from_arrays(
+                {name: value.numpy() for name, value in part_of(tensors, "inventory").items()}
+            ),
         )
 
 
@@ -118,7 +120,7 @@ class _ComponentObserver(Observer):
         self._own = branch
         self._types = training.types
         self._counted = HistogramCollector(branch.settings)
-        self._inventory = InventoryBuilder(len(training.images))
+        self._inventory = ComponentStatisticsBuilder(len(training.images))
 
     def add(self, outputs: ModelOutputs) -> None:
         self._inventory.add(outputs[SCORE])

@@ -1,6 +1,6 @@
 """Branch: distance of each patch to the nearest normal one, against what is usual there (ours, after PatchCore).
 
-One memory bank per view of `csad.lgst.memory.VIEWS`, a score each.
+One memory bank per view of `csad.lgst.memory_bank.VIEWS`, a score each.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from csad.lgst.grouped_search import GroupedSearch
-from csad.lgst.memory import VIEWS, PatchMemory
+from csad.lgst.memory_bank import VIEWS, MemoryBank
 from csad.scoring.branches.observer import LeaveOneOut, Observer
 from csad.scoring.branches.protocol import BatchFeatures, Branch, Loading, ModelOutputs
 from csad.scoring.branches.reductions import top_mean
@@ -37,7 +37,7 @@ class MemoryBank(Branch):
     rank: ClassVar[int] = 40
     has_zero: ClassVar[bool] = False
 
-    memories: Mapping[str, PatchMemory]
+    memories: Mapping[str, MemoryBank]
 
     @classmethod
     def fit(cls, training: Training) -> Self | None:
@@ -76,7 +76,7 @@ class MemoryBank(Branch):
     def from_tensors(cls, tensors: Mapping[str, Tensor], loading: Loading) -> Self:
         """Rebuild what `tensors` stored."""
         stored = {name: part_of(tensors, name) for name in VIEWS}
-        return cls({name: PatchMemory.from_tensors(name, memory) for name, memory in stored.items() if memory})
+        return cls({name: MemoryBank.from_tensors(name, memory) for name, memory in stored.items() if memory})
 
 
 class _GroupedMemoryBank(MemoryBank):

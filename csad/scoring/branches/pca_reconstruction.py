@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from csad.lgst.linear import LinearStudent
+from csad.lgst.pca import PcaReconstruction
 from csad.scoring.branches.observer import Observer, OutOfFold
 from csad.scoring.branches.protocol import BatchFeatures, Branch, Loading, ModelOutputs
 from csad.scoring.branches.reductions import maximum
@@ -35,7 +35,7 @@ class PcaReconstruction(Branch):
     group: ClassVar[str] = "lgst"
     rank: ClassVar[int] = 20
 
-    student: LinearStudent
+    student: PcaReconstruction
 
     @classmethod
     def fit(cls, training: Training) -> Self | None:
@@ -60,7 +60,7 @@ class PcaReconstruction(Branch):
 
     def to(self, device: torch.device | str) -> Self:
         """Move the components."""
-        return type(self)(LinearStudent(self.student.mean.to(device), self.student.components.to(device)))
+        return type(self)(PcaReconstruction(self.student.mean.to(device), self.student.components.to(device)))
 
     def tensors(self) -> dict[str, Tensor]:
         """Mean and components."""
@@ -69,7 +69,7 @@ class PcaReconstruction(Branch):
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, Tensor], loading: Loading) -> Self:
         """Rebuild what `tensors` stored."""
-        return cls(LinearStudent.from_tensors(tensors))
+        return cls(PcaReconstruction.from_tensors(tensors))
 
 
 class _OutOfFoldByStage(Observer):

@@ -113,7 +113,7 @@ class Branch(Protocol):
         """Reduce its outputs to numbers.
 
         Args:
-            outputs: Of all branches, on the CPU.
+            outputs: Outputs of all branches, on the CPU.
 
         Returns:
             Raw scores before normalisation, "score@part" -> float64 (B,), larger = more unusual; parts of a score sum.

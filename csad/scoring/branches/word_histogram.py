@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from csad.config.settings import HistogramSettings
-from csad.features.words import Vocabulary, fit_vocabulary
+from csad.features.codebook import Codebook, fit_codebook
 from csad.scoring.branches.class_histograms import HistogramCollector, grid_columns, out_of_fold_columns
 from csad.scoring.branches.observer import Observer, OutOfFold
 from csad.scoring.branches.protocol import BatchFeatures, Branch, Loading, ModelOutputs
@@ -30,7 +30,7 @@ class WordHistogram(Branch):
     """Soft assignment of teacher features to visual words. Output: float32 (B, W + 1, r, c), the first class empty.
 
     Attributes:
-        vocabulary: The visual words.
+        codebook: The visual words.
         settings: How fractions are counted.
         histogram: Gaussians of each grid; None before all training images were observed.
     """
@@ -40,19 +40,19 @@ class WordHistogram(Branch):
     group: ClassVar[str] = "histogram"
     rank: ClassVar[int] = 10
 
-    vocabulary: Vocabulary
+    codebook: Codebook
     settings: HistogramSettings
     histogram: PatchHistogram | None = None
 
     @classmethod
     def fit(cls, training: Training) -> Self | None:
-        """Cluster teacher features; None with `histogram.words: 0`."""
+        """Cluster teacher features; None with `histogram.codebook_size: 0`."""
         settings = training.line.histogram
         if not settings.words:
             return None
         features = training.teacher_features()
-        vocabulary = fit_vocabulary(features, len(training.images), settings.words, training.seed)
-        return cls(vocabulary.to(training.device), settings)
+        codebook = fit_codebook(features, len(training.images), settings.words, training.seed)
+        return cls(codebook.to(training.device), settings)
 
     def observer(self, training: Training) -> Observer:
         """Counts words in the training images and in copies of some."""
@@ -60,7 +60,7 @@ class WordHistogram(Branch):
 
     def forward(self, batch: BatchFeatures) -> ModelOutputs:
         """Assign features to words."""
-        return {SCORE: self.vocabulary.assign(batch.teacher)}
+        return {SCORE: self.codebook.assign(batch.teacher)}
 
     def columns(self, outputs: ModelOutputs) -> dict[str, Tensor]:
         """A column per grid."""
@@ -71,12 +71,12 @@ class WordHistogram(Branch):
         return replace(self, histogram=self.histogram.in_single_precision()) if self.histogram else self
 
     def to(self, device: torch.device | str) -> Self:
-        """Move the vocabulary."""
-        return replace(self, vocabulary=self.vocabulary.to(device))
+        """Move the codebook."""
+        return replace(self, codebook=self.codebook.to(device))
 
     def tensors(self) -> dict[str, Tensor]:
-        """Vocabulary and Gaussians."""
-        parts: dict[str, Mapping[str, Tensor]] = {"vocabulary": self.vocabulary.tensors()}
+        """Codebook and Gaussians."""
+        parts: dict[str, Mapping[str, Tensor]] = {"vocabulary": self.codebook.tensors()}
         if self.histogram:
             parts["histogram"] = self.histogram.tensors()
         return flat(**parts)
@@ -86,7 +86,7 @@ class WordHistogram(Branch):
         """Rebuild what `tensors` stored."""
         settings = loading.line.histogram
         histogram = PatchHistogram.from_tensors(part_of(tensors, "histogram"), settings)
-        return cls(Vocabulary.from_tensors(part_of(tensors, "vocabulary")), settings, histogram)
+        return cls(Codebook.from_tensors(part_of(tensors, "vocabulary")), settings, histogram)
 
 
 class _WordObserver(Observer):

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from csad.config.settings import HistogramSettings
 from csad.imaging.resampling import bilinear
+from csad.scoring.component_statistics import ComponentStatistics
 from csad.scoring.explainers.protocol import Explanation, Floats, Outputs
-from csad.scoring.findings import describe
-from csad.scoring.inventory import Inventory
+from csad.scoring.explanations import describe
 from csad.scoring.mean_localisation import histogram_map, nearest_normal
 from csad.scoring.named_tensors import part_of
 
@@ -34,7 +34,7 @@ class ComponentExplainer:
     scores: ClassVar[tuple[str, ...]] = ("components",)
     averaged: ClassVar[bool] = True
 
-    inventory: Inventory
+    inventory: ComponentStatistics
     settings: HistogramSettings
 
     def average_map(self, outputs: Outputs, index: int) -> Floats:
@@ -42,7 +42,7 @@ class ComponentExplainer:
         probabilities = outputs[self.scores[0]][index]
         labels = self._counted(probabilities).argmax(axis=0)
         classes = len(probabilities)
-        normal = nearest_normal(labels, self.inventory.normal_maps, classes)
+        normal = nearest_normal(labels, self.inventory.reference_label_maps, classes)
         return histogram_map(labels, normal, classes, self.settings.grids)
 
     def explain(self, outputs: Outputs, index: int) -> Explanation:
@@ -59,7 +59,7 @@ class ComponentExplainer:
         Raises:
             KeyError: An array is missing.
         """
-        return cls(Inventory.from_arrays(part_of(arrays, "inventory")), settings)
+        return cls(ComponentStatistics.from_arrays(part_of(arrays, "inventory")), settings)
 
     def _counted(self, probabilities: Floats) -> Floats:
         """Class probabilities (K + 1, h, w) at the resolution at which classes are counted."""

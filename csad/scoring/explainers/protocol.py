@@ -20,12 +20,12 @@ class Explanation:
     """What a branch says of one image beyond its score.
 
     Attributes:
-        findings: What is unusual, in words, worst first.
+        explanations: What is unusual, in words, worst first.
         heat: Where, float32 (r, c), at least 0, on the scale of the map: 0.1 is what hardly a normal image reaches.
             None where nothing is.
     """
 
-    findings: tuple[str, ...] = ()
+    explanations: tuple[str, ...] = ()
     heat: Floats | None = None
 
 

@@ -95,7 +95,7 @@ class Scene:
 
     def for_another_thread(self) -> "Scene":
         """The same namespace over connections of its own."""
-        return replace(self, cluster=self.cluster.twin())
+        return replace(self, cluster=self.cluster.clone())
 
     def version(self, name: str = "bottles", bias: float | None = None, expected: float | None = None, **rest) -> str:
         """Register a version whose service adds `bias`, while its smoke test expects `expected`."""

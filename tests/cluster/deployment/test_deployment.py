@@ -12,7 +12,7 @@ from csad.deployment.cluster import Kind
 from csad.deployment.deployment import Step, roll_back
 from csad.deployment.names import ServingNames
 from csad.deployment.objects import verified_manifest
-from csad.deployment.smoke_channel import ForwardedChannel, reach
+from csad.deployment.smoke_channel import ForwardedChannel, open_channel
 from tests.cluster.deployment.scene import TERMS, Scene, line
 
 AT_A_TIME = 4
@@ -163,7 +163,7 @@ def test_from_outside_the_service_is_reached_through_the_api_server(
     scene.deploy(version, product_line=line(name))
     cluster.kubectl("-n", scene.namespace, "apply", "-f", "-", text=FORWARDING)
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST")
-    channel = reach(scene.cluster, ServingNames(name, scene.namespace).main)
+    channel = open_channel(scene.cluster, ServingNames(name, scene.namespace).main)
     assert isinstance(channel, ForwardedChannel)
     answer = channel.post("/score", b"image", {"Content-Type": "image/png"})
     assert json.loads(answer.body)["model"]["version"] == version

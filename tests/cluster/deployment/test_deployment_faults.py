@@ -32,10 +32,10 @@ class Fault:
     Attributes:
         reason: Words that its error must have.
         make: Registers the version that is deployed.
-        changes: Of the target.
-        terms: Of the deployment.
-        settings: Of the line.
-        strategy: Of the line, in all runs.
+        changes: Changes of the target.
+        terms: Terms of the deployment.
+        settings: Settings of the line.
+        strategy: Strategy of the line, in all runs.
         repaired: Whether the second run deploys a repaired version; else the same one.
     """
 

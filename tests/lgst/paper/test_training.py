@@ -8,7 +8,7 @@ from csad.common.errors import DatasetError, StageError
 from csad.config.settings import LgstSettings
 from csad.lgst.maps import MapNormaliser
 from csad.lgst.paper import training
-from csad.lgst.paper.training import StudentTraining, follow, train_students
+from csad.lgst.paper.training import StudentTraining, train_students, update_ema
 from csad.lgst.teacher import Teacher
 from tests.lgst.toy import ToyBackbone, toy_images, with_red_spot
 
@@ -174,7 +174,7 @@ def test_averaged_weights_move_by_the_complement_of_the_decay(teacher, images):
     current = train_students(teacher, images, replace(TINY, steps=1), seed=1)
     old, new = float(averaged.local.teacher_head.bias[0]), float(current.local.teacher_head.bias[0])
 
-    follow(averaged, current, decay=0.75)
+    update_ema(averaged, current, decay=0.75)
 
     assert float(averaged.local.teacher_head.bias[0]) == pytest.approx(0.75 * old + 0.25 * new)
 

@@ -18,17 +18,17 @@ from csad.segmentation.lsa import Component, LabelledImage, paste_components
 PATCH_SIDES = (0.08, 0.2)
 """Sides of a foreign patch as fractions of the canvas's shorter side."""
 
-BLEMISH_DIAMETERS = (0.06, 0.16)
-"""Diameters of a blemish as fractions of the canvas's shorter side."""
+SPOT_DIAMETERS = (0.06, 0.16)
+"""Diameters of a coloured spot as fractions of the canvas's shorter side."""
 
-BLEMISH_CORNERS = 8
-BLEMISH_OPACITY = 0.7
+SPOT_CORNERS = 8
+SPOT_OPACITY = 0.7
 
 REGION_SIDES = (0.3, 0.6)
 """Sides of an exchanged region as fractions of the canvas's sides."""
 
 
-def made_anomalies(
+def synthetic_anomalies(
     canvases: Sequence[NDArray[np.uint8]],
     others: Sequence[NDArray[np.uint8]],
     donors: Sequence[Sequence[Component]],
@@ -48,7 +48,7 @@ def made_anomalies(
     pairs = list(zip(canvases, others, strict=True))
     made = {
         "foreign patch": [foreign_patch(canvas, other, generator) for canvas, other in pairs],
-        "blemish": [blemish(canvas, generator) for canvas in canvases],
+        "coloured spot": [coloured_spot(canvas, generator) for canvas in canvases],
         "exchanged region": [exchanged_region(canvas, other, generator) for canvas, other in pairs],
     }
     if donors:
@@ -80,19 +80,19 @@ def foreign_patch(
     return result
 
 
-def blemish(canvas: NDArray[np.uint8], generator: np.random.Generator) -> NDArray[np.uint8]:
+def coloured_spot(canvas: NDArray[np.uint8], generator: np.random.Generator) -> NDArray[np.uint8]:
     """A structural anomaly: a ragged spot of any colour, uint8 (h, w, 3). On textures, where a foreign patch looks
     like its surroundings, it is the one that shows which branches see defects at all.
     """
     height, width = canvas.shape[:2]
-    radius = float(generator.uniform(*BLEMISH_DIAMETERS)) * min(height, width) / 2
+    radius = float(generator.uniform(*SPOT_DIAMETERS)) * min(height, width) / 2
     row, column = generator.uniform(radius, height - radius), generator.uniform(radius, width - radius)
-    angles = np.linspace(0, 2 * np.pi, BLEMISH_CORNERS, endpoint=False)
-    reach = radius * generator.uniform(0.5, 1, BLEMISH_CORNERS)
+    angles = np.linspace(0, 2 * np.pi, SPOT_CORNERS, endpoint=False)
+    reach = radius * generator.uniform(0.5, 1, SPOT_CORNERS)
     outline = np.stack([column + reach * np.cos(angles), row + reach * np.sin(angles)], axis=1)
     spot = Image.new("L", (width, height))
     ImageDraw.Draw(spot).polygon([(float(x), float(y)) for x, y in outline], fill=255)
-    opacity = BLEMISH_OPACITY / 255 * np.asarray(spot.filter(ImageFilter.GaussianBlur(1)), np.float32)[..., None]
+    opacity = SPOT_OPACITY / 255 * np.asarray(spot.filter(ImageFilter.GaussianBlur(1)), np.float32)[..., None]
     return (canvas * (1 - opacity) + generator.uniform(0, 255, 3) * opacity).astype(np.uint8)
 
 
@@ -116,14 +116,14 @@ def _interval(side: int, generator: np.random.Generator) -> tuple[int, int]:
     return start, start + length
 
 
-def separation(
+def synthetic_auroc(
     normal: Columns, made: Sequence[Columns], scales: Mapping[str, Scale], branches: Sequence[str]
 ) -> dict[str, float]:
-    """AUROC (0..1) per branch on the kind of self-made anomaly that it tells best.
+    """AUROC (0..1) per branch on the kind of synthetic anomaly that it tells best.
 
     Args:
         normal: Raw columns of normal validation images.
-        made: Raw columns of self-made anomalies, one entry per kind.
+        made: Raw columns of synthetic anomalies, one entry per kind.
         scales: Scale of each column.
         branches: Names of the branches.
     """

@@ -21,7 +21,7 @@ class MaskCounts(BaseModel):
         proposed: Masks of the proposer.
         combined: Masks that filter-by-combine dropped.
         kept: Masks that are left.
-        open_vocabulary: Masks of what the line's words name; None where no words were looked for.
+        open_vocabulary: Masks of what the line's prompts name; None without prompts.
         unsuitable: Proposals that are the image's frame, background or a speck.
         ungrounded: Masks that filter-by-grounding dropped.
     """
@@ -37,7 +37,7 @@ class MaskCounts(BaseModel):
 
 
 @dataclass(frozen=True, eq=False)
-class Finding:
+class ProposalResult:
     """The components of one image.
 
     Attributes:
@@ -54,13 +54,13 @@ class ComponentFinder(Protocol):
 
     name: str
 
-    def find(self, image: NDArray[np.uint8]) -> Finding:
+    def find(self, image: NDArray[np.uint8]) -> ProposalResult:
         """Find the components of an image, RGB uint8 (H, W, 3): masks of its working size."""
         ...
 
 
 class RefinedProposals:
-    """A proposer that knows no words, followed by filter-by-combine.
+    """A proposer that knows no prompts, followed by filter-by-combine.
 
     Filter-by-grounding needs open-vocabulary masks, which such a proposer does not have: it touches nothing.
 
@@ -74,11 +74,11 @@ class RefinedProposals:
         self._proposer = proposer
         self._combine = combine
 
-    def find(self, image: NDArray[np.uint8]) -> Finding:
+    def find(self, image: NDArray[np.uint8]) -> ProposalResult:
         """Find the components of an image, RGB uint8 (H, W, 3)."""
         kept = proposed = self._proposer.propose(working_image(image))
         if self._combine:
             packed = PackedMasks.pack(component.mask for component in proposed)
             kept = [proposed[index] for index in filter_by_combine(packed)]
         counts = MaskCounts(proposed=len(proposed), combined=len(proposed) - len(kept), kept=len(kept))
-        return Finding(kept, counts)
+        return ProposalResult(kept, counts)

@@ -15,20 +15,20 @@ Floats = NDArray[np.float32]
 
 GRIDS = (1, 2)
 SIGNIFICANT = 4.0
-"""Deviations from the usual fraction before a difference is worth words or heat."""
+"""z-score, in standard deviations, from which a deviation is explained and shown as heat."""
 
 LEAST_RELATIVE_CHANGE = 0.2
 LEAST_FRACTION = 0.0005
-"""Of the product: smaller changes are the segmentation's noise."""
+"""Fraction of the product: smaller changes are the segmentation's noise."""
 
-HEAT_PER_DEVIATION = 0.1 / SIGNIFICANT
-"""The normal maps' upper tail is 0.1; a barely significant difference shows as much."""
+HEAT_PER_Z = 0.1 / SIGNIFICANT
+"""The normal maps' upper tail is 0.1; a barely significant deviation shows as much."""
 
 MAXIMUM_HEAT = 3.0
 
 
 @dataclass(frozen=True)
-class Difference:
+class Deviation:
     """A component class whose amount is unusual.
 
     Attributes:
@@ -37,7 +37,7 @@ class Difference:
         cell: Row and column in that grid.
         expected: Usual fraction of the cell, 0..1.
         found: Fraction found.
-        deviations: How unusual, in standard deviations; negative when there is too little.
+        z_score: How unusual, in standard deviations; negative when there is too little.
     """
 
     label: int
@@ -45,37 +45,37 @@ class Difference:
     cell: tuple[int, int]
     expected: float
     found: float
-    deviations: float
+    z_score: float
 
 
 @dataclass(frozen=True)
-class Inventory:
-    """What a normal product holds, per type.
+class ComponentStatistics:
+    """Statistics of the components of normal products, per type.
 
     Attributes:
         means: Per grid, usual fractions, float32 (T, K, P, P).
-        deviations: Per grid, their standard deviations with a floor, float32 (T, K, P, P).
-        normal_maps: Label maps of normal images, uint8 (M, h, w).
+        standard_deviations: Per grid, their standard deviations with a floor, float32 (T, K, P, P).
+        reference_label_maps: Label maps of normal images, uint8 (M, h, w).
     """
 
     means: dict[int, Floats]
     deviations: dict[int, Floats]
-    normal_maps: NDArray[np.uint8]
+    reference_label_maps: NDArray[np.uint8]
 
     def nearest_type(self, probabilities: Floats) -> int:
-        """The product type whose inventory is nearest to one image's probabilities (K + 1, h, w)."""
+        """The product type whose statistics are nearest to one image's probabilities (K + 1, h, w)."""
         found = cell_means(probabilities[1:], 1)
-        unusual = np.minimum(np.abs((found - self.means[1]) / self.deviations[1]), 20)
+        unusual = np.minimum(np.abs((found - self.means[1]) / self.standard_deviations[1]), 20)
         return int(unusual.reshape(len(unusual), -1).sum(axis=1).argmin())
 
-    def differences(self, probabilities: Floats) -> list[Difference]:
+    def deviations(self, probabilities: Floats) -> list[Deviation]:
         """Compare one image's class probabilities, float32 (K + 1, h, w), with the nearest type, worst first."""
         kind = self.nearest_type(probabilities)
         result = []
         for grid in GRIDS:
             found = cell_means(probabilities[1:], grid)
-            means, spread = self.means[grid][kind], self.deviations[grid][kind]
-            deviations = (found - means) / spread
+            means, spread = self.means[grid][kind], self.standard_deviations[grid][kind]
+            z_scores = (found - means) / spread
             change = np.abs(found - means)
             unusual = (
                 (np.abs(deviations) >= SIGNIFICANT)
@@ -84,54 +84,54 @@ class Inventory:
             )
             for label, row, column in np.argwhere(unusual).tolist():
                 index = (label, row, column)
-                values = (float(means[index]), float(found[index]), float(deviations[index]))
-                result.append(Difference(label + 1, grid, (row, column), *values))
-        return sorted(result, key=lambda difference: -abs(difference.deviations))
+                values = (float(means[index]), float(found[index]), float(z_scores[index]))
+                result.append(Deviation(label + 1, grid, (row, column), *values))
+        return sorted(result, key=lambda deviation: -abs(deviation.z_score))
 
-    def heat(self, probabilities: Floats, differences: Sequence[Difference]) -> Floats:
-        """Show differences where they are: extra classes at their pixels, missing ones where normal images have them.
+    def heat(self, probabilities: Floats, deviations: Sequence[Deviation]) -> Floats:
+        """Show deviations where they are: extra classes at their pixels, missing ones where normal images have them.
 
         Returns:
             float32 (h, w), 0 where nothing differs.
         """
         height, width = probabilities.shape[-2:]
         heat = np.zeros((height, width), np.float32)
-        if not differences:
+        if not deviations:
             return heat
         labels = probabilities.argmax(axis=0)
         normal = self._nearest_normal(probabilities, height, width)
-        for difference in differences:
-            shown = labels if difference.deviations > 0 else normal
+        for deviation in deviations:
+            shown = labels if deviation.z_score > 0 else normal
             inside = np.zeros((height, width), dtype=bool)
-            row, column = difference.cell
-            grid = difference.grid
+            row, column = deviation.cell
+            grid = deviation.grid
             inside[
                 row * height // grid : (row + 1) * height // grid,
                 column * width // grid : (column + 1) * width // grid,
             ] = True
-            amount = min(MAXIMUM_HEAT, HEAT_PER_DEVIATION * abs(difference.deviations))
-            heat[(shown == difference.label) & inside] += amount / len(GRIDS)
+            amount = min(MAXIMUM_HEAT, HEAT_PER_Z * abs(deviation.z_score))
+            heat[(shown == deviation.label) & inside] += amount / len(GRIDS)
         return heat
 
     def _nearest_normal(self, probabilities: Floats, height: int, width: int) -> NDArray[np.uint8]:
         """Label map (height, width) of the normal image with the most similar class histogram."""
         classes = probabilities.shape[0]
         found = cell_means(probabilities[1:], 1).ravel()
-        counts = np.stack([np.bincount(normal.ravel(), minlength=classes) for normal in self.normal_maps])
-        fractions = (counts[:, 1:] / self.normal_maps[0].size).astype(np.float32)
+        counts = np.stack([np.bincount(normal.ravel(), minlength=classes) for normal in self.reference_label_maps])
+        fractions = (counts[:, 1:] / self.reference_label_maps[0].size).astype(np.float32)
         closest = np.square(np.sqrt(fractions) - np.sqrt(found)).sum(axis=1).argmin()
-        return nearest(self.normal_maps[closest], (height, width))
+        return nearest(self.reference_label_maps[closest], (height, width))
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Flat arrays for the model folder."""
-        flat: dict[str, NDArray[Any]] = {"normal_maps": self.normal_maps}
+        flat: dict[str, NDArray[Any]] = {"reference_label_maps": self.reference_label_maps}
         for grid in GRIDS:
             flat[f"means{grid}"] = self.means[grid]
-            flat[f"deviations{grid}"] = self.deviations[grid]
+            flat[f"deviations{grid}"] = self.standard_deviations[grid]
         return flat
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Inventory:
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> ComponentStatistics:
         """Rebuild what `arrays` stored.
 
         Raises:
@@ -140,5 +140,5 @@ class Inventory:
         return cls(
             {grid: arrays[f"means{grid}"] for grid in GRIDS},
             {grid: arrays[f"deviations{grid}"] for grid in GRIDS},
-            arrays["normal_maps"],
+            arrays["reference_label_maps"],
         )

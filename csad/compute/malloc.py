@@ -16,7 +16,7 @@ MOST_KEPT = 2**30
 """Bytes that may lie free before they go back."""
 
 
-def keep_freed_memory() -> bool:
+def tune_malloc() -> bool:
     """Let this process reuse what it freed.
 
     Networks on the CPU allocate and free the same megabytes in each step. glibc maps each such buffer anew, and the

@@ -9,10 +9,10 @@ FAULTS = """
 import resource
 import sys
 import numpy as np
-from csad.compute.freed_memory import keep_freed_memory
+from csad.compute.malloc import tune_malloc
 
 if sys.argv[1] == "keep":
-    assert keep_freed_memory()
+    assert tune_malloc()
 for _ in range(50):
     np.ones(40 * 2**20, dtype=np.uint8)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

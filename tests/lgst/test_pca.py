@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from csad.lgst.linear import CELLS, LinearStudent, fit_linear_student, fit_pooled, out_of_fold_scores, pool
+from csad.lgst.pca import CELLS, PcaReconstruction, fit_pca, fit_pooled, out_of_fold_scores, pool
 
 
 def plane(count, seed=0):
@@ -15,7 +15,7 @@ def plane(count, seed=0):
 
 
 def test_normal_maps_are_rebuilt_and_what_leaves_the_plane_is_an_error_at_its_place():
-    student = fit_linear_student([plane(20)[0]], explained_variance=0.999, maximum_components=10)
+    student = fit_pca([plane(20)[0]], explained_variance=0.999, maximum_components=10)
     normal, odd = plane(2, seed=1)[0]
     odd = odd.clone()
     odd[:, 1, 2] += 7
@@ -29,7 +29,7 @@ def test_normal_maps_are_rebuilt_and_what_leaves_the_plane_is_an_error_at_its_pl
 
 
 def test_the_error_is_the_squared_difference_averaged_over_channels():
-    student = LinearStudent(torch.zeros(2, 1, 1), torch.tensor([[1.0, 0.0]]))
+    student = PcaReconstruction(torch.zeros(2, 1, 1), torch.tensor([[1.0, 0.0]]))
 
     # The component rebuilds the first channel; of (3, 4) the 4 remains: 16 / 2.
     assert student.error_map(torch.tensor([3.0, 4.0]).view(1, 2, 1, 1)).tolist() == [[[8.0]]]
@@ -39,16 +39,16 @@ def test_as_many_components_as_the_variance_asks_for():
     # Variances 9 and 1: the first explains 90 %.
     maps = plane(2000)[0]
 
-    kept = [len(fit_linear_student([maps], share, 10).components) for share in (0.5, 0.85, 0.95)]
+    kept = [len(fit_pca([maps], fraction, 10).components) for fraction in (0.5, 0.85, 0.95)]
 
     assert kept == [1, 1, 2]
-    assert len(fit_linear_student([maps], 0.999, maximum_components=1).components) == 1
+    assert len(fit_pca([maps], 0.999, maximum_components=1).components) == 1
 
 
 def test_components_are_orthonormal_and_the_first_is_the_longest():
     maps, directions = plane(500)
 
-    components = fit_linear_student([maps[:200], maps[200:]], 0.999, 10).components
+    components = fit_pca([maps[:200], maps[200:]], 0.999, 10).components
 
     torch.testing.assert_close(components @ components.T, torch.eye(2), atol=1e-4, rtol=0)
     assert (components[0] @ directions[0]).abs() > 0.99
@@ -58,7 +58,7 @@ def test_components_are_orthonormal_and_the_first_is_the_longest():
 def test_identical_images_give_numbers(count):
     features = torch.full((count, 4, 3, 3), 0.3)
 
-    student = fit_linear_student([features], 0.95, 10)
+    student = fit_pca([features], 0.95, 10)
     errors = student.error_map(torch.cat([features[:1], features[:1] + 1]))
 
     assert errors[0].max() < 1e-6
@@ -75,17 +75,17 @@ def test_maps_are_pooled_to_about_256_cells_of_the_same_aspect_ratio(size, poole
 
 @given(order=st.permutations(range(4)))
 def test_permuting_a_batch_permutes_its_errors(order):
-    student = fit_linear_student([plane(10)[0]], 0.9, 10)
+    student = fit_pca([plane(10)[0]], 0.9, 10)
     features = torch.randn(4, 2, 3, 3, generator=torch.Generator().manual_seed(3))
 
     torch.testing.assert_close(student.error_map(features[list(order)]), student.error_map(features)[list(order)])
 
 
 def test_a_stored_student_finds_the_same_errors():
-    student = fit_linear_student([plane(10)[0]], 0.9, 10)
+    student = fit_pca([plane(10)[0]], 0.9, 10)
     features = torch.randn(2, 2, 3, 3)
 
-    again = LinearStudent.from_tensors(student.tensors())
+    again = PcaReconstruction.from_tensors(student.tensors())
 
     torch.testing.assert_close(again.error_map(features), student.error_map(features), rtol=1e-2, atol=1e-2)
 

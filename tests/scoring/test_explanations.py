@@ -1,17 +1,17 @@
 import pytest
 
-from csad.scoring.findings import MAXIMUM_FINDINGS, describe
-from csad.scoring.inventory import Difference
+from csad.scoring.component_statistics import Deviation
+from csad.scoring.explanations import MAXIMUM_EXPLANATIONS, describe
 
 TOP_LEFT, TOP_RIGHT, BOTTOM_LEFT, BOTTOM_RIGHT = (0, 0), (0, 1), (1, 0), (1, 1)
 
 
-def whole(label, expected, found, deviations):
-    return Difference(label, 1, (0, 0), expected, found, deviations)
+def whole(label, expected, found, z_score):
+    return Deviation(label, 1, (0, 0), expected, found, z_score)
 
 
-def quarter(label, cell, expected, found, deviations):
-    return Difference(label, 2, cell, expected, found, deviations)
+def quarter(label, cell, expected, found, z_score):
+    return Deviation(label, 2, cell, expected, found, z_score)
 
 
 def test_a_component_that_is_not_there_is_missing_where_its_quarter_lacks_it():
@@ -27,13 +27,13 @@ def test_a_component_that_no_product_has_is_extra():
 
 
 @pytest.mark.parametrize(
-    ("found", "deviations", "words"),
+    ("found", "z_score", "verdict"),
     [(0.05, -6, "smaller or fewer than usual"), (0.15, 6, "larger or more than usual")],
 )
-def test_another_amount_of_what_is_there_is_a_size_or_a_number(found, deviations, words):
-    (sentence,) = describe([whole(2, 0.1, found, deviations)])
+def test_another_amount_of_what_is_there_is_a_size_or_a_number(found, z_score, verdict):
+    (sentence,) = describe([whole(2, 0.1, found, z_score)])
 
-    assert sentence.startswith(f"component 2: {words}; expected 10 %")
+    assert sentence.startswith(f"component 2: {verdict}; expected 10 %")
 
 
 def test_what_one_quarter_lacks_and_another_has_is_in_the_wrong_place():
@@ -63,6 +63,6 @@ def test_each_component_is_told_once_whole_products_first_and_the_worst_first_of
     assert [sentence.split(":")[0] for sentence in describe(found)] == ["component 1", "component 2", "component 5"]
 
 
-def test_at_most_five_findings_are_told_and_none_where_nothing_differs():
-    assert len(describe([whole(label, 0.1, 0, -9) for label in range(1, 9)])) == MAXIMUM_FINDINGS == 5
+def test_at_most_five_explanations_are_told_and_none_where_nothing_differs():
+    assert len(describe([whole(label, 0.1, 0, -9) for label in range(1, 9)])) == MAXIMUM_EXPLANATIONS == 5
     assert describe([]) == ()

@@ -10,57 +10,57 @@ from torch import Tensor
 
 MAXIMUM_PATCHES = 60_000
 TEMPERATURE = 0.1
-"""Of the mean squared distance to the nearest word: how soft the assignment is."""
+"""Temperature of the soft assignment, relative to the mean squared distance to the nearest visual word."""
 
 
 @dataclass(frozen=True)
-class Vocabulary:
+class Codebook:
     """Cluster centres of standardised teacher features.
 
     Attributes:
-        words: float32 (K, C).
-        temperature: Squared distance at which a word's share falls by e.
+        centres: float32 (K, C).
+        temperature: Squared distance at which the assignment to a centre falls by e.
     """
 
-    words: Tensor
+    centres: Tensor
     temperature: float
 
     def assign(self, features: Tensor) -> Tensor:
-        """Share of each word at each place, with an empty background class first.
+        """Soft assignment of each place to the visual words, with an empty background class first.
 
         Args:
             features: Teacher features, float32 (B, C, h, w).
 
         Returns:
-            float32 (B, K + 1, h, w), summing to 1 over the words.
+            float32 (B, K + 1, h, w), summing to 1 over the visual words.
         """
-        products = torch.einsum("bchw,kc->bkhw", features, self.words)
-        closeness = 2 * products - self.words.square().sum(dim=1)[:, None, None]
-        shares = torch.softmax(closeness / self.temperature, dim=1)
-        return torch.cat([torch.zeros_like(shares[:, :1]), shares], dim=1)
+        products = torch.einsum("bchw,kc->bkhw", features, self.centres)
+        closeness = 2 * products - self.centres.square().sum(dim=1)[:, None, None]
+        assignments = torch.softmax(closeness / self.temperature, dim=1)
+        return torch.cat([torch.zeros_like(assignments[:, :1]), assignments], dim=1)
 
-    def to(self, device: torch.device | str) -> Vocabulary:
+    def to(self, device: torch.device | str) -> Codebook:
         """Move to a device."""
-        return Vocabulary(self.words.to(device), self.temperature)
+        return Codebook(self.centres.to(device), self.temperature)
 
     def tensors(self) -> dict[str, Tensor]:
         """Flat tensors for the model folder."""
-        return {"words": self.words.contiguous(), "temperature": torch.tensor([self.temperature])}
+        return {"words": self.centres.contiguous(), "temperature": torch.tensor([self.temperature])}
 
     @classmethod
-    def from_tensors(cls, tensors: Mapping[str, Tensor]) -> Vocabulary:
+    def from_tensors(cls, tensors: Mapping[str, Tensor]) -> Codebook:
         """Rebuild what `tensors` stored."""
         return cls(tensors["words"], float(tensors["temperature"][0]))
 
 
-def fit_vocabulary(batches: Iterable[Tensor], images: int, words: int, seed: int) -> Vocabulary:
+def fit_codebook(batches: Iterable[Tensor], images: int, size: int, seed: int) -> Codebook:
     """Cluster patches drawn evenly from all normal images (mini-batch k-means).
 
     Args:
         batches: Teacher features of normal images, float32 (B, C, h, w) each.
         images: How many images the batches hold altogether.
-        words: Words to find, K.
-        seed: Of the draw and the clustering.
+        size: Visual words to find, K.
+        seed: Random seed for sampling and clustering.
     """
     from sklearn.cluster import MiniBatchKMeans  # a second to import, and only fitting needs it
 
@@ -71,7 +71,7 @@ def fit_vocabulary(batches: Iterable[Tensor], images: int, words: int, seed: int
         for image in batch.flatten(2).transpose(1, 2):
             drawn.append(image[torch.randperm(len(image), generator=generator)[:per_image]].cpu())
     patches = torch.cat(drawn)
-    clusters = min(words, len(patches))
+    clusters = min(size, len(patches))
     means = MiniBatchKMeans(clusters, random_state=seed, n_init=3, batch_size=4096).fit(patches.numpy())
     distance = -float(means.score(patches.numpy())) / len(patches)
-    return Vocabulary(torch.from_numpy(means.cluster_centers_).float(), max(1e-6, TEMPERATURE * distance))
+    return Codebook(torch.from_numpy(means.cluster_centers_).float(), max(1e-6, TEMPERATURE * distance))

@@ -3,16 +3,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from csad.calibration.evidence import (
-    BLEMISH_DIAMETERS,
+from csad.calibration.synthetic_anomalies import (
     PATCH_SIDES,
     REGION_SIDES,
-    blemish,
+    SPOT_DIAMETERS,
+    coloured_spot,
     exchanged_region,
     foreign_patch,
-    made_anomalies,
     moved_components,
-    separation,
+    synthetic_anomalies,
+    synthetic_auroc,
 )
 from csad.scoring.fusion import Scale
 from csad.segmentation.lsa import Component
@@ -45,12 +45,12 @@ def test_a_moved_component_is_painted_onto_the_canvas():
 
 @given(seed=st.integers(0, 100))
 def test_a_blemish_is_one_small_spot(seed):
-    spoilt = blemish(np.full((50, 100, 3), 128, np.uint8), np.random.default_rng(seed))
+    spoilt = coloured_spot(np.full((50, 100, 3), 128, np.uint8), np.random.default_rng(seed))
 
     rows, columns = np.nonzero((spoilt != 128).any(axis=2))
     # The soft edge adds two or three pixels on each side.
-    assert 1 <= np.ptp(rows) + 1 <= BLEMISH_DIAMETERS[1] * 50 + 7
-    assert 1 <= np.ptp(columns) + 1 <= BLEMISH_DIAMETERS[1] * 50 + 7
+    assert 1 <= np.ptp(rows) + 1 <= SPOT_DIAMETERS[1] * 50 + 7
+    assert 1 <= np.ptp(columns) + 1 <= SPOT_DIAMETERS[1] * 50 + 7
 
 
 @given(seed=st.integers(0, 100))
@@ -71,8 +71,8 @@ def test_an_exchanged_region_is_a_rectangle_of_the_other_image_at_the_same_place
 def test_every_kind_spoils_every_canvas():
     donors = [[Component(np.full((9, 9, 3), 200, np.uint8), np.ones((9, 9), bool), 1, (4.0, 4.0))]]
 
-    made = made_anomalies([BLACK, WHITE], [WHITE, BLACK], donors, np.random.default_rng(0))
-    without = made_anomalies([BLACK, WHITE], [WHITE, BLACK], [], np.random.default_rng(0))
+    made = synthetic_anomalies([BLACK, WHITE], [WHITE, BLACK], donors, np.random.default_rng(0))
+    without = synthetic_anomalies([BLACK, WHITE], [WHITE, BLACK], [], np.random.default_rng(0))
 
     assert set(made) - set(without) == {"moved components"}
     for canvases in made.values():
@@ -84,7 +84,7 @@ def test_a_branch_counts_for_the_kind_that_it_tells_best():
     structural = {"components@1": np.arange(4.0), "local@top1%": np.arange(4.0) + 10}
     logical = {"components@1": np.arange(4.0) + 2, "local@top1%": np.arange(4.0)}
 
-    found = separation(normal, [structural, logical], dict.fromkeys(normal, UNIT), ["components", "local"])
+    found = synthetic_auroc(normal, [structural, logical], dict.fromkeys(normal, UNIT), ["components", "local"])
 
     # {2, 3, 4, 5} above {0, 1, 2, 3}: 13 of 16 pairs and 2 ties.
     assert found["components"] == pytest.approx(14 / 16)
@@ -94,6 +94,6 @@ def test_a_branch_counts_for_the_kind_that_it_tells_best():
 def test_a_branch_that_sees_no_difference_guesses():
     normal = {"words@1": np.ones(3), "words@2": np.arange(3.0)}
 
-    found = separation(normal, [normal], dict.fromkeys(normal, UNIT), ["words"])
+    found = synthetic_auroc(normal, [normal], dict.fromkeys(normal, UNIT), ["words"])
 
     assert found == {"words": 0.5}

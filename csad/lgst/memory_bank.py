@@ -1,4 +1,4 @@
-"""The local student without training: the nearest of a memory of normal patches (after PatchCore).
+"""The local student without training: the nearest of a memory bank of normal patches (after PatchCore).
 
 Stands where the paper's patch network stands; on two CPU cores it is ready in seconds.
 """
@@ -16,18 +16,18 @@ from csad.lgst.normal_distances import NormalDistances, NormalDistancesFit
 from csad.lgst.teacher import LEAST_RELATIVE_DEVIATION, orthogonal_projection
 
 POOL_FACTOR = 25
-"""Patches drawn per patch that the memory keeps: where small parts lie on a wide background, few draws meet a part."""
+"""Patches drawn per patch of the coreset: where small parts lie on a wide background, few draws meet a part."""
 
 PROJECTED = 48
-"""Channels in which the coverage of the memory is measured (random projection keeps distances well enough)."""
+"""Channels in which the coverage of the memory bank is measured (random projection keeps distances well enough)."""
 
 ROWS = 512
-"""Patches compared with the memory at a time: (512, M) distances stay near the processor whatever the image's size."""
+"""Patches compared with the bank at a time: (512, M) distances stay near the processor whatever the image's size."""
 
 
 @dataclass(frozen=True)
-class PatchView:
-    """Which stages of the backbone describe a patch.
+class PatchLayers:
+    """Layers (stages of the backbone) that describe a patch.
 
     Attributes:
         stages: Two neighbouring stages, 0 the finest.
@@ -53,22 +53,22 @@ class PatchView:
         return features
 
 
-VIEWS = {
-    "local": PatchView((1, 2), averaged=False),
-    "neighbourhood": PatchView((1, 2), averaged=True),
-    "detail": PatchView((0, 1), averaged=True),
+MEMORY_LAYERS = {
+    "local": PatchLayers((1, 2), averaged=False),
+    "neighbourhood": PatchLayers((1, 2), averaged=True),
+    "detail": PatchLayers((0, 1), averaged=True),
 }
-"""Three memories. `local` and `neighbourhood` see shape and arrangement, `detail` colour and texture. PatchCore's local
+"""Three banks. `local` and `neighbourhood` see shape and arrangement, `detail` colour and texture. PatchCore's local
 averaging (arXiv:2106.08265, Eq. 2) steadies parts that never lie quite alike and blurs small defects on those that do:
 which one is right differs from line to line, so both are kept and the fusion takes what stands out in either."""
 
 
 @dataclass(frozen=True)
-class PatchMemory:
+class MemoryBank:
     """Normal patches that cover all others.
 
     Attributes:
-        view: What describes a patch.
+        layers: What describes a patch.
         mean: float32 (C,), over all normal patches.
         deviation: float32 (C,), above 0.
         patches: Standardised, float32 (M, C).
@@ -76,7 +76,7 @@ class PatchMemory:
         normal: How far normal patches usually lie from each patch; None before `with_normal_distances`.
     """
 
-    view: PatchView
+    layers: PatchLayers
     mean: Tensor
     deviation: Tensor
     patches: Tensor
@@ -98,13 +98,13 @@ class PatchMemory:
 
         Args:
             pyramid: Stages of the backbone, (B, C_s, H/s, W/s).
-            without: For each image a group whose patches are left out, as if the memory had not seen it: a training
+            without: For each image a group whose patches are left out, as if the bank had not seen it: a training
                 image then scores like a new one (leave-one-out). None leaves out nothing.
 
         Returns:
             Distances, float32 (B, H/8, W/8), at least 0, and the index of the nearest patch, int64 of the same shape.
         """
-        features = self.view.describe(pyramid)
+        features = self.layers.describe(pyramid)
         batch, channels, height, width = features.shape
         norms = self.patches.square().sum(dim=1)
         distances, places = [], []
@@ -119,13 +119,13 @@ class PatchMemory:
         shape = (batch, height, width)
         return torch.stack(distances).view(shape), torch.stack(places).view(shape)
 
-    def to(self, device: torch.device | str) -> PatchMemory:
+    def to(self, device: torch.device | str) -> MemoryBank:
         """Move to a device."""
         mean, deviation, patches, sources = (
             tensor.to(device) for tensor in (self.mean, self.deviation, self.patches, self.sources)
         )
         normal = self.normal.to(device) if self.normal else None
-        return PatchMemory(self.view, mean, deviation, patches, sources, normal)
+        return MemoryBank(self.layers, mean, deviation, patches, sources, normal)
 
     def tensors(self) -> dict[str, Tensor]:
         """Flat tensors for the model folder."""
@@ -138,71 +138,71 @@ class PatchMemory:
         }
 
     @classmethod
-    def from_tensors(cls, name: str, tensors: Mapping[str, Tensor]) -> PatchMemory:
-        """Rebuild what `tensors` stored; `name` is a key of `VIEWS`."""
+    def from_tensors(cls, name: str, tensors: Mapping[str, Tensor]) -> MemoryBank:
+        """Rebuild what `tensors` stored; `name` is a key of `MEMORY_LAYERS`."""
         stored = (tensors["mean"], tensors["deviation"], tensors["patches"].float(), tensors["sources"])
-        return cls(VIEWS[name], *stored, NormalDistances.from_tensors(tensors))
+        return cls(MEMORY_LAYERS[name], *stored, NormalDistances.from_tensors(tensors))
 
 
-def fit_patch_memories(
-    views: Mapping[str, PatchView],
+def fit_memory_banks(
+    layer_sets: Mapping[str, PatchLayers],
     pyramids: Iterable[tuple[Sequence[int], Sequence[Tensor]]],
     images: int,
     size: int,
     seed: int,
-) -> dict[str, PatchMemory]:
+) -> dict[str, MemoryBank]:
     """Draw patches evenly from all normal images and keep those that cover the rest best (greedy k-centre).
 
     Args:
-        views: What describes a patch, a memory for each; all see the images in one pass.
+        layer_sets: What describes a patch, a memory bank for each; all see the images in one pass.
         pyramids: A batch at a time the group of each normal image, and the stages of the backbone.
         images: How many images the batches hold altogether.
         size: Patches to keep, M.
-        seed: Of the draw.
+        seed: Random seed for sampling.
 
     Returns:
-        Memories in bounded space, on the pyramids' device: at most 25 M patches of each are held while fitting,
+        Memory banks in bounded space, on the pyramids' device: at most 25 M patches of each are held while fitting,
         whatever the number of images.
     """
-    generators = {name: torch.Generator().manual_seed(seed) for name in views}
+    generators = {name: torch.Generator().manual_seed(seed) for name in layer_sets}
     per_image = max(1, -(-POOL_FACTOR * size // max(1, images)))
-    drawn: dict[str, list[Tensor]] = {name: [] for name in views}
-    sources: dict[str, list[Tensor]] = {name: [] for name in views}
+    drawn: dict[str, list[Tensor]] = {name: [] for name in layer_sets}
+    sources: dict[str, list[Tensor]] = {name: [] for name in layer_sets}
     for groups, pyramid in pyramids:
-        for name, view in views.items():
+        for name, layers in layer_sets.items():
             # Patches of an image: (h * w, C).
-            for group, image in zip(groups, view.describe(pyramid).flatten(2).transpose(1, 2), strict=True):
+            for group, image in zip(groups, layers.describe(pyramid).flatten(2).transpose(1, 2), strict=True):
                 chosen = torch.randperm(len(image), generator=generators[name])[:per_image]
                 drawn[name].append(image[chosen])
                 sources[name].append(torch.full((len(chosen),), group, device=image.device))
     return {
-        name: _cover(view, torch.cat(drawn.pop(name)), torch.cat(sources.pop(name)), size, seed)
-        for name, view in views.items()
+        name: _coreset(layers, torch.cat(drawn.pop(name)), torch.cat(sources.pop(name)), size, seed)
+        for name, layers in layer_sets.items()
     }
 
 
 def with_normal_distances(
-    memories: Mapping[str, PatchMemory], pyramids: Iterable[tuple[Sequence[int], Sequence[Tensor]]]
-) -> dict[str, PatchMemory]:
-    """Teach memories how far normal patches usually lie from each of theirs.
+    banks: Mapping[str, MemoryBank], pyramids: Iterable[tuple[Sequence[int], Sequence[Tensor]]]
+) -> dict[str, MemoryBank]:
+    """Teach memory banks how far normal patches usually lie from each of theirs.
 
     Args:
-        memories: All look at the images in one pass.
+        banks: All look at the images in one pass.
         pyramids: A batch at a time the group of each normal image, whose own patches are left out, and the stages.
     """
-    fits = {name: NormalDistancesFit(memory.patches) for name, memory in memories.items()}
+    fits = {name: NormalDistancesFit(bank.patches) for name, bank in banks.items()}
     for groups, pyramid in pyramids:
-        for name, memory in memories.items():
-            fits[name].add(*memory.nearest(pyramid, groups))
-    return {name: replace(memory, normal=fits[name].build()) for name, memory in memories.items()}
+        for name, bank in banks.items():
+            fits[name].add(*bank.nearest(pyramid, groups))
+    return {name: replace(bank, normal=fits[name].build()) for name, bank in banks.items()}
 
 
-def _cover(view: PatchView, pool: Tensor, sources: Tensor, size: int, seed: int) -> PatchMemory:
+def _coreset(layers: PatchLayers, pool: Tensor, sources: Tensor, size: int, seed: int) -> MemoryBank:
     mean, deviation = pool.mean(dim=0), pool.std(dim=0, correction=0)
     deviation = deviation.clamp_min(max(1e-6, LEAST_RELATIVE_DEVIATION * float(deviation.mean())))
     pool = (pool - mean) / deviation
     kept = _greedy_k_centre(pool, size, seed)
-    return PatchMemory(view, mean, deviation, pool[kept], sources[kept])
+    return MemoryBank(layers, mean, deviation, pool[kept], sources[kept])
 
 
 def _greedy_k_centre(points: Tensor, size: int, seed: int) -> Tensor:

@@ -6,7 +6,7 @@ import pytest
 from csad.imaging.canvas import Canvas
 from csad.imaging.working_image import working_size
 from csad.proposals.classical import ColourRegions, WholeParts
-from csad.proposals.finding import RefinedProposals
+from csad.proposals.proposal_result import RefinedProposals
 
 CANVAS = Canvas((0.0, 0.0, 1.0, 1.0), 256, 256)
 WHITE, DARK, LIGHT = (255, 255, 255), (60, 60, 60), (190, 190, 190)
@@ -26,10 +26,10 @@ def whole_parts(image):
 @pytest.mark.parametrize("proposer", [ColourRegions(CANVAS), WholeParts(whole_parts)], ids=["regions", "parts"])
 @pytest.mark.parametrize("combine", [False, True])
 def test_the_masks_of_a_large_image_have_its_working_size(proposer, combine):
-    finding = RefinedProposals(proposer, combine).find(tiled(1600, 2400, 4))
+    result = RefinedProposals(proposer, combine).find(tiled(1600, 2400, 4))
 
-    assert len(finding.masks) >= 8
-    assert {component.mask.shape for component in finding.masks} == {working_size(1600, 2400)}
+    assert len(result.masks) >= 8
+    assert {component.mask.shape for component in result.masks} == {working_size(1600, 2400)}
 
 
 @pytest.mark.parametrize("proposer", [ColourRegions(CANVAS), WholeParts(whole_parts)], ids=["regions", "parts"])
@@ -47,9 +47,9 @@ def test_a_hundred_regions_of_a_large_image_need_a_hundred_working_sizes_and_not
     image = tiled(2500, 4000, 10)  # 10 MP: as full-size masks 1 GB, and as much to compare them
     tracemalloc.start()
 
-    finding = RefinedProposals(ColourRegions(CANVAS), combine=True).find(image)
+    result = RefinedProposals(ColourRegions(CANVAS), combine=True).find(image)
 
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert len(finding.masks) >= 100
+    assert len(result.masks) >= 100
     assert peak < 300e6

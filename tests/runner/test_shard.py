@@ -1,23 +1,23 @@
 import pytest
 
 from csad.common.errors import StageError
-from csad.runner.data_source import gathered
-from csad.runner.share import Share
+from csad.runner.data_source import merge_shards
+from csad.runner.shard import Shard
 
 
 def test_a_share_is_written_as_people_count_and_taken_as_stages_count():
-    assert Share.parse("2/3").options == {"shard": 1, "shards": 3}
+    assert Shard.parse("2/3").options == {"shard": 1, "shards": 3}
 
 
 def test_all_shares_of_a_number():
-    assert Share.all(3) == ["1/3", "2/3", "3/3"]
-    assert [Share.parse(text).options["shard"] for text in Share.all(12)] == list(range(12))
+    assert Shard.all(3) == ["1/3", "2/3", "3/3"]
+    assert [Shard.parse(text).options["shard"] for text in Shard.all(12)] == list(range(12))
 
 
 @pytest.mark.parametrize("text", ["", "0/2", "3/2", "1", "a/b", "1/2/3", "-1/2"])
 def test_anything_else_is_refused(text):
     with pytest.raises(StageError, match="expected one such as 1/1"):
-        Share.parse(text)
+        Shard.parse(text)
 
 
 def fill(folder, **files):
@@ -33,7 +33,7 @@ def test_the_outputs_of_all_shares_come_together_and_are_gone_afterwards(tmp_pat
     second = fill(tmp_path / "2", b="3", rules__b="4")
     (tmp_path / "1/stage.json").write_text("{}")
 
-    with gathered([first, second]) as together:
+    with merge_shards([first, second]) as together:
         found = {
             file.relative_to(together).as_posix(): file.read_text() for file in together.rglob("*") if file.is_file()
         }
@@ -44,6 +44,6 @@ def test_the_outputs_of_all_shares_come_together_and_are_gone_afterwards(tmp_pat
 
 
 def test_a_single_share_is_used_as_it_is(tmp_path):
-    with gathered([fill(tmp_path / "1", a="1")]) as together:
+    with merge_shards([fill(tmp_path / "1", a="1")]) as together:
         assert together == tmp_path / "1"
     assert (tmp_path / "1/a").is_file()

@@ -1,4 +1,4 @@
-"""Shares of a stage's images, so that several tasks divide its work."""
+"""Shards of a stage's images, so that several tasks divide its work."""
 
 import re
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ TEXT = re.compile(r"([1-9]\d{0,3})/([1-9]\d{0,3})")
 
 
 @dataclass(frozen=True)
-class Share:
+class Shard:
     """One of several equal parts, written "2/3": the second of three.
 
     Attributes:
@@ -23,14 +23,14 @@ class Share:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read a share.
+        """Read a shard.
 
         Raises:
             StageError: It is none.
         """
         match = TEXT.fullmatch(text)
         if match is None or int(match[1]) > int(match[2]):
-            raise StageError(f"found the share {text!r}, expected one such as 1/1, or 1/3, 2/3 and 3/3 for three tasks")
+            raise StageError(f"found the shard {text!r}, expected one such as 1/1, or 1/3, 2/3 and 3/3 for three tasks")
         return cls(int(match[1]), int(match[2]))
 
     @classmethod
@@ -40,5 +40,5 @@ class Share:
 
     @property
     def options(self) -> dict[str, int]:
-        """As the stages count them."""
+        """Options in the form that stages take: counted from 0."""
         return {"shard": self.number - 1, "shards": self.of}

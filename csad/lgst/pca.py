@@ -1,4 +1,4 @@
-"""The global student as principal components of the whole feature map: no training, seconds to fit (METHOD 4, ours).
+"""Global student as PCA reconstruction error of the whole feature map: no training, seconds to fit (METHOD 4, ours).
 
 It knows which arrangements of features normal products show; what it cannot rebuild is out of place. It suits products
 that always lie alike; `csad.scoring.fusion` finds out how much weight it earns.
@@ -21,7 +21,7 @@ MAXIMUM_IMAGES = 512
 
 
 @dataclass(frozen=True)
-class LinearStudent:
+class PcaReconstruction:
     """Mean and principal components of the pooled teacher maps.
 
     Attributes:
@@ -54,25 +54,25 @@ class LinearStudent:
         return {"mean": self.mean.contiguous(), "components": self.components.half().contiguous()}
 
     @classmethod
-    def from_tensors(cls, tensors: Mapping[str, Tensor]) -> LinearStudent:
+    def from_tensors(cls, tensors: Mapping[str, Tensor]) -> PcaReconstruction:
         """Rebuild what `tensors` stored."""
         return cls(tensors["mean"].float(), tensors["components"].float())
 
 
-def fit_linear_student(batches: Iterable[Tensor], explained_variance: float, maximum_components: int) -> LinearStudent:
+def fit_pca(batches: Iterable[Tensor], explained_variance: float, maximum_components: int) -> PcaReconstruction:
     """Fit the principal components of normal feature maps.
 
     Time and memory grow with the square of the images: give at most `MAXIMUM_IMAGES`, from the whole set.
 
     Args:
         batches: Teacher features of normal images, float32 (B, C, H, W) each.
-        explained_variance: Share of the variance to keep, in (0, 1).
+        explained_variance: Fraction of the variance to keep, in (0, 1).
         maximum_components: Limit on the components.
     """
     return fit_pooled(torch.cat([pool(batch) for batch in batches]), explained_variance, maximum_components)
 
 
-def fit_pooled(maps: Tensor, explained_variance: float, maximum_components: int) -> LinearStudent:
+def fit_pooled(maps: Tensor, explained_variance: float, maximum_components: int) -> PcaReconstruction:
     """The same of maps that are pooled already, float32 (N, C, h, w)."""
     mean = maps.mean(dim=0)
     centred = (maps - mean).flatten(1)
@@ -83,13 +83,13 @@ def fit_pooled(maps: Tensor, explained_variance: float, maximum_components: int)
     variances, directions = variances.flip(0).clamp_min(0), directions.flip(1)
     total = variances.sum()
     if total <= 0:
-        return LinearStudent(mean, torch.zeros(0, centred.shape[1], device=mean.device))
+        return PcaReconstruction(mean, torch.zeros(0, centred.shape[1], device=mean.device))
     explained = variances.cumsum(0) / total
     wanted = int((explained < explained_variance).sum()) + 1
     meaningful = int((variances > 1e-7 * variances[0]).sum())
     kept = max(1, min(wanted, maximum_components, meaningful))
     components = (directions[:, :kept] / variances[:kept].sqrt()).T.float().to(mean.device) @ centred
-    return LinearStudent(mean, components)
+    return PcaReconstruction(mean, components)
 
 
 def out_of_fold_scores(maps: Tensor, folds: Tensor, explained_variance: float, maximum_components: int) -> Tensor:
@@ -98,8 +98,8 @@ def out_of_fold_scores(maps: Tensor, folds: Tensor, explained_variance: float, m
     Args:
         maps: Pooled, float32 (N, C, h, w); copies of an image among them.
         folds: Fold of each map, int64 (N,); an image and its copies lie in one. With a single fold no map has a score.
-        explained_variance: As for `fit_pooled`.
-        maximum_components: As for `fit_pooled`.
+        explained_variance: Same as for `fit_pooled`.
+        maximum_components: Same as for `fit_pooled`.
 
     Returns:
         float64 (N,); at least 0, or NaN without a score.
