@@ -12,7 +12,7 @@ from torch import Tensor
 
 from csad.calibration.synthetic_anomalies import synthetic_anomalies
 from csad.common.progress import track
-from csad.imaging.canvas import CanvasStore, to_tensor
+from csad.imaging.canvas_store import CanvasStore, to_tensor
 from csad.lgst.maps import SAMPLE_SIZE, CellSample, MapNormaliser
 from csad.scoring.anomaly_model import AnomalyModel
 from csad.scoring.branches.training import BATCH

@@ -13,7 +13,8 @@ from csad.calibration.calibrate import Calibration
 from csad.calibration.decision import Decision
 from csad.common.errors import RuntimeRefused
 from csad.compute.cpu import usable_cpus
-from csad.imaging.canvas import Canvas, CanvasStore
+from csad.imaging.canvas import Canvas
+from csad.imaging.canvas_store import CanvasStore
 from csad.scoring.anomaly_model import AnomalyModel
 from csad.scoring.branches.training import BATCH
 from csad.scoring.runtimes.choice import GRAPH_RUNTIMES, is_installed, open_engine

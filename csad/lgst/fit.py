@@ -18,7 +18,7 @@ from csad.features.backbone import Backbone, backbone_of
 from csad.images import ImageSet
 from csad.images.folds import folds_of
 from csad.images.training_images import canvas_of, evenly_spaced, open_canvases
-from csad.imaging.canvas import CanvasStore
+from csad.imaging.canvas_store import CanvasStore
 from csad.lgst import copies
 from csad.lgst.copies import REACH, groups_with_copies, with_copies
 from csad.lgst.memory_bank import MEMORY_LAYERS, MemoryBank, fit_memory_banks, with_normal_distances
@@ -120,7 +120,7 @@ def fit_lgst(
         device: Where to fit; the model stays there, what is written does not depend on it.
     """
     settings = line.lgst
-    canvas = canvas_of(line, images.train)
+    canvas = canvas_of(line, images)
     backbone = backbone_of(line.backbone, stages=3).to(device)
     with open_canvases(line, canvas, images.train) as canvases:
         teacher = Teacher.fit(backbone, canvases.batches(BATCH), settings.channels, seed, settings.grid)

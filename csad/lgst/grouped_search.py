@@ -35,7 +35,7 @@ class GroupedSearch:
 
     def deviation_map(self, pyramid: Sequence[Tensor]) -> Tensor:
         """The same as `MemoryBank.deviation_map` gives: (B, C_s, H/s, W/s) -> float32 (B, H/8, W/8)."""
-        features = self._memory.view.describe(pyramid)
+        features = self._memory.layers.describe(pyramid)
         batch, channels, height, width = features.shape
         standardised = features.permute(0, 2, 3, 1).reshape(batch, height * width, channels)
         standardised = (standardised - self._memory.mean) / self._memory.deviation

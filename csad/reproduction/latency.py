@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
 from csad.scoring.anomaly_model import AnomalyModel
-from csad.scoring.branches.component_histogram import ComponentHistogram
+from csad.scoring.branches.component_histogram import ComponentBranch
 from csad.scoring.runtimes.torch_runtime import TorchRuntime
 from csad.scoring.scorer import Scorer
 
@@ -66,7 +66,7 @@ def measure_latency(scorer: Scorer, runs: int = RUNS, seed: int = 0) -> dict[str
     canvases = torch.rand(shape, generator=generator).to(whole.device)
     parts = {
         "both": whole,
-        "histogram": whole.only(lambda branch: branch.kind == ComponentHistogram.kind),
+        "histogram": whole.only(lambda branch: branch.kind == ComponentBranch.kind),
         "LGST": whole.only(lambda branch: branch.group == LGST),
     }
     return {name: _latency(model, canvases, runs) for name, model in parts.items() if model.branches}

@@ -59,7 +59,7 @@ class ComponentStatistics:
     """
 
     means: dict[int, Floats]
-    deviations: dict[int, Floats]
+    standard_deviations: dict[int, Floats]
     reference_label_maps: NDArray[np.uint8]
 
     def nearest_type(self, probabilities: Floats) -> int:
@@ -78,7 +78,7 @@ class ComponentStatistics:
             z_scores = (found - means) / spread
             change = np.abs(found - means)
             unusual = (
-                (np.abs(deviations) >= SIGNIFICANT)
+                (np.abs(z_scores) >= SIGNIFICANT)
                 & (change >= LEAST_FRACTION * grid**2)
                 & (change >= LEAST_RELATIVE_CHANGE * means)
             )

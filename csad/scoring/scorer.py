@@ -135,12 +135,12 @@ class Scorer:
         self, image: NDArray[np.uint8], index: int, found: RuntimeOutputs, branches: dict[str, float]
     ) -> Score:
         explainers = self.runtime.explainers
-        explanations = {explainer.scores[0]: explainer.explain(found.outputs, index) for explainer in explainers}
-        explanations = tuple(finding for said in explanations.values() for finding in said.explanations)
+        said = {explainer.scores[0]: explainer.explain(found.outputs, index) for explainer in explainers}
+        explanations = tuple(sentence for one in said.values() for sentence in one.sentences)
         size = (self._canvas.height // MAP_STRIDE, self._canvas.width // MAP_STRIDE)
         maps = {name: values[index] for name, values in found.maps.items()}
         if self.line.fusion.maps == "weighted":
-            heats = {name: said.heat for name, said in explanations.items() if said.heat is not None}
+            heats = {name: one.heat for name, one in said.items() if one.heat is not None}
             drawn = anomaly_map(maps, heats, self._scales, self.manifest.fusion.weights, size)
         else:
             others = []

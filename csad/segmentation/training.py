@@ -19,7 +19,7 @@ from csad.common.progress import track
 from csad.compute import checkpoint as checkpoints
 from csad.config.settings import SegmentationSettings
 from csad.features.backbone import Backbone
-from csad.imaging.canvas import to_tensor
+from csad.imaging.canvas_store import to_tensor
 from csad.segmentation.anomalies import SyntheticAnomalies
 from csad.segmentation.augmentation import random_affine, random_brightness, warp_images, warp_labels
 from csad.segmentation.losses import labelled_losses, unlabelled_losses

@@ -1,10 +1,11 @@
 """Stage `ingest`: check every image and fix the data set that all later stages see."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from csad.config.line import ProductLine
 from csad.images import ImageSet, ground_truth_masks, scan
+from csad.images.training_images import fit_line_canvas
 from csad.runner.checked_copy import copy_checked, require_all
 from csad.runner.files import translate_os_errors
 from csad.runner.snapshot import Snapshot, all_images
@@ -61,7 +62,7 @@ class IngestSummary(Summary):
 
 
 def run(line: ProductLine, data: Path, output: Path) -> IngestSummary:
-    """Write the usable images in LOCO layout, their original bytes unchanged.
+    """Write the usable images in LOCO layout, their original bytes unchanged, and where on them the product is.
 
     The copies share nothing with the user's files and are compared with what the check read: the digests in
     `snapshot.json` are those of the files beside it, whatever is written to `data` meanwhile.
@@ -76,10 +77,13 @@ def run(line: ProductLine, data: Path, output: Path) -> IngestSummary:
         StageError: The output cannot be written.
     """
     images = scan(data, line)
-    snapshot = Snapshot.of(images)
+    places = _places(images)
     with translate_os_errors(output):
-        for source, target in _places(images).items():
+        for source, target in places.items():
             copy_checked(source, output / target, images.contents)
+        # Of the copies, which nobody else writes to.
+        train = [replace(image, path=output / places[image.path]) for image in images.train]
+        snapshot = Snapshot.of(images, fit_line_canvas(line, train))
         snapshot.write(output)
     return IngestSummary(
         train=len(images.train),

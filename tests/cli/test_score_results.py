@@ -12,6 +12,7 @@ from PIL import Image
 from pyarrow import parquet
 
 from csad.common import file_stamp
+from csad.scoring import loop
 from tests.cli.stub_scorer import ODD_NAMES, run_score
 
 
@@ -309,7 +310,7 @@ def test_an_interrupted_run_goes_on_whatever_the_names(kept, oddly_named, scorer
         return score_batch(batch)
 
     score_batch = scorer.score_batch
-    monkeypatch.setattr(sys.modules["csad.cli.score"], "BATCH", 3)
+    monkeypatch.setattr(loop, "BATCH", 3)
     monkeypatch.setattr(scorer, "score_batch", interrupted)
     run_score(oddly_named, "--out", kept)
     monkeypatch.setattr(scorer, "score_batch", score_batch)

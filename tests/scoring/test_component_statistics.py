@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from csad.scoring.component_statistics import GRIDS, HEAT_PER_Z, MAXIMUM_HEAT, ComponentStatistics, Deviation
-from csad.scoring.inventory_builder import ComponentStatisticsBuilder
+from csad.scoring.component_statistics_builder import ComponentStatisticsBuilder
 
 
 def probabilities(*boxes, classes=3, side=16):
@@ -102,7 +102,7 @@ def test_a_product_is_compared_with_its_own_type():
 
 
 def test_the_label_maps_that_are_kept_are_spread_over_all_images(monkeypatch):
-    monkeypatch.setattr("csad.scoring.inventory_builder.MAXIMUM_NORMALS", 3)
+    monkeypatch.setattr("csad.scoring.component_statistics_builder.MAXIMUM_NORMALS", 3)
 
     component_statistics = statistics_of(*[probabilities((1, 0, 0, 2 * i + 2, 16)) for i in range(7)])
 

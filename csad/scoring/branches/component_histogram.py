@@ -18,9 +18,9 @@ from csad.scoring.branches.protocol import BatchFeatures, Branch, Loading, Model
 from csad.scoring.branches.registry import register
 from csad.scoring.branches.training import Training
 from csad.scoring.component_statistics import ComponentStatistics
+from csad.scoring.component_statistics_builder import ComponentStatisticsBuilder
 from csad.scoring.explainers import ComponentExplainer, Explanation, Outputs
 from csad.scoring.histogram import PatchHistogram
-from csad.scoring.inventory_builder import ComponentStatisticsBuilder
 from csad.scoring.named_tensors import flat, part_of
 from csad.segmentation.network import SegmentationNetwork, class_probabilities
 
@@ -29,14 +29,14 @@ from csad.segmentation.network import SegmentationNetwork, class_probabilities
 
 @register
 @dataclass(frozen=True)
-class ComponentHistogram(Branch):
+class ComponentBranch(Branch):
     """Class fractions by the segmentation network. Output: class probabilities, float32 (B, K + 1, h/4, w/4).
 
     Attributes:
         network: Component segmentation.
         settings: How fractions are counted.
         histogram: Gaussians of each grid; None before all training images were observed.
-        inventory: Usual fractions and label maps; None before all training images were observed.
+        component_statistics: Usual fractions and label maps; None before all training images were observed.
     """
 
     kind: ClassVar[str] = ComponentExplainer.kind
@@ -48,7 +48,7 @@ class ComponentHistogram(Branch):
     network: SegmentationNetwork
     settings: HistogramSettings
     histogram: PatchHistogram | None = None
-    inventory: ComponentStatistics | None = None
+    component_statistics: ComponentStatistics | None = None
 
     @classmethod
     def fit(cls, training: Training) -> Self | None:
@@ -77,7 +77,7 @@ class ComponentHistogram(Branch):
 
     @property
     def _explainer(self) -> ComponentExplainer | None:
-        return ComponentExplainer(self.inventory, self.settings) if self.inventory else None
+        return ComponentExplainer(self.component_statistics, self.settings) if self.component_statistics else None
 
     def for_export(self) -> Branch:
         """With Gaussians in single precision."""
@@ -88,12 +88,13 @@ class ComponentHistogram(Branch):
         return replace(self, network=self.network.to(device))
 
     def tensors(self) -> dict[str, Tensor]:
-        """Network, Gaussians and inventory."""
+        """Network, Gaussians and component statistics."""
         parts: dict[str, Mapping[str, Tensor]] = {"network": self.network.trainable_state()}
         if self.histogram:
             parts["histogram"] = self.histogram.tensors()
-        if self.inventory:
-            parts["inventory"] = {name: torch.from_numpy(value) for name, value in self.inventory.arrays().items()}
+        if self.component_statistics:
+            arrays = self.component_statistics.arrays()
+            parts["component_statistics"] = {name: torch.from_numpy(value) for name, value in arrays.items()}
         return flat(**parts)
 
     @classmethod
@@ -108,22 +109,22 @@ class ComponentHistogram(Branch):
             settings,
             PatchHistogram.from_tensors(part_of(tensors, "histogram"), settings),
             ComponentStatistics.from_arrays(
-                {name: value.numpy() for name, value in part_of(tensors, "inventory").items()}
+                {name: value.numpy() for name, value in part_of(tensors, "component_statistics").items()}
             ),
         )
 
 
 class _ComponentObserver(Observer):
-    def __init__(self, branch: ComponentHistogram, training: Training) -> None:
+    def __init__(self, branch: ComponentBranch, training: Training) -> None:
         super().__init__(branch)
         self.copies = branch.settings.copies
         self._own = branch
         self._types = training.types
         self._counted = HistogramCollector(branch.settings)
-        self._inventory = ComponentStatisticsBuilder(len(training.images))
+        self._statistics = ComponentStatisticsBuilder(len(training.images))
 
     def add(self, outputs: ModelOutputs) -> None:
-        self._inventory.add(outputs[SCORE])
+        self._statistics.add(outputs[SCORE])
         self._counted.add(outputs[SCORE])
 
     def add_copies(self, outputs: ModelOutputs, images: Sequence[int]) -> None:
@@ -131,7 +132,7 @@ class _ComponentObserver(Observer):
 
     def fitted(self) -> Branch:
         histogram = self._counted.collected().fit(self._types, self._own.settings)
-        return replace(self._own, histogram=histogram, inventory=self._inventory.build(self._types))
+        return replace(self._own, histogram=histogram, component_statistics=self._statistics.build(self._types))
 
     def out_of_fold(self, folds: NDArray[np.int64], chosen: Sequence[int]) -> OutOfFold | None:
         counted = self._counted.collected()

@@ -1,6 +1,6 @@
 """Branch: distance of each patch to the nearest normal one, against what is usual there (ours, after PatchCore).
 
-One memory bank per view of `csad.lgst.memory_bank.VIEWS`, a score each.
+One memory bank for each of `csad.lgst.memory_bank.MEMORY_LAYERS`, a score each.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from csad.lgst.grouped_search import GroupedSearch
-from csad.lgst.memory_bank import VIEWS, MemoryBank
+from csad.lgst.memory_bank import MEMORY_LAYERS, MemoryBank
 from csad.scoring.branches.observer import LeaveOneOut, Observer
 from csad.scoring.branches.protocol import BatchFeatures, Branch, Loading, ModelOutputs
 from csad.scoring.branches.reductions import top_mean
@@ -24,25 +24,25 @@ from csad.scoring.named_tensors import flat, part_of
 
 @register
 @dataclass(frozen=True)
-class MemoryBank(Branch):
-    """The local student without training. Outputs: deviations above the usual distance, float32 (B, h/8, w/8) a view.
+class MemoryBankBranch(Branch):
+    """The local student without training. Outputs: deviations above the usual distance, float32 (B, h/8, w/8) a bank.
 
     Attributes:
-        memories: A memory bank per view.
+        memory_banks: One for each of the layers.
     """
 
     kind: ClassVar[str] = "memory_bank"
-    scores: ClassVar[tuple[str, ...]] = tuple(VIEWS)
+    scores: ClassVar[tuple[str, ...]] = tuple(MEMORY_LAYERS)
     group: ClassVar[str] = "lgst"
     rank: ClassVar[int] = 40
     has_zero: ClassVar[bool] = False
 
-    memories: Mapping[str, MemoryBank]
+    memory_banks: Mapping[str, MemoryBank]
 
     @classmethod
     def fit(cls, training: Training) -> Self | None:
         """Take the memory banks of the lgst stage; None where the line uses another local student."""
-        return cls(training.lgst.memories) if training.lgst.memories else None
+        return cls(training.lgst.memory_banks) if training.lgst.memory_banks else None
 
     def observer(self, training: Training) -> Observer:
         """An image's own patches are left out, so that it scores like an unseen one."""
@@ -50,36 +50,36 @@ class MemoryBank(Branch):
 
     def forward(self, batch: BatchFeatures) -> ModelOutputs:
         """Look up every patch."""
-        return {name: memory.deviation_map(batch.pyramid, batch.left_out) for name, memory in self.memories.items()}
+        return {name: bank.deviation_map(batch.pyramid, batch.left_out) for name, bank in self.memory_banks.items()}
 
     def columns(self, outputs: ModelOutputs) -> dict[str, Tensor]:
-        """The mean of the highest deviations, per view."""
-        return {key: value for name in self.memories for key, value in top_mean(name, outputs[name]).items()}
+        """The mean of the highest deviations, per bank."""
+        return {key: value for name in self.memory_banks for key, value in top_mean(name, outputs[name]).items()}
 
     def maps(self, outputs: ModelOutputs) -> dict[str, Tensor]:
         """The deviations."""
-        return {name: outputs[name] for name in self.memories}
+        return {name: outputs[name] for name in self.memory_banks}
 
     def for_export(self) -> Branch:
         """Searches a whole batch at once."""
-        return _GroupedMemoryBank(self.memories)
+        return _GroupedMemoryBankBranch(self.memory_banks)
 
     def to(self, device: torch.device | str) -> Self:
         """Move all memory banks."""
-        return type(self)({name: memory.to(device) for name, memory in self.memories.items()})
+        return type(self)({name: bank.to(device) for name, bank in self.memory_banks.items()})
 
     def tensors(self) -> dict[str, Tensor]:
         """All memory banks."""
-        return flat(**{name: memory.tensors() for name, memory in self.memories.items()})
+        return flat(**{name: bank.tensors() for name, bank in self.memory_banks.items()})
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, Tensor], loading: Loading) -> Self:
         """Rebuild what `tensors` stored."""
-        stored = {name: part_of(tensors, name) for name in VIEWS}
-        return cls({name: MemoryBank.from_tensors(name, memory) for name, memory in stored.items() if memory})
+        stored = {name: part_of(tensors, name) for name in MEMORY_LAYERS}
+        return cls({name: MemoryBank.from_tensors(name, bank) for name, bank in stored.items() if bank})
 
 
-class _GroupedMemoryBank(MemoryBank):
+class _GroupedMemoryBankBranch(MemoryBankBranch):
     def forward(self, batch: BatchFeatures) -> ModelOutputs:
-        searches = {name: GroupedSearch(memory) for name, memory in self.memories.items()}
+        searches = {name: GroupedSearch(bank) for name, bank in self.memory_banks.items()}
         return {name: search.deviation_map(batch.pyramid) for name, search in searches.items()}

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from csad.config.line import ProductLine
 from csad.features.backbone import Backbone
-from csad.imaging.canvas import CanvasStore
+from csad.imaging.canvas_store import CanvasStore
 from csad.lgst.fit import LgstModel
 from csad.lgst.teacher import Teacher
 from csad.segmentation.network import SegmentationNetwork

@@ -26,7 +26,7 @@ class ComponentExplainer:
     """Compares class probabilities, "components" (B, K + 1, h, w), with what normal products hold.
 
     Attributes:
-        inventory: Usual fractions and label maps.
+        component_statistics: Usual fractions and label maps.
         settings: How fractions are counted.
     """
 
@@ -34,7 +34,7 @@ class ComponentExplainer:
     scores: ClassVar[tuple[str, ...]] = ("components",)
     averaged: ClassVar[bool] = True
 
-    inventory: ComponentStatistics
+    component_statistics: ComponentStatistics
     settings: HistogramSettings
 
     def average_map(self, outputs: Outputs, index: int) -> Floats:
@@ -42,15 +42,15 @@ class ComponentExplainer:
         probabilities = outputs[self.scores[0]][index]
         labels = self._counted(probabilities).argmax(axis=0)
         classes = len(probabilities)
-        normal = nearest_normal(labels, self.inventory.reference_label_maps, classes)
+        normal = nearest_normal(labels, self.component_statistics.reference_label_maps, classes)
         return histogram_map(labels, normal, classes, self.settings.grids)
 
     def explain(self, outputs: Outputs, index: int) -> Explanation:
         """Name the components of which there is an unusual amount, and show where."""
         probabilities = outputs[self.scores[0]][index]
-        differences = self.inventory.differences(probabilities)
-        heat = self.inventory.heat(probabilities, differences) if differences else None
-        return Explanation(describe(differences), heat)
+        deviations = self.component_statistics.deviations(probabilities)
+        heat = self.component_statistics.heat(probabilities, deviations) if deviations else None
+        return Explanation(describe(deviations), heat)
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], settings: HistogramSettings) -> Self:
@@ -59,7 +59,7 @@ class ComponentExplainer:
         Raises:
             KeyError: An array is missing.
         """
-        return cls(ComponentStatistics.from_arrays(part_of(arrays, "inventory")), settings)
+        return cls(ComponentStatistics.from_arrays(part_of(arrays, "component_statistics")), settings)
 
     def _counted(self, probabilities: Floats) -> Floats:
         """Class probabilities (K + 1, h, w) at the resolution at which classes are counted."""

@@ -14,7 +14,7 @@ from torch import Tensor
 from csad.common.errors import ModelFolderError
 from csad.config.line import ProductLine
 from csad.features.backbone import WeightsRecord, backbone_from_tensors
-from csad.imaging.canvas import to_tensor
+from csad.imaging.canvas_store import to_tensor
 from csad.lgst.teacher import Teacher
 from csad.scoring import format_1
 from csad.scoring.anomaly_model import AnomalyModel
@@ -93,4 +93,7 @@ class TorchRuntime:
 
 def _read(folder: Path, manifest: Manifest) -> dict[str, dict[str, Tensor]]:
     """Tensors of the teacher and of each branch by its kind."""
-    return {name: read_tensors(folder, name) for name in (TEACHER, *manifest.branches)}
+    stored = {name: read_tensors(folder, name) for name in (TEACHER, *manifest.branches)}
+    if absent := [name for name, tensors in stored.items() if not tensors]:
+        raise KeyError(*absent)
+    return stored

@@ -1,4 +1,4 @@
-"""How the components of a line are found: the mask proposer that it names, and the rules after it."""
+"""How the foundation models find the components of a line, and which of their files that takes."""
 
 from __future__ import annotations
 
@@ -10,40 +10,24 @@ from typing import Literal
 from csad.common.errors import StageError
 from csad.config.line import ProductLine
 from csad.images import ImageSet, read_rgb
-from csad.images.training_images import evenly_spaced, sample_images
-from csad.imaging.masks import MaskProposer
-from csad.proposals.classical import build_classical
+from csad.images.training_images import evenly_spaced
 from csad.proposals.mode_choice import SAMPLE, choose_mode
-from csad.proposals.proposal_result import ComponentFinder, RefinedProposals
+from csad.proposals.proposal_result import ComponentFinder
 
 Mode = Literal["fine", "coarse"]
 
 logger = logging.getLogger(__name__)
 
 
-def build_finder(line: ProductLine, images: ImageSet, prompts: Sequence[str]) -> ComponentFinder:
-    """Build what finds the components of a line's training images.
-
-    Args:
-        line: Product line; `line.pseudo_labels` names the proposer, the mode and the rules.
-        images: Data set.
-        prompts: Names of the parts, which the foundation models look for.
+def foundation_finder(line: ProductLine, images: ImageSet, prompts: Sequence[str]) -> ComponentFinder:
+    """Build the foundation models for a line's mode.
 
     Raises:
-        StageError: The coarse mode has no prompts.
+        StageError: The coarse mode has no prompts to look for.
         WeightsError: The foundation models or their files are missing.
     """
-    if line.pseudo_labels.proposals == "classical":
-        return RefinedProposals(build_proposer(line, images), line.pseudo_labels.filter_by_combine)
-    if line.pseudo_labels.mode == "auto":
-        return _automatic_finder(line, images, prompts)
-    return build_foundation_finder(line, prompts, line.pseudo_labels.mode)
-
-
-def build_proposer(line: ProductLine, images: ImageSet) -> MaskProposer:
-    """Build the classical proposer for the training images of a line."""
-    sample = sample_images(line, images.train)
-    return build_classical(sample.images, sample.canvas(line), line.pseudo_labels.mode)
+    mode = line.pseudo_labels.mode
+    return _automatic_finder(line, images, prompts) if mode == "auto" else build_foundation_finder(line, prompts, mode)
 
 
 def _automatic_finder(line: ProductLine, images: ImageSet, prompts: Sequence[str]) -> ComponentFinder:
@@ -59,7 +43,7 @@ def _automatic_finder(line: ProductLine, images: ImageSet, prompts: Sequence[str
 
 
 def foundation_weights(line: ProductLine, prompts: Sequence[str]) -> tuple[Path, ...]:
-    """The files of the foundation models that `build_finder` loads for a line that uses them.
+    """The files of the foundation models that `foundation_finder` loads.
 
     Raises:
         WeightsError: One of them is missing.
@@ -79,12 +63,12 @@ def build_foundation_finder(line: ProductLine, prompts: Sequence[str], mode: Mod
     """Build the foundation models for one mode; what a mode does not use is not loaded.
 
     Raises:
-        StageError: The coarse mode has no prompts.
+        StageError: The coarse mode has no prompts to look for.
         WeightsError: The foundation models or their files are missing.
     """
     if mode == "coarse" and not prompts:
         raise StageError(
-            "the coarse mode needs prompts, and there are none; name the parts in tags.prompts, or set "
+            "the coarse mode looks for prompts, and there are none; name the parts in tags.prompts, or set "
             "pseudo_labels.mode: fine"
         )
     from csad.foundation.building import build_grounding, build_sam, foundation_device
@@ -97,6 +81,6 @@ def build_foundation_finder(line: ProductLine, prompts: Sequence[str], mode: Mod
             build_grounding(settings.foundation, device), build_sam(settings.foundation, device), prompts
         )
     if settings.filter_by_grounding and not prompts:
-        logger.warning("filter-by-grounding is left out: there are no prompts; name them in tags.prompts")
+        logger.warning("filter-by-grounding is left out: there are no prompts to look for; name them in tags.prompts")
     grounding = build_grounding(settings.foundation, device) if _filters_by_grounding(line, prompts) else None
     return FineComponents(build_sam(settings.foundation, device), settings, grounding, prompts)
