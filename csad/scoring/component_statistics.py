@@ -124,7 +124,7 @@ class ComponentStatistics:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Flat arrays for the model folder."""
-        flat: dict[str, NDArray[Any]] = {"reference_label_maps": self.reference_label_maps}
+        flat: dict[str, NDArray[Any]] = {"normal_maps": self.reference_label_maps}
         for grid in GRIDS:
             flat[f"means{grid}"] = self.means[grid]
             flat[f"deviations{grid}"] = self.standard_deviations[grid]
@@ -140,5 +140,5 @@ class ComponentStatistics:
         return cls(
             {grid: arrays[f"means{grid}"] for grid in GRIDS},
             {grid: arrays[f"deviations{grid}"] for grid in GRIDS},
-            arrays["reference_label_maps"],
+            arrays["normal_maps"],
         )

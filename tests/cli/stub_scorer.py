@@ -22,6 +22,11 @@ class StubScore:
     map: np.ndarray
 
 
+class StubRuntime:
+    def described(self):
+        return "a stub"
+
+
 @dataclass
 class StubScorer:
     """Scores an image by its mean red value; above 100 it is anomalous. A thousandth of it heats the first pixel."""
@@ -29,6 +34,7 @@ class StubScorer:
     line: ProductLine = field(default_factory=lambda: ProductLine(name="kit"))
     batches: list = field(default_factory=list)
     normal_tail: float = 0.1
+    runtime: StubRuntime = field(default_factory=StubRuntime)
 
     def score_batch(self, images):
         print("a library's chatter")
