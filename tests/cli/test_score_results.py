@@ -251,7 +251,7 @@ def test_a_link_to_nowhere_is_named_and_the_rest_is_scored(kept, images):
 
 
 def test_an_image_that_vanishes_meanwhile_is_named_and_the_rest_is_scored(kept, images, scorer, monkeypatch):
-    def load(folder, device):
+    def load(folder, device, runtime):
         (images / "a.png").unlink()
         return scorer
 

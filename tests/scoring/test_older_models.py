@@ -3,8 +3,9 @@
 import pytest
 
 from csad.images import read_rgb, scan
-from csad.scoring.model_folder import read_manifest, read_tensors, write_model
+from csad.scoring.model_folder import read_manifest
 from csad.scoring.scorer import Scorer
+from tests.scoring.format_1_folder import write_format_1
 
 OLD_NAMES = {
     "codebook_size: 8": "words: 8",
@@ -14,12 +15,11 @@ OLD_NAMES = {
     "local_student: memory_bank": "local_student: memory",
     "weighting: synthetic_auroc": "weighting: evidence",
 }
-FILES = ("backbone", "segmentation", "lgst", "vocabulary", "components", "words", "inventory")
 
 
 @pytest.fixture(scope="module")
 def older_model(tiny_model, tmp_path_factory):
-    """The tiny model as the release before wrote it: the same tensors, the old names in its line and its fusion."""
+    """The tiny model as the release before wrote it: the same tensors in its files, the old names in its line and its fusion."""
     manifest = read_manifest(tiny_model)
     text = manifest.line
     for new, old in OLD_NAMES.items():
@@ -29,22 +29,8 @@ def older_model(tiny_model, tmp_path_factory):
         update={"line": text, "fusion": manifest.fusion.model_copy(update={"weighting": "evidence"})}
     )
     folder = tmp_path_factory.mktemp("older") / "model"
-    write_model(folder, older, {name: tensors for name in FILES if (tensors := read_tensors(tiny_model, name))})
+    write_format_1(folder, tiny_model, older)
     return folder
-
-
-def test_the_files_of_a_model_keep_their_names(tiny_model):
-    assert set(read_manifest(tiny_model).files) == {f"{name}.safetensors" for name in FILES}
-
-
-def test_the_tensors_of_a_model_keep_their_names(tiny_model):
-    assert {name.split(".")[0] for name in read_tensors(tiny_model, "lgst")} == {
-        "teacher", "linear", "memory-local", "memory-neighbourhood", "memory-detail",
-    }  # fmt: skip
-    assert set(read_tensors(tiny_model, "vocabulary")) == {"words", "temperature"}
-    assert set(read_tensors(tiny_model, "inventory")) == {
-        "normal_maps", "means1", "means2", "deviations1", "deviations2",
-    }  # fmt: skip
 
 
 def test_a_model_of_the_release_before_scores_what_it_scored(

@@ -8,9 +8,9 @@ from PIL import Image
 
 from csad.common.errors import ImageError, ModelFolderError
 from csad.images import read_rgb, scan
-from csad.scoring.branches.named_tensors import flat, part_of
 from csad.scoring.model_folder import read_manifest, read_tensors, write_model
 from csad.scoring.scorer import Scorer
+from tests.scoring.format_1_folder import write_format_1
 
 
 @pytest.fixture(scope="module")
@@ -125,19 +125,7 @@ def test_a_folder_that_lacks_a_part_is_refused(tiny_model, tmp_path):
 
 def test_a_model_of_format_1_scores_as_before(scorer, tiny_model, images, together, tmp_path):
     """Branches shared files there: one with the student-teacher parts, one with the segmentation network, and so on."""
-    whole = {name: read_tensors(tiny_model, name) for name in ("backbone", "teacher", *scorer.manifest.branches)}
-    components, words = whole["component_histogram"], whole["visual_word_histogram"]
-    files = {
-        "backbone": whole["backbone"],
-        "segmentation": part_of(components, "network"),
-        "components": part_of(components, "histogram"),
-        "inventory": part_of(components, "component_statistics"),
-        "vocabulary": part_of(words, "codebook"),
-        "words": part_of(words, "histogram"),
-        "lgst": flat(teacher=whole["teacher"], linear=whole["pca_reconstruction"])
-        | {f"memory-{name}": value for name, value in whole["memory_bank"].items()},
-    }
-    write_model(tmp_path, scorer.manifest.model_copy(update={"format": 1, "branches": ()}), files)
+    write_format_1(tmp_path, tiny_model, scorer.manifest)
 
     old = Scorer.load(tmp_path).score_batch(images)
 
