@@ -19,7 +19,7 @@ OLD_NAMES = {
 
 @pytest.fixture(scope="module")
 def older_model(tiny_model, tmp_path_factory):
-    """The tiny model as the release before wrote it: the same tensors in its files, the old names in its line and its fusion."""
+    """The tiny model as the release before wrote it: its files, and the old names in line and fusion."""
     manifest = read_manifest(tiny_model)
     text = manifest.line
     for new, old in OLD_NAMES.items():
