@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from csad.cli.table import table
 from csad.common.errors import DatasetError, WeightsError
 from csad.common.printable import printable
+from csad.common.tables import table
 from csad.config.line import ProductLine
 from csad.features.backbone import backbone_of
 from csad.images import ImageSet, Inspection, inspect
@@ -208,4 +208,4 @@ def _plan(line: ProductLine, images: ImageSet) -> Iterator[str]:
         f"{'with' if line.segmentation.lsa else 'without'} synthetic logical anomalies"
     )
     yield f"fit LGST: global student {line.lgst.global_student}, local student {line.lgst.local_student}"
-    yield f"set the threshold on {len(images.validation)} validation images"
+    yield f"set the threshold on good images, {len(images.validation)} of which train nothing"

@@ -1,4 +1,4 @@
-"""How the foundation models find the components of a line, and which of their files that takes."""
+"""How the foundation models find the components of a line (paper 3.1), and which of their files that takes."""
 
 from __future__ import annotations
 

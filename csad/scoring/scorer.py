@@ -1,4 +1,7 @@
-"""THE scoring path: images in, scores, maps and explanations out. Evaluation, batch scoring and serving all call it."""
+"""THE scoring path: images in, scores, maps and explanations out. Evaluation, batch scoring and serving all call it.
+
+Branches as in paper 3.3 and 3.4, score and map as in 3.5.
+"""
 
 from __future__ import annotations
 
@@ -90,7 +93,7 @@ class Scorer:
     def __init__(self, manifest: Manifest, model: AnomalyModel, registration: Registration | None = None) -> None:
         self.manifest = manifest
         self.model = model
-        self.line = ProductLine.from_yaml(manifest.line)
+        self.line = ProductLine.from_model(manifest.line)
         record = manifest.canvas
         self._canvas = Canvas(record.box, record.height, record.width)
         self._registration = registration
@@ -127,7 +130,7 @@ class Scorer:
         """
         check_device(device)
         manifest = read_manifest(folder)
-        line = ProductLine.from_yaml(manifest.line)
+        line = ProductLine.from_model(manifest.line)
         try:
             weights = WeightsRecord(**manifest.weights["backbone"])
             backbone = backbone_from_tensors(line.backbone.name, weights, STAGES, read_tensors(folder, "backbone"))

@@ -1,4 +1,4 @@
-"""From the pseudo-labels of a line to its segmentation network, on files."""
+"""From the pseudo-labels of a line to its segmentation network, on files (paper 3.2)."""
 
 from __future__ import annotations
 

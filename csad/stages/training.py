@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from csad.common.humanize import duration
 from csad.config.line import ProductLine
 from csad.images.outputs import require_apart
 from csad.pseudo_labels import gallery_page
@@ -13,7 +14,7 @@ from csad.runner.files import replace_folder, translate_os_errors
 from csad.runner.model_place import require_model_or_nothing
 from csad.runner.stage import NO_OPTIONS, RECORD
 from csad.runner.stage_order import DATA, ORDER
-from csad.runner.stage_runner import StageResult, StageRunner, duration
+from csad.runner.stage_runner import StageResult, StageRunner
 from csad.stages import clustering, evaluation, statistics
 from csad.stages.clustering import ClusteringSummary
 from csad.stages.evaluation import EvaluationSummary

@@ -1,6 +1,7 @@
 """Weights and threshold from columns that are written by hand."""
 
 import numpy as np
+import pytest
 
 from csad.calibration.calibrate import Calibration
 from csad.calibration.decision import decide, one_of_each
