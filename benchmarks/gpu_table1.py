@@ -27,8 +27,8 @@ from csad.reproduction.lines import BASE, line_of
 from csad.reproduction.runs import measure
 from csad.reproduction.tables import Runs, build_table
 from csad.runner.stage import RECORD
-from csad.scoring.branches.component_histogram import ComponentHistogram
-from csad.scoring.branches.student_networks import StudentNetworks
+from csad.scoring.branches.component_histogram import ComponentBranch
+from csad.scoring.branches.student_networks import StudentBranch
 from csad.scoring.scorer import Scorer
 from csad.stages.gallery import stages_of
 
@@ -67,9 +67,9 @@ def time_forms(name: str, model: Path, runs: int) -> list[tuple[str, ...]]:
     def compiled(scorer: Scorer) -> Latency:
         scorer.model.backbone.pyramid.compile()
         for branch in scorer.model.branches:
-            if isinstance(branch, ComponentHistogram):
+            if isinstance(branch, ComponentBranch):
                 branch.network.decoder.compile()
-            elif isinstance(branch, StudentNetworks):
+            elif isinstance(branch, StudentBranch):
                 for student in (branch.students.local, branch.students.autoencoder):
                     if student is not None:
                         student.compile()

@@ -57,7 +57,7 @@ def fit(
         device: Where the networks look at the images.
     """
     record = PseudoLabels.read(pseudo_labels)
-    canvas = canvas_of(line, images.train)
+    canvas = canvas_of(line, images)
     backbone = backbone_of(line.backbone, stages=STAGES)
     network, students = load_segmentation(segnet, backbone), load_lgst(lgst, backbone)
     shared = AnomalyModel(backbone, students.teacher, ()).to(device)

@@ -193,7 +193,12 @@ class ResultsFile:
     def _keep(self, rows: list[Row]) -> None:
         for row in rows:
             if row.get("error") is None:  # an unreadable image may be readable today
-                self._rows[row["file"]] = row
+                self._rows[row["file"]] = _in_new_names(row)
+
+
+def _in_new_names(row: Row) -> Row:
+    """A row of the release before, which called the explanations findings."""
+    return {"explanations" if name == "findings" else name: value for name, value in row.items()}
 
 
 def _line(record: Row) -> str:

@@ -8,6 +8,7 @@ A file needs only a name. `csad line new` writes one with every setting and its 
 
 import hashlib
 import json
+import logging
 import re
 from pathlib import Path
 from typing import Any, Self
@@ -15,7 +16,7 @@ from typing import Any, Self
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from csad.common.errors import LineError
-from csad.config import line_yaml
+from csad.config import aliases, line_yaml
 from csad.config.presets import Method, with_preset
 from csad.config.settings import (
     BackboneSettings,
@@ -51,6 +52,8 @@ __all__ = [
 
 NO_PART_OF_A_SCORE = {"gate", "deployment", "schedule"}
 NAME = re.compile(r"[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?")
+
+_log = logging.getLogger(__name__)
 
 
 class ProductLine(Settings):
@@ -98,18 +101,34 @@ class ProductLine(Settings):
 
     @classmethod
     def from_yaml(cls, text: str, source: str = "product line") -> Self:
-        """Parse a product line.
+        """Parse a product line; one line in the log names the old names that it holds (see `csad.config.aliases`).
 
         Args:
             text: YAML; missing keys take their defaults.
-            source: What the text is called in error messages, usually its file.
+            source: What the text is called in messages, usually its file.
 
         Raises:
             LineError: Broken YAML, an unknown or repeated key, a wrong value; all of them in one message.
         """
-        values = line_yaml.parse(text, source)
+        line, renamed = cls._parse(text, source)
+        if renamed:
+            _log.warning("%s", aliases.deprecation(renamed, source))
+        return line
+
+    @classmethod
+    def from_model(cls, text: str, source: str = "the line of a model") -> Self:
+        """Parse the line that a model folder holds: old names count without a word, for nobody can change them there.
+
+        Raises:
+            LineError: Same as for `from_yaml`.
+        """
+        return cls._parse(text, source)[0]
+
+    @classmethod
+    def _parse(cls, text: str, source: str) -> tuple[Self, tuple[aliases.Renamed, ...]]:
+        values, renamed = aliases.rename(line_yaml.parse(text, source), source)
         try:
-            return cls.model_validate(values)
+            return cls.model_validate(values), renamed
         except ValidationError as error:
             raise LineError(line_yaml.explain(error, cls, text, source)) from None
 

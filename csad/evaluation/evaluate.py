@@ -1,4 +1,4 @@
-"""The evaluation of a scorer on images whose truth is known (method 7)."""
+"""The evaluation of a scorer on images whose truth is known."""
 
 import logging
 from collections import Counter
@@ -14,7 +14,7 @@ from csad.evaluation.by_kind import anomalous_kinds, auroc_by_kind, spro_by_kind
 from csad.evaluation.cases import CaseCollector
 from csad.evaluation.figures import AurocByKind, Evaluation, FalseRejects, ImageRecord, Rate, Timing
 from csad.evaluation.map_files import MapFiles
-from csad.evaluation.scoring import BATCH, ImageScorer, ScoredImage, score_images
+from csad.evaluation.scoring import ImageScorer, ScoredImage, score_images
 from csad.images import ImageFile, ImageSet
 from csad.images.records import GOOD
 from csad.imaging.heat import HeatScale
@@ -22,6 +22,7 @@ from csad.metrics.auroc import auroc
 from csad.metrics.ground_truth import read_saturation_rules
 from csad.metrics.spro import Spro
 from csad.metrics.truth_reader import TruthReader, naming_doubts
+from csad.scoring.loop import BATCH
 
 FULL = "full"
 

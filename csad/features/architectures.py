@@ -1,4 +1,7 @@
-"""Which pretrained networks can be the backbone, and how each one's input is scaled."""
+"""Which pretrained networks can be the backbone, and how each one's input is scaled.
+
+The paper's is WideResNet-50 (3.2; arXiv:1605.07146), our default EfficientNet-Lite0.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The frozen pretrained pyramid that every branch looks through (paper 3.2, 3.4)."""
+"""The frozen pretrained pyramid that every branch reads (paper 3.2, 3.4)."""
 
 from __future__ import annotations
 

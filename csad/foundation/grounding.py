@@ -1,7 +1,7 @@
-"""Boxes of the things that words name: Grounding DINO (Liu et al. 2023) through the package groundingdino-py.
+"""Boxes of the things that prompts name: Grounding DINO (arXiv:2303.05499; paper 3.1) through groundingdino-py.
 
-The image is scaled as the authors do it (short side 800, long side at most 1333, ImageNet normalisation), the words are
-lower-cased and joined by " . ". More words than the network's 256 tokens hold are asked in several passes.
+The image is scaled as the authors do it (short side 800, long side at most 1333, ImageNet normalisation), the prompts
+are lower-cased and joined by " . ". More prompts than the network's 256 tokens hold are asked in several passes.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +35,9 @@ def find_registration(line: ProductLine, files: Sequence[ImageFile]) -> Registra
     return fit_registration(sample_images(line, files).images)
 
 
-def register_images(line: ProductLine, registration: Registration, folder: Path, files: Sequence[ImageFile]) -> str:
+def register_images(
+    line: ProductLine, registration: Registration, folder: Path, files: Sequence[ImageFile]
+) -> list[ImageFile]:
     """Put registered images, PNG, in the place of good ones and leave the registration beside them.
 
     Args:
@@ -44,7 +47,7 @@ def register_images(line: ProductLine, registration: Registration, folder: Path,
         files: Its train and validation images.
 
     Returns:
-        SHA-256 of the registration.
+        The registered images.
     """
     missed = []
     for file in track(files, "Registering", total=len(files)):
@@ -63,7 +66,12 @@ def register_images(line: ProductLine, registration: Registration, folder: Path,
             "in %d of %d good images no product stands out; they keep their pose: %s", len(missed), len(files), named
         )
     save_file({name: np.ascontiguousarray(array) for name, array in registration.arrays().items()}, folder / FILE)
-    return sha256_of(folder / FILE)
+    return [replace(file, path=file.path.with_suffix(".png")) for file in files]
+
+
+def registration_digest(folder: Path) -> str:
+    """SHA-256 of the registration of a data set; empty where its images are as they came."""
+    return sha256_of(folder / FILE) if (folder / FILE).is_file() else ""
 
 
 def read_registration(folder: Path) -> Registration | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -9,13 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from csad.config.line import ProductLine
-from csad.images import ImageFile, read_rgb
+from csad.images import ImageFile, ImageSet, read_rgb
+from csad.images.records import FittedCanvas
 from csad.imaging.canvas import Canvas, fit_canvas
 from csad.imaging.registration import Registration
 from csad.imaging.working_image import working_image
 
+SECTION = "images"
+"""Section of a product line that the canvas depends on."""
+
 SAMPLE = 48
 """Images from which the canvas and the way of finding components are chosen."""
+
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,9 +66,19 @@ def evenly_spaced(count: int, most: int) -> list[int]:
     return chosen
 
 
-def canvas_of(line: ProductLine, files: Sequence[ImageFile]) -> Canvas:
-    """Choose the canvas from the training images; the same files give the same canvas in every stage."""
-    return sample_images(line, files).canvas(line)
+def fit_line_canvas(line: ProductLine, files: Sequence[ImageFile]) -> FittedCanvas:
+    """Choose the canvas of a line from its training images, for the record; the same files give the same canvas."""
+    canvas = sample_images(line, files).canvas(line)
+    return FittedCanvas(canvas.box, canvas.height, canvas.width, line.section_digest(SECTION))
+
+
+def canvas_of(line: ProductLine, images: ImageSet) -> Canvas:
+    """The canvas that `ingest` fitted; where it fitted none, or one for other settings, it is fitted now."""
+    fitted = images.canvas
+    if fitted is None or fitted.settings != line.section_digest(SECTION):
+        logger.info("the canvas is fitted here, for the data set has none for the line's section %s", SECTION)
+        fitted = fit_line_canvas(line, images.train)
+    return Canvas(fitted.box, fitted.height, fitted.width)
 
 
 def read_images(line: ProductLine, files: Sequence[ImageFile]) -> Iterator[NDArray[np.uint8]]:

@@ -1,4 +1,4 @@
-"""The canvases of a set of images, on disk, and as the tensors that networks read."""
+"""Images on their canvas, decoded once, and as tensors."""
 
 from __future__ import annotations
 

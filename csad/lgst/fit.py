@@ -121,7 +121,7 @@ def fit_lgst(
         device: Where to fit; the model stays there, what is written does not depend on it.
     """
     settings = line.lgst
-    canvas = canvas_of(line, images.train)
+    canvas = canvas_of(line, images)
     backbone = backbone_of(line.backbone, stages=3).to(device)
     with open_canvases(line, canvas, images.train) as canvases:
         teacher = Teacher.fit(backbone, canvases.batches(BATCH), settings.channels, seed, settings.grid)

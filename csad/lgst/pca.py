@@ -1,4 +1,4 @@
-"""Global student as PCA reconstruction error of the whole feature map: no training, seconds to fit (METHOD 4, ours).
+"""Global student as PCA reconstruction error of the whole feature map: no training, seconds to fit (ours; paper 3.4).
 
 It knows which arrangements of features normal products show; what it cannot rebuild is out of place. It suits products
 that always lie alike; `csad.scoring.fusion` finds out how much weight it earns.

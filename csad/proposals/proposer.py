@@ -1,4 +1,4 @@
-"""What a mask proposer is: what `pseudo_labels.proposals` names, from its weights to its answers."""
+"""What a mask proposer is (paper 3.1): what `pseudo_labels.proposals` names, from its weights to its answers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Proposer(Protocol):
 
     Attributes:
         name: Value of `pseudo_labels.proposals`; of csad's own ones also the name of the file.
-        needs_prompts: It looks for words: the line's own, or those of the tagging model.
+        needs_prompts: It looks for prompts: the line's own, or those of the tagging model.
         foundation_models: It runs foundation models: on GPU nodes, and in an image of their own.
     """
 
@@ -31,20 +31,20 @@ class Proposer(Protocol):
     foundation_models: ClassVar[bool] = False
 
     @abstractmethod
-    def build(self, line: ProductLine, images: ImageSet, words: Sequence[str]) -> ComponentFinder:
+    def build(self, line: ProductLine, images: ImageSet, prompts: Sequence[str]) -> ComponentFinder:
         """Build what finds the components of a line's training images.
 
         Args:
             line: Product line; `line.pseudo_labels` holds the mode and the rules.
             images: Data set.
-            words: Names of the parts, for a proposer that needs prompts.
+            prompts: Names of the parts, for a proposer that needs prompts.
 
         Raises:
-            StageError: It needs words and there are none.
+            StageError: It needs prompts and there are none.
             WeightsError: Models or their files are missing.
         """
 
-    def weights(self, line: ProductLine, words: Sequence[str]) -> Sequence[Path]:
+    def weights(self, line: ProductLine, prompts: Sequence[str]) -> Sequence[Path]:
         """The files that `build` loads.
 
         Raises:

@@ -1,4 +1,4 @@
-"""Pictures of the pseudo-labels for people: a gallery per class, an overlay per image, a contact sheet."""
+"""Pictures of the pseudo-labels (paper 3.1) for people: a gallery per class, an overlay per image, a contact sheet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The classes of a line on one HTML page that needs nothing else."""
+"""The classes of a line (paper 3.1) on one HTML page that needs nothing else."""
 
 import base64
 from html import escape

@@ -1,4 +1,4 @@
-"""Pictures of component masks for people."""
+"""Pictures of component masks (paper 3.1) for people."""
 
 from __future__ import annotations
 

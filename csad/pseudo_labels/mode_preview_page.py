@@ -1,4 +1,4 @@
-"""A preview of both modes as one HTML page that needs nothing else, or as one picture."""
+"""A preview of both modes (paper 3.1) as one HTML page that needs nothing else, or as one picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The smallest rectangle, at any angle, around a component."""
+"""The smallest rectangle, at any angle, around a component.
+
+Its diagonal scales the component before its features are taken (paper 3.1).
+"""
 
 from dataclasses import dataclass
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
 from csad.scoring.anomaly_model import AnomalyModel
-from csad.scoring.branches.component_histogram import ComponentHistogram
+from csad.scoring.branches.component_histogram import ComponentBranch
 from csad.scoring.scorer import Scorer
 
 BATCH = 8
@@ -61,7 +61,7 @@ def measure_latency(scorer: Scorer, runs: int = RUNS, seed: int = 0) -> dict[str
     canvases = torch.rand(shape, generator=generator).to(scorer.model.device)
     parts = {
         "both": scorer.model,
-        "histogram": scorer.model.only(lambda branch: branch.kind == ComponentHistogram.kind),
+        "histogram": scorer.model.only(lambda branch: branch.kind == ComponentBranch.kind),
         "LGST": scorer.model.only(lambda branch: branch.group == LGST),
     }
     return {name: _latency(model, canvases, runs) for name, model in parts.items() if model.branches}

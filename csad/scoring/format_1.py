@@ -25,12 +25,12 @@ def read(folder: Path) -> dict[str, dict[str, Tensor]]:
     components = {
         "network": network,
         "histogram": read_tensors(folder, "components"),
-        "inventory": read_tensors(folder, "inventory"),
+        "component_statistics": read_tensors(folder, "inventory"),
     }
-    words = {"vocabulary": codebook, "histogram": read_tensors(folder, "words")}
+    words = {"codebook": codebook, "histogram": read_tensors(folder, "words")}
     stored = {
         "component_histogram": flat(**components) if network else {},
-        "word_histogram": flat(**words) if codebook else {},
+        "visual_word_histogram": flat(**words) if codebook else {},
         "pca_reconstruction": part_of(students, "linear"),
         "student_networks": networks,
         "memory_bank": memories,

@@ -1,4 +1,7 @@
-"""THE scoring path: images in, scores, maps and explanations out. Evaluation, batch scoring and serving all call it."""
+"""THE scoring path: images in, scores, maps and explanations out. Evaluation, batch scoring and serving all call it.
+
+Branches as in paper 3.3 and 3.4, score and map as in 3.5.
+"""
 
 from __future__ import annotations
 
@@ -90,7 +93,7 @@ class Scorer:
     def __init__(self, manifest: Manifest, model: AnomalyModel, registration: Registration | None = None) -> None:
         self.manifest = manifest
         self.model = model
-        self.line = ProductLine.from_yaml(manifest.line)
+        self.line = ProductLine.from_model(manifest.line)
         record = manifest.canvas
         self._canvas = Canvas(record.box, record.height, record.width)
         self._registration = registration
@@ -127,7 +130,7 @@ class Scorer:
         """
         check_device(device)
         manifest = read_manifest(folder)
-        line = ProductLine.from_yaml(manifest.line)
+        line = ProductLine.from_model(manifest.line)
         try:
             weights = WeightsRecord(**manifest.weights["backbone"])
             backbone = backbone_from_tensors(line.backbone.name, weights, STAGES, read_tensors(folder, "backbone"))
@@ -186,12 +189,12 @@ class Scorer:
     def _explain(
         self, posed: _Posed, index: int, outputs: ModelOutputs, value: float, branches: dict[str, float]
     ) -> Score:
-        explained = self.model.explain(outputs, index)
-        explanations = tuple(sentence for said in explained.values() for sentence in said.explanations)
+        said = self.model.explain(outputs, index)
+        explanations = tuple(sentence for one in said.values() for sentence in one.sentences)
         size = (self._canvas.height // MAP_STRIDE, self._canvas.width // MAP_STRIDE)
         maps = {name: values[index] for name, values in self.model.maps(outputs).items()}
         if self.line.fusion.maps == "weighted":
-            heats = {name: said.heat for name, said in explained.items() if said.heat is not None}
+            heats = {name: one.heat for name, one in said.items() if one.heat is not None}
             drawn = anomaly_map(maps, heats, self._scales, self.manifest.fusion.weights, size)
         else:
             others = self.model.average_maps(outputs, index) if self._averages else []

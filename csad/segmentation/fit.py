@@ -1,4 +1,4 @@
-"""From the pseudo-labels of a line to its segmentation network, on files."""
+"""From the pseudo-labels of a line to its segmentation network, on files (paper 3.2)."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def fit_segmentation(
     (output / "segmentation.json").write_text(json.dumps({"classes": fit.classes}) + "\n", encoding="utf-8")
     if not fit.classes:
         return fit
-    canvas = canvas_of(line, images.train)
+    canvas = canvas_of(line, images)
     size = (canvas.height, canvas.width)
 
     def label_maps() -> Iterator[NDArray[np.uint8]]:

@@ -1,4 +1,4 @@
-"""Frozen backbone and DeepLabV3+ decoder (paper 3.2)."""
+"""Frozen backbone and DeepLabV3+ decoder (paper 3.2; arXiv:1802.02611)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one step of the segmentation network's training hands to the next."""
+"""What one step of the segmentation network's training hands to the next (paper 3.2)."""
 
 from __future__ import annotations
 

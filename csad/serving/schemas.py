@@ -36,6 +36,9 @@ class ScoreAnswer(Answer):
     explanations: tuple[str, ...] = Field(
         description="What is unusual about the components, a sentence each, worst first."
     )
+    findings: tuple[str, ...] = Field(
+        description="Old name of explanations; the next release leaves it out.", json_schema_extra={"deprecated": True}
+    )
     model: ModelName
 
     @classmethod
@@ -47,6 +50,7 @@ class ScoreAnswer(Answer):
             anomalous=score.anomalous,
             branches=score.branches,
             explanations=score.explanations,
+            findings=score.explanations,
             model=model,
         )
 

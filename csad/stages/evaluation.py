@@ -1,4 +1,4 @@
-"""Stage `evaluation`: how good the scorer is on the test images (method 7)."""
+"""Stage `evaluation`: how good the scorer is on the test images."""
 
 import json
 from collections.abc import Sequence

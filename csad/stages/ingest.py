@@ -5,7 +5,8 @@ from pathlib import Path
 
 from csad.config.line import ProductLine
 from csad.images import ImageSet, ground_truth_masks, scan
-from csad.images.registered import find_registration, register_images
+from csad.images.registered import find_registration, register_images, registration_digest
+from csad.images.training_images import fit_line_canvas
 from csad.runner.checked_copy import copy_checked, require_all
 from csad.runner.files import translate_os_errors
 from csad.runner.snapshot import Snapshot, all_images
@@ -65,7 +66,7 @@ class IngestSummary(Summary):
 
 
 def run(line: ProductLine, data: Path, output: Path) -> IngestSummary:
-    """Write the usable images in LOCO layout, their original bytes unchanged.
+    """Write the usable images in LOCO layout, their original bytes unchanged, and where on them the product is.
 
     Where products are shifted or lie at any angle, the train and validation images are brought to one pose; test images
     stay, for the scorer brings them to that pose itself.
@@ -83,15 +84,16 @@ def run(line: ProductLine, data: Path, output: Path) -> IngestSummary:
         StageError: The output cannot be written.
     """
     images = scan(data, line)
-    snapshot = Snapshot.of(images)
+    places = _places(images)
     with translate_os_errors(output):
-        places = _places(images)
         for source, target in places.items():
             copy_checked(source, output / target, images.contents)
+        # Of the copies, which nobody else writes to.
         good = [replace(image, path=output / places[image.path]) for image in (*images.train, *images.validation)]
         registration = find_registration(line, good[: len(images.train)])
         if registration:
-            snapshot = snapshot.model_copy(update={"registration": register_images(line, registration, output, good)})
+            good = register_images(line, registration, output, good)
+        snapshot = Snapshot.of(images, fit_line_canvas(line, good[: len(images.train)]), registration_digest(output))
         snapshot.write(output)
     return IngestSummary(
         train=len(images.train),

@@ -81,7 +81,7 @@ def run(line: ProductLine, images: Path, tags: Path, output: Path, shard: int = 
         images: Output of `ingest`.
         tags: Output of `tagging`: what a proposer with prompts looks for.
         output: Folder for `<stem>.json` (COCO run-lengths and where each mask comes from), `rules/<stem>.json` (what
-            the rules did) and, where the proposer looks for prompts, masks.png (some images and their masks, for people).
+            the rules did) and, where the proposer looks for prompts, masks.png (some images and their masks).
         shard: Shard of the images to do, 0..shards - 1.
         shards: Number of shards.
 

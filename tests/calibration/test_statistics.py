@@ -57,7 +57,7 @@ def test_student_networks_saw_all_training_images_so_validation_alone_calibrates
 def test_the_files_are_those_of_the_parts(manifest, tiny_model):
     assert set(manifest.files) | {"model.json"} == {file.name for file in tiny_model.iterdir()}
     assert set(manifest.files) == {f"{name}.safetensors" for name in ("backbone", "teacher", *manifest.branches)}
-    assert {"word_histogram", "pca_reconstruction", "memory_bank"} <= set(manifest.branches)
+    assert {"visual_word_histogram", "pca_reconstruction", "memory_bank"} <= set(manifest.branches)
     assert ("component_histogram" in manifest.branches) == (manifest.classes > 0)
 
 

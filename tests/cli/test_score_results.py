@@ -11,6 +11,7 @@ from PIL import Image
 from pyarrow import parquet
 
 from csad.common import file_stamp
+from csad.scoring import loop
 from tests.cli.stub_scorer import ODD_NAMES, run_score
 
 
@@ -153,6 +154,21 @@ def test_results_by_size_and_time_alone_are_scored_again_and_counted(kept, image
     assert f"3 results in {kept} do not say what their files held; these images are scored again" in result.stderr
     assert scorer.batches == [3]
     assert "do not say" not in run_score(images, "--out", kept).stderr
+
+
+def test_results_of_the_release_before_are_kept_under_the_new_name_of_the_sentences(kept, images, scorer):
+    run_score(images, "--out", kept)
+    table = parquet.read_table(kept)
+    names = ["findings" if name == "explanations" else name for name in table.column_names]
+    parquet.write_table(table.rename_columns(names), kept)
+    Image.new("RGB", (8, 4), (10, 0, 0)).save(images / "b.png")
+    scorer.batches.clear()
+
+    run_score(images, "--out", kept)
+
+    assert scorer.batches == [1], "only the new image is scored"
+    assert [row["explanations"] for row in rows(kept)] == [[], [], ["cherry icon: missing", "banana: extra"], []]
+    assert "findings" not in parquet.read_table(kept).column_names
 
 
 def test_an_image_that_changes_while_it_is_scored_is_counted_and_scored_again(kept, images, scorer, monkeypatch):
@@ -307,7 +323,7 @@ def test_an_interrupted_run_goes_on_whatever_the_names(kept, oddly_named, scorer
         return score_batch(batch)
 
     score_batch = scorer.score_batch
-    monkeypatch.setattr(sys.modules["csad.cli.score"], "BATCH", 3)
+    monkeypatch.setattr(loop, "BATCH", 3)
     monkeypatch.setattr(scorer, "score_batch", interrupted)
     run_score(oddly_named, "--out", kept)
     monkeypatch.setattr(scorer, "score_batch", score_batch)

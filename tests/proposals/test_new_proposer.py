@@ -29,8 +29,8 @@ class Halves(Proposer):
     name = "halves"
     needs_prompts = True
 
-    def build(self, line, images, words):
-        return RefinedProposals(LeftAndRight(words), combine=False)
+    def build(self, line, images, prompts):
+        return RefinedProposals(LeftAndRight(prompts), combine=False)
 
     def missing(self, line):
         return ("a saw",)
@@ -39,13 +39,13 @@ class Halves(Proposer):
 class LeftAndRight:
     name = "left and right"
 
-    def __init__(self, words):
-        self.words = words
+    def __init__(self, prompts):
+        self.prompts = prompts
 
     def propose(self, image):
         left = image[..., 0] * 0 == 1
         left[:, : image.shape[1] // 2] = True
-        return [ComponentMask(mask, " ".join(self.words), 1.0) for mask in (left, ~left)]
+        return [ComponentMask(mask, " ".join(self.prompts), 1.0) for mask in (left, ~left)]
 """
 LINE = "{name: kit, pseudo_labels: {proposals: halves}, tags: {prompts: [left, right]}}"
 
@@ -64,7 +64,7 @@ def file(tmp_path):
     del sys.modules["halves"]
 
 
-def test_it_proposes_the_masks_of_a_line_that_names_it_and_is_given_the_words(file, tiny_line_data, tmp_path):
+def test_it_proposes_the_masks_of_a_line_that_names_it_and_is_given_the_prompts(file, tiny_line_data, tmp_path):
     line = ProductLine.from_yaml(LINE)
     images, tags, output = (tmp_path / name for name in ("images", "tags", "masks"))
     ingest.run(line, tiny_line_data, images)
@@ -76,7 +76,7 @@ def test_it_proposes_the_masks_of_a_line_that_names_it_and_is_given_the_words(fi
     left, right = load_masks(output / "000.json")
     assert left.source == "left right"
     assert left.mask.sum() == right.mask.sum() == 64 * 128
-    assert (output / masks.SHEET).is_file(), "what the words found is shown"
+    assert (output / masks.SHEET).is_file(), "what the prompts found is shown"
 
 
 def test_another_text_of_its_file_is_another_result(file, tiny_line, tiny_line_data, tmp_path):
@@ -91,7 +91,7 @@ def test_another_text_of_its_file_is_another_result(file, tiny_line, tiny_line_d
     assert masks.STAGE.key(line, 0, {"images": images, "tags": tags}) != before
 
 
-def test_its_pipeline_asks_for_words_where_the_line_has_none_and_for_no_foundation_models(file):
+def test_its_pipeline_asks_for_prompts_where_the_line_has_none_and_for_no_foundation_models(file):
     assert Shape.of(ProductLine.from_yaml(LINE)) == Shape()
     assert Shape.of(ProductLine.from_yaml("{name: kit, pseudo_labels: {proposals: halves}}")) == Shape(asks_tagger=True)
 

@@ -12,11 +12,11 @@ from csad.lgst.pca import PcaReconstruction, pool
 from csad.lgst.teacher import Teacher
 from csad.scoring.anomaly_model import AnomalyModel
 from csad.scoring.branches import Branch, branch_of, groups, register, registered, score_names
-from csad.scoring.branches.component_histogram import ComponentHistogram
+from csad.scoring.branches.component_histogram import ComponentBranch
 from csad.scoring.branches.memory_bank import MemoryBankBranch
-from csad.scoring.branches.pca_reconstruction import PcaReconstructionBranch
+from csad.scoring.branches.pca_reconstruction import PcaBranch
 from csad.scoring.branches.reductions import maximum, top_mean
-from csad.scoring.branches.word_histogram import WordHistogram
+from csad.scoring.branches.visual_word_histogram import VisualWordBranch
 from csad.scoring.histogram import GaussianPerType, PatchHistogram
 from csad.segmentation.network import SegmentationNetwork
 
@@ -79,13 +79,13 @@ def test_a_local_score_is_the_mean_of_the_highest_hundredth_of_the_cells():
 
 def test_histograms_give_a_column_per_grid_once_they_are_fitted():
     assignments = torch.tensor([0.4, 0.6, 0.8]).view(1, 3, 1, 1).expand(1, 3, 4, 4)
-    fitted = WordHistogram(None, SETTINGS, unit_histogram(2))
+    fitted = VisualWordBranch(None, SETTINGS, unit_histogram(2))
 
     columns = fitted.columns({"words": assignments})
 
     assert set(columns) == {"words@1"}
     assert columns["words@1"].item() == pytest.approx(1)
-    assert WordHistogram(None, SETTINGS).columns({"words": assignments}) == {}
+    assert VisualWordBranch(None, SETTINGS).columns({"words": assignments}) == {}
 
 
 @pytest.fixture(scope="module")
@@ -99,15 +99,19 @@ def model():
     codebook = Codebook(features[0].flatten(1).T[:3].contiguous(), 100.0)
     return AnomalyModel(backbone, teacher, ()).with_branches(
         [
-            PcaReconstructionBranch(pca),
-            WordHistogram(codebook, SETTINGS),
-            ComponentHistogram(SegmentationNetwork(backbone, 2).eval(), SETTINGS),
+            PcaBranch(pca),
+            VisualWordBranch(codebook, SETTINGS),
+            ComponentBranch(SegmentationNetwork(backbone, 2).eval(), SETTINGS),
         ]
     )
 
 
 def test_branches_stand_in_the_order_of_their_rank(model):
-    assert [branch.kind for branch in model.branches] == ["component_histogram", "word_histogram", "pca_reconstruction"]
+    assert [branch.kind for branch in model.branches] == [
+        "component_histogram",
+        "visual_word_histogram",
+        "pca_reconstruction",
+    ]
 
 
 def test_one_pass_gives_every_output(model):

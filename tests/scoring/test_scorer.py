@@ -126,13 +126,13 @@ def test_a_folder_that_lacks_a_part_is_refused(tiny_model, tmp_path):
 def test_a_model_of_format_1_scores_as_before(scorer, tiny_model, images, together, tmp_path):
     """Branches shared files there: one with the student-teacher parts, one with the segmentation network, and so on."""
     whole = {name: read_tensors(tiny_model, name) for name in ("backbone", "teacher", *scorer.manifest.branches)}
-    components, words = whole["component_histogram"], whole["word_histogram"]
+    components, words = whole["component_histogram"], whole["visual_word_histogram"]
     files = {
         "backbone": whole["backbone"],
         "segmentation": part_of(components, "network"),
         "components": part_of(components, "histogram"),
-        "inventory": part_of(components, "inventory"),
-        "vocabulary": part_of(words, "vocabulary"),
+        "inventory": part_of(components, "component_statistics"),
+        "vocabulary": part_of(words, "codebook"),
         "words": part_of(words, "histogram"),
         "lgst": flat(teacher=whole["teacher"], linear=whole["pca_reconstruction"])
         | {f"memory-{name}": value for name, value in whole["memory_bank"].items()},

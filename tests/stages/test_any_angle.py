@@ -98,7 +98,7 @@ def test_a_defect_is_shown_where_it_lies_in_the_image(model):
 def test_an_image_without_product_says_so(model):
     score = model.score(np.full((192, 192, 3), 205, np.uint8))
 
-    assert "no product stands out" in score.findings[0]
+    assert "no product stands out" in score.explanations[0]
     assert score.anomalous
 
 

@@ -1,4 +1,4 @@
-"""RAM++ with its published weights."""
+"""RAM++ (arXiv:2310.15200) with its published weights."""
 
 from __future__ import annotations
 

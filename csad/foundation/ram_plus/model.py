@@ -1,4 +1,4 @@
-"""RAM++: which of 4,585 words name something in an image."""
+"""RAM++ (arXiv:2310.15200): which of 4,585 tags name something in an image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How RAM++ sees an image: the whole of it, squeezed into a square."""
+"""How RAM++ (arXiv:2310.15200) sees an image: the whole of it, squeezed into a square."""
 
 from __future__ import annotations
 

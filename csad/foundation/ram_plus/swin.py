@@ -1,4 +1,4 @@
-"""The image encoder of RAM++: a Swin transformer (Liu et al. 2021), with the names of the published weights."""
+"""The image encoder of RAM++: a Swin transformer (arXiv:2103.14030), with the names of the published weights."""
 
 from __future__ import annotations
 

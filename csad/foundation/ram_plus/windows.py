@@ -1,4 +1,4 @@
-"""Attention windows of the Swin encoder: partition, relative positions, and who may see whom after a shift."""
+"""Attention windows of the Swin encoder (arXiv:2103.14030): partition, relative positions, visibility after a shift."""
 
 from __future__ import annotations
 

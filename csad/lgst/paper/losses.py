@@ -1,4 +1,9 @@
-"""Losses of the students (paper 3.4, after EfficientAD)."""
+"""Losses of the students (paper 3.4, after EfficientAD, arXiv:2303.14535).
+
+With teacher T, local student S (heads S_1 and S_2), autoencoder A, squared distances D = (T(I) - S_1(I))^2 and penalty
+images P: L_hard = mean of D at or above its quantile p_hard = 0.999, plus L_penalty = mean of S_1(P)^2, plus
+L_AE = mean of (T(J) - A(J))^2 and L_STAE = mean of (A(J) - S_2(J))^2 on a colour-jittered image J.
+"""
 
 from __future__ import annotations
 

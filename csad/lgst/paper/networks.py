@@ -1,4 +1,4 @@
-"""Networks of the local and the global student (paper 3.4, after EfficientAD)."""
+"""Networks of the local and the global student (paper 3.4, after EfficientAD, arXiv:2303.14535)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Proposer `classical`: colour alone, for machines without a foundation model."""
+"""Proposer `classical` (ours, for paper 3.1): colour alone, for machines without a foundation model."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ class Classical(Proposer):
 
     name: ClassVar[str] = "classical"
 
-    def build(self, line: ProductLine, images: ImageSet, words: Sequence[str]) -> ComponentFinder:
-        """Choose the way of seeing from a sample of the training images; words are of no use to it."""
-        from csad.images.training_images import sample_images
+    def build(self, line: ProductLine, images: ImageSet, prompts: Sequence[str]) -> ComponentFinder:
+        """Choose the way of seeing from a sample of the training images; prompts are of no use to it."""
+        from csad.images.training_images import canvas_of, sample_images
         from csad.proposals.classical import build_classical
         from csad.proposals.proposal_result import RefinedProposals
 
         sample = sample_images(line, images.train)
-        proposer = build_classical(sample.images, sample.canvas(line), line.pseudo_labels.mode)
+        proposer = build_classical(sample.images, canvas_of(line, images), line.pseudo_labels.mode)
         return RefinedProposals(proposer, line.pseudo_labels.filter_by_combine)
 
     def describe(self, line: ProductLine, sample: SampleImages, canvas: Canvas) -> str:

@@ -23,17 +23,17 @@ class Foundation(Proposer):
     needs_prompts: ClassVar[bool] = True
     foundation_models: ClassVar[bool] = True
 
-    def build(self, line: ProductLine, images: ImageSet, words: Sequence[str]) -> ComponentFinder:
+    def build(self, line: ProductLine, images: ImageSet, prompts: Sequence[str]) -> ComponentFinder:
         """Load what the line's mode uses."""
         from csad.proposals.foundation_finder import foundation_finder
 
-        return foundation_finder(line, images, words)
+        return foundation_finder(line, images, prompts)
 
-    def weights(self, line: ProductLine, words: Sequence[str]) -> Sequence[Path]:
-        """The files of SAM-HQ, and of Grounding DINO where the mode or a rule looks for words."""
+    def weights(self, line: ProductLine, prompts: Sequence[str]) -> Sequence[Path]:
+        """The files of SAM-HQ, and of Grounding DINO where the mode or a rule looks for prompts."""
         from csad.proposals.foundation_finder import foundation_weights
 
-        return foundation_weights(line, words)
+        return foundation_weights(line, prompts)
 
     def missing(self, line: ProductLine) -> tuple[str, ...]:
         """Packages and files of weights that are absent."""

@@ -29,14 +29,14 @@ SCORE = "components"
 
 @register
 @dataclass(frozen=True)
-class ComponentHistogram(Branch):
+class ComponentBranch(Branch):
     """Class fractions by the segmentation network. Output: class probabilities, float32 (B, K + 1, h/4, w/4).
 
     Attributes:
         network: Component segmentation.
         settings: How fractions are counted.
         histogram: Gaussians of each grid; None before all training images were observed.
-        statistics: Usual fractions and label maps; None before all training images were observed.
+        component_statistics: Usual fractions and label maps; None before all training images were observed.
     """
 
     kind: ClassVar[str] = "component_histogram"
@@ -48,7 +48,7 @@ class ComponentHistogram(Branch):
     network: SegmentationNetwork
     settings: HistogramSettings
     histogram: PatchHistogram | None = None
-    statistics: ComponentStatistics | None = None
+    component_statistics: ComponentStatistics | None = None
 
     @classmethod
     def fit(cls, training: Training) -> Self | None:
@@ -69,21 +69,21 @@ class ComponentHistogram(Branch):
 
     def average_map(self, outputs: ModelOutputs, index: int) -> Tensor | None:
         """Differences from the nearest normal image's histograms (paper 3.5, appendix D)."""
-        if self.statistics is None:
+        if self.component_statistics is None:
             return None
         probabilities = outputs[SCORE]
         labels = counted_map(probabilities[index : index + 1], self.settings).argmax(dim=1)[0]
         classes = probabilities.shape[1]
-        normal = nearest_normal(labels, self.statistics.reference_label_maps, classes)
+        normal = nearest_normal(labels, self.component_statistics.reference_label_maps, classes)
         return histogram_map(labels, normal, classes, self.settings.grids)
 
     def explain(self, outputs: ModelOutputs, index: int) -> Explanation:
         """Name the components of which there is an unusual amount, and show where."""
-        if self.statistics is None:
+        if self.component_statistics is None:
             return Explanation()
         probabilities = outputs[SCORE][index]
-        deviations = self.statistics.deviations(probabilities)
-        heat = self.statistics.heat(probabilities, deviations) if deviations else None
+        deviations = self.component_statistics.deviations(probabilities)
+        heat = self.component_statistics.heat(probabilities, deviations) if deviations else None
         return Explanation(describe(deviations), heat)
 
     def to(self, device: torch.device | str) -> Self:
@@ -91,12 +91,12 @@ class ComponentHistogram(Branch):
         return replace(self, network=self.network.to(device))
 
     def tensors(self) -> dict[str, Tensor]:
-        """Network, Gaussians and statistics."""
+        """Network, Gaussians and component statistics."""
         parts: dict[str, Mapping[str, Tensor]] = {"network": self.network.trainable_state()}
         if self.histogram:
             parts["histogram"] = self.histogram.tensors()
-        if self.statistics:
-            parts["inventory"] = self.statistics.tensors()
+        if self.component_statistics:
+            parts["component_statistics"] = self.component_statistics.tensors()
         return flat(**parts)
 
     @classmethod
@@ -110,12 +110,12 @@ class ComponentHistogram(Branch):
             network.eval(),
             settings,
             PatchHistogram.from_tensors(part_of(tensors, "histogram"), settings),
-            ComponentStatistics.from_tensors(part_of(tensors, "inventory")),
+            ComponentStatistics.from_tensors(part_of(tensors, "component_statistics")),
         )
 
 
 class _ComponentObserver(Observer):
-    def __init__(self, branch: ComponentHistogram, training: Training) -> None:
+    def __init__(self, branch: ComponentBranch, training: Training) -> None:
         super().__init__(branch)
         self.copies = branch.settings.copies
         self._own = branch
@@ -132,7 +132,7 @@ class _ComponentObserver(Observer):
 
     def fitted(self) -> Branch:
         histogram = self._counted.collected().fit(self._types, self._own.settings)
-        return replace(self._own, histogram=histogram, statistics=self._statistics.build(self._types))
+        return replace(self._own, histogram=histogram, component_statistics=self._statistics.build(self._types))
 
     def out_of_fold(self, folds: NDArray[np.int64], chosen: Sequence[int]) -> OutOfFold | None:
         counted = self._counted.collected()

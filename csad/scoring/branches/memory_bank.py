@@ -24,10 +24,10 @@ from csad.scoring.branches.training import Training
 @register
 @dataclass(frozen=True)
 class MemoryBankBranch(Branch):
-    """The local student without training. Outputs: deviations above the usual distance, float32 (B, h/8, w/8) each.
+    """The local student without training. Outputs: deviations above the usual distance, float32 (B, h/8, w/8) a bank.
 
     Attributes:
-        memory_banks: A memory bank for each set of layers.
+        memory_banks: One for each of the layers.
     """
 
     kind: ClassVar[str] = "memory_bank"
@@ -49,10 +49,10 @@ class MemoryBankBranch(Branch):
 
     def forward(self, batch: BatchFeatures) -> ModelOutputs:
         """Look up every patch."""
-        return {name: memory.deviation_map(batch.pyramid, batch.left_out) for name, memory in self.memory_banks.items()}
+        return {name: bank.deviation_map(batch.pyramid, batch.left_out) for name, bank in self.memory_banks.items()}
 
     def columns(self, outputs: ModelOutputs) -> dict[str, Tensor]:
-        """The mean of the highest deviations of each."""
+        """The mean of the highest deviations, per bank."""
         return {key: value for name in self.memory_banks for key, value in top_mean(name, outputs[name]).items()}
 
     def maps(self, outputs: ModelOutputs) -> dict[str, Tensor]:
@@ -61,14 +61,14 @@ class MemoryBankBranch(Branch):
 
     def to(self, device: torch.device | str) -> Self:
         """Move all memory banks."""
-        return type(self)({name: memory.to(device) for name, memory in self.memory_banks.items()})
+        return type(self)({name: bank.to(device) for name, bank in self.memory_banks.items()})
 
     def tensors(self) -> dict[str, Tensor]:
         """All memory banks."""
-        return flat(**{name: memory.tensors() for name, memory in self.memory_banks.items()})
+        return flat(**{name: bank.tensors() for name, bank in self.memory_banks.items()})
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, Tensor], loading: Loading) -> Self:
         """Rebuild what `tensors` stored."""
         stored = {name: part_of(tensors, name) for name in MEMORY_LAYERS}
-        return cls({name: MemoryBank.from_tensors(name, memory) for name, memory in stored.items() if memory})
+        return cls({name: MemoryBank.from_tensors(name, bank) for name, bank in stored.items() if bank})

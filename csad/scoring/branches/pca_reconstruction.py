@@ -23,11 +23,11 @@ SCORE = "global"
 
 @register
 @dataclass(frozen=True)
-class PcaReconstructionBranch(Branch):
+class PcaBranch(Branch):
     """The global student without training. Output: reconstruction error, float32 (B, r, c) of about 16 x 16 cells.
 
     Attributes:
-        student: Mean and principal components.
+        pca: Mean and principal components.
     """
 
     kind: ClassVar[str] = "pca_reconstruction"
@@ -35,7 +35,7 @@ class PcaReconstructionBranch(Branch):
     group: ClassVar[str] = "lgst"
     rank: ClassVar[int] = 20
 
-    student: PcaReconstruction
+    pca: PcaReconstruction
 
     @classmethod
     def fit(cls, training: Training) -> Self | None:
@@ -48,7 +48,7 @@ class PcaReconstructionBranch(Branch):
 
     def forward(self, batch: BatchFeatures) -> ModelOutputs:
         """Rebuild the teacher's features."""
-        return {SCORE: self.student.error_map(batch.teacher)}
+        return {SCORE: self.pca.error_map(batch.teacher)}
 
     def columns(self, outputs: ModelOutputs) -> dict[str, Tensor]:
         """The largest error."""
@@ -60,11 +60,11 @@ class PcaReconstructionBranch(Branch):
 
     def to(self, device: torch.device | str) -> Self:
         """Move the components."""
-        return type(self)(PcaReconstruction(self.student.mean.to(device), self.student.components.to(device)))
+        return type(self)(PcaReconstruction(self.pca.mean.to(device), self.pca.components.to(device)))
 
     def tensors(self) -> dict[str, Tensor]:
         """Mean and components."""
-        return self.student.tensors()
+        return self.pca.tensors()
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, Tensor], loading: Loading) -> Self:

@@ -60,12 +60,12 @@ class Explanation:
     """What a branch says of one image beyond its score.
 
     Attributes:
-        explanations: What is unusual, in words, worst first.
+        sentences: What is unusual, worst first.
         heat: Where, float32 (r, c), at least 0, on the scale of the map: 0.1 is what hardly a normal image reaches.
             None where nothing is.
     """
 
-    explanations: tuple[str, ...] = ()
+    sentences: tuple[str, ...] = ()
     heat: Tensor | None = None
 
 

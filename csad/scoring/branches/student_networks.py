@@ -23,7 +23,7 @@ GLOBAL, LOCAL = "global", "local"
 
 @register
 @dataclass(frozen=True)
-class StudentNetworks(Branch):
+class StudentBranch(Branch):
     """Autoencoder and patch description network, or one of them. Outputs: their maps, float32 (B, r, c).
 
     The networks saw all training images, so that only validation images calibrate a line that uses them.

@@ -26,7 +26,7 @@ SCORE = "words"
 
 @register
 @dataclass(frozen=True)
-class WordHistogram(Branch):
+class VisualWordBranch(Branch):
     """Soft assignment of teacher features to visual words. Output: float32 (B, W + 1, r, c), the first class empty.
 
     Attributes:
@@ -35,7 +35,7 @@ class WordHistogram(Branch):
         histogram: Gaussians of each grid; None before all training images were observed.
     """
 
-    kind: ClassVar[str] = "word_histogram"
+    kind: ClassVar[str] = "visual_word_histogram"
     scores: ClassVar[tuple[str, ...]] = (SCORE,)
     group: ClassVar[str] = "histogram"
     rank: ClassVar[int] = 10
@@ -56,7 +56,7 @@ class WordHistogram(Branch):
 
     def observer(self, training: Training) -> Observer:
         """Counts words in the training images and in copies of some."""
-        return _WordObserver(self, training)
+        return _VisualWordObserver(self, training)
 
     def forward(self, batch: BatchFeatures) -> ModelOutputs:
         """Assign features to words."""
@@ -72,7 +72,7 @@ class WordHistogram(Branch):
 
     def tensors(self) -> dict[str, Tensor]:
         """Codebook and Gaussians."""
-        parts: dict[str, Mapping[str, Tensor]] = {"vocabulary": self.codebook.tensors()}
+        parts: dict[str, Mapping[str, Tensor]] = {"codebook": self.codebook.tensors()}
         if self.histogram:
             parts["histogram"] = self.histogram.tensors()
         return flat(**parts)
@@ -82,11 +82,11 @@ class WordHistogram(Branch):
         """Rebuild what `tensors` stored."""
         settings = loading.line.histogram
         histogram = PatchHistogram.from_tensors(part_of(tensors, "histogram"), settings)
-        return cls(Codebook.from_tensors(part_of(tensors, "vocabulary")), settings, histogram)
+        return cls(Codebook.from_tensors(part_of(tensors, "codebook")), settings, histogram)
 
 
-class _WordObserver(Observer):
-    def __init__(self, branch: WordHistogram, training: Training) -> None:
+class _VisualWordObserver(Observer):
+    def __init__(self, branch: VisualWordBranch, training: Training) -> None:
         super().__init__(branch)
         self.copies = branch.settings.copies
         self._own = branch
