@@ -37,7 +37,7 @@ NO_METHOD = {
     "scoring/model_files.py",
     "scoring/model_folder.py",
 }
-"""Files, registries, masks as they are stored, sorting: nothing in them comes from a publication or is an idea of ours."""
+"""Files, registries, masks as they are stored, sorting: nothing there comes from a publication or is our idea."""
 
 PAPER = "arXiv:2408.15628"
 REFERENCE = re.compile(r"paper(?:'s)? \d|\(3\.\d\)|\b3\.[1-5]\b|Eq\. \d|arXiv:\d{4}\.\d{5}\b|doi:10\.\d{4,}/\S+")

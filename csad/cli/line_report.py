@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from csad.cli.table import table
 from csad.common.errors import DatasetError, WeightsError
 from csad.common.printable import printable
+from csad.common.tables import table
 from csad.config.line import ProductLine
 from csad.features.backbone import backbone_of
 from csad.images import ImageSet, Inspection, inspect

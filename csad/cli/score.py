@@ -126,7 +126,7 @@ def score(model: Path, images: Path, as_json: bool, maps: Path | None, out: Path
     elif out is not None:
         click.echo(f"{sum(result.anomalous for result in results)} of {len(results)} anomalous; {out}", err=True)
     elif results:
-        from csad.cli.table import table
+        from csad.common.tables import table
 
         head = ("file", "score", "threshold", "decision", "first explanation")
         click.echo(table(head, [result.to_row() for result in results]))

@@ -14,7 +14,7 @@ from safetensors.numpy import load_file, save_file
 
 from csad.common import atomic
 from csad.common.errors import StageError
-from csad.common.file_stamp import sha256_of
+from csad.common.hashing import file_sha256
 from csad.common.progress import track
 from csad.config.line import ProductLine
 from csad.images.reading import read_rgb
@@ -71,7 +71,7 @@ def register_images(
 
 def registration_digest(folder: Path) -> str:
     """SHA-256 of the registration of a data set; empty where its images are as they came."""
-    return sha256_of(folder / FILE) if (folder / FILE).is_file() else ""
+    return file_sha256(folder / FILE) if (folder / FILE).is_file() else ""
 
 
 def read_registration(folder: Path) -> Registration | None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from csad.common.humanize import plural, size
 from csad.config.line import ProductLine
 from csad.images import ImageSet, ground_truth_masks, scan
 from csad.images.registered import find_registration, register_images, registration_digest
@@ -11,7 +12,7 @@ from csad.runner.checked_copy import copy_checked, require_all
 from csad.runner.files import translate_os_errors
 from csad.runner.snapshot import Snapshot, all_images
 from csad.runner.stage import Stage
-from csad.runner.summary import Summary, plural
+from csad.runner.summary import Summary
 
 CONFIG = "defects_config.json"
 
@@ -61,7 +62,7 @@ class IngestSummary(Summary):
             left_out += f", {plural(count, 'good image')} {what}" if count else ""
         return (
             f"{self.train} train, {self.validation} validation and {self.test} test images, "
-            f"{self.megabytes:.1f} MB, digest {self.digest[:12]}{left_out}"
+            f"{size(1e6 * self.megabytes)}, digest {self.digest[:12]}{left_out}"
         )
 
 
