@@ -4,13 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.drawn_lines.lines import LINES
 from csad.config.line import ProductLine
+from drawn_lines.lines import DRAWN, LINES, ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / "examples" / "fastener_kit"
 SHARED = ROOT.parent / "shared" / "data"
-DRAWN = ROOT / "measurements" / "drawn"
 
 
 @dataclass(frozen=True)
@@ -66,9 +64,7 @@ DATA_SETS = (
 )
 """What is measured unless others are named."""
 
-DRAWN_LINES = tuple(
-    DataSet(name, DRAWN / name, command=f"python -m benchmarks.drawn_lines --only {name}") for name in LINES
-)
+DRAWN_LINES = tuple(DataSet(name, DRAWN / name, command=f"python -m drawn_lines --only {name}") for name in LINES)
 """Made-up lines, measured by name."""
 
 FULL = Variant("full", {})

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import torch
 
-from csad.cli.table import table
 from csad.common.errors import CsadError
+from csad.common.tables import table
 from csad.config.line import ProductLine
 from csad.reproduction.data_sets import Category, find_data_set
 from csad.reproduction.latency import RUNS, Latency, measure_latency
@@ -27,6 +27,8 @@ from csad.reproduction.lines import BASE, line_of
 from csad.reproduction.runs import measure
 from csad.reproduction.tables import Runs, build_table
 from csad.runner.stage import RECORD
+from csad.scoring.branches.component_histogram import ComponentBranch
+from csad.scoring.branches.student_networks import StudentBranch
 from csad.scoring.scorer import Scorer
 from csad.stages.gallery import stages_of
 
@@ -63,14 +65,14 @@ def time_forms(name: str, model: Path, runs: int) -> list[tuple[str, ...]]:
             return measure_latency(scorer, runs)["both"]
 
     def compiled(scorer: Scorer) -> Latency:
-        model, _ = scorer.parts
-        model.backbone.pyramid.compile()
-        if model.network is not None:
-            model.network.decoder.compile()
-        if model.lgst.students is not None:
-            for student in (model.lgst.students.local, model.lgst.students.autoencoder):
-                if student is not None:
-                    student.compile()
+        scorer.model.backbone.pyramid.compile()
+        for branch in scorer.model.branches:
+            if isinstance(branch, ComponentBranch):
+                branch.network.decoder.compile()
+            elif isinstance(branch, StudentBranch):
+                for student in (branch.students.local, branch.students.autoencoder):
+                    if student is not None:
+                        student.compile()
         return measure_latency(scorer, runs)["both"]
 
     forms: dict[str, Callable[[Scorer], Latency]] = {

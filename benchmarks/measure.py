@@ -5,7 +5,7 @@ Run `make measure`, or `python -m benchmarks.measure --only juice_bottle --seeds
 Each run takes the product line that `csad line new` writes, trains and evaluates it with the `csad` command in a
 process of its own, and leaves its figures in measurements/. The same command again resumes where it was interrupted; a
 result is measured anew when csad's code has changed. Real images are looked for in ../shared/data, and the lines that
-`python -m benchmarks.drawn_lines` draws in measurements/drawn; what is absent is left out. The drawn lines are
+`python -m drawn_lines` draws in measurements/drawn; what is absent is left out. The drawn lines are
 measured only where --only names them.
 
 Beside the product stand two baselines with the same weights, PatchCore and a sketch with out-of-fold thresholds;
@@ -20,10 +20,11 @@ from pathlib import Path
 from benchmarks.baselines import measure_baselines
 from benchmarks.datasets import ABLATIONS, DATA_SETS, DRAWN_LINES, FULL, DataSet, Variant
 from benchmarks.decisions import HEAD, decision_rows
-from benchmarks.markdown import report, table
+from benchmarks.markdown import report
 from benchmarks.measurement import measure
 from csad.common import atomic
 from csad.common.errors import CsadError
+from csad.common.tables import markdown_table
 
 SEEDS = (0, 1, 2)
 TABLES = "tables.md"
@@ -57,7 +58,7 @@ def main() -> None:
     if not decisions:
         sys.exit("Error: none of the chosen data sets is on this machine")
     seeds = f"mean of the seeds {', '.join(map(str, options.seeds))}; `{command}`"
-    reports.append(f"## Decisions\n\n{table(HEAD, list(decision_rows(decisions)))}\n\n{seeds}")
+    reports.append(f"## Decisions\n\n{markdown_table(HEAD, list(decision_rows(decisions)))}\n\n{seeds}")
     print(f"\n{reports[-1]}\n", flush=True)
     atomic.write_text(options.output / TABLES, "\n\n".join(reports) + "\n")
     print(f"tables in {options.output / TABLES}", file=sys.stderr)

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from csad.features.backbone import Backbone
 from csad.images.reading import read_rgb
-from csad.imaging.canvas import to_tensor
+from csad.imaging.canvas_store import to_tensor
 
 SIDE = 256
 """Pixels of the square that every image is resized to."""

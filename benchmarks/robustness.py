@@ -15,11 +15,10 @@ from numpy.typing import NDArray
 
 from benchmarks.measurement import machine
 from csad.common.errors import CsadError
-from csad.common.progress import track
 from csad.images import ImageFile, read_rgb, scan_for_evaluation
+from csad.scoring.loop import Failure, score_each
 from csad.scoring.scorer import Score, Scorer
 
-BATCH = 4
 QUANTILE = 0.95
 
 Image = NDArray[np.uint8]
@@ -63,10 +62,12 @@ def score_all(
     scorer: Scorer, files: Sequence[ImageFile], change: Callable[[Image, int], Image], title: str
 ) -> list[Score]:
     """Score changed images, a few at a time."""
+    changed = {file.path: index for index, file in enumerate(files)}
     scores = []
-    for start in track(range(0, len(files), BATCH), title):
-        images = [read_rgb(file.path) for file in files[start : start + BATCH]]
-        scores += scorer.score_batch([change(image, start + index) for index, image in enumerate(images)])
+    for outcome in score_each(scorer, list(changed), lambda path: change(read_rgb(path), changed[path]), title):
+        if isinstance(outcome, Failure):
+            raise outcome.error
+        scores.append(outcome.score)
     return scores
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from csad.config.line import ProductLine
+from csad.proposals.proposers import proposer_of
 from csad.runner.shard import Shard
 from pipelines.resources import LARGE, MEDIUM, TINY, Resources
 
@@ -40,10 +41,10 @@ class Shape:
             small: Ask for as little as possible.
             deploy: False leaves deployment out whatever the line says.
         """
-        foundation = line.pseudo_labels.proposals == "foundation"
+        proposer = proposer_of(line)
         return cls(
-            foundation=foundation,
-            asks_tagger=foundation and line.tags.prompts is None,
+            foundation=proposer.foundation_models,
+            asks_tagger=proposer.needs_prompts and line.tags.prompts is None,
             shards=line.schedule.mask_shards,
             deploy=deploy and line.schedule.deploy,
             large=line.images.area > USUAL_AREA,

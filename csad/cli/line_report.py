@@ -5,24 +5,23 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from csad.cli.table import table
 from csad.common.errors import DatasetError, WeightsError
 from csad.common.printable import printable
+from csad.common.tables import table
 from csad.config.line import ProductLine
 from csad.features.backbone import backbone_of
-from csad.foundation.readiness import what_is_missing
 from csad.images import ImageSet, Inspection, inspect
 from csad.images.good_names import naming_hints
 from csad.images.ignored import find_ignored
 from csad.images.independence import describe
 from csad.images.records import ImageFile
-from csad.images.training_images import SampleImages, sample_images
+from csad.images.training_images import sample_images
 from csad.images.walking import say_ignored
-from csad.imaging.canvas import Canvas
+from csad.imaging.registration import fit_registration
 from csad.metrics.ground_truth import read_saturation_rules
 from csad.metrics.threshold import promised_rate
 from csad.metrics.truth_reader import TruthReader
-from csad.proposals.classical import build_classical
+from csad.proposals.proposers import proposer_of
 
 FEW_TRAIN = 50
 LISTED_PROBLEMS = 20
@@ -62,7 +61,7 @@ class LineReport:
         try:
             inspection = inspect(data, line)
         except DatasetError as error:
-            return cls(line.name, printable(error), {}, {}, {}, (), "", (), (), what_is_missing(line))
+            return cls(line.name, printable(error), {}, {}, {}, (), "", (), (), proposer_of(line).missing(line))
         obstacle = inspection.obstacle_to_training(line) or _obstacle_of_weights(line)
         images = inspection.images
         return cls(
@@ -75,7 +74,7 @@ class LineReport:
             digest=images.digest,
             notes=tuple(_notes(line, inspection)),
             plan=() if obstacle else tuple(_plan(line, images)),
-            missing=what_is_missing(line),
+            missing=proposer_of(line).missing(line),
         )
 
     def to_json(self) -> dict[str, object]:
@@ -192,23 +191,21 @@ def _copies(inspection: Inspection) -> Iterator[str]:
 
 def _plan(line: ProductLine, images: ImageSet) -> Iterator[str]:
     sample = sample_images(line, images.train)
+    registration = fit_registration(sample.images) if line.images.registration == "auto" else None
+    if registration:
+        how = "shifted" if registration.template is None else "at any angle"
+        yield f"bring the product, which lies {how}, to one pose (images.registration: none leaves it)"
+        sample = sample.registered(registration)
     canvas = sample.canvas(line)
     left, top, right, bottom = canvas.box
     yield (
         f"look at {left:.0%} to {right:.0%} of the width and {top:.0%} to {bottom:.0%} of the height, "
         f"scaled to {canvas.width}x{canvas.height}, with {line.backbone.name}"
     )
-    yield f"find components ({_proposals(line, sample, canvas)}) and group them into classes"
+    yield f"find components ({proposer_of(line).describe(line, sample, canvas)}) and group them into classes"
     yield (
         f"train the component segmentation for {line.segmentation.steps} steps "
         f"{'with' if line.segmentation.lsa else 'without'} synthetic logical anomalies"
     )
     yield f"fit LGST: global student {line.lgst.global_student}, local student {line.lgst.local_student}"
     yield f"set the threshold on {len(images.validation)} validation images"
-
-
-def _proposals(line: ProductLine, sample: SampleImages, canvas: Canvas) -> str:
-    """Who proposes the masks, and what they show: "classical: whole parts" or "foundation"."""
-    if line.pseudo_labels.proposals == "classical":
-        return build_classical(sample.images, canvas, line.pseudo_labels.mode).name
-    return line.pseudo_labels.proposals

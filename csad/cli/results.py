@@ -12,7 +12,8 @@ from typing import Any, Self
 
 from csad.common.atomic import replacing
 from csad.common.errors import DatasetError
-from csad.common.file_stamp import FileStamp, sha256_of
+from csad.common.file_stamp import FileStamp
+from csad.common.hashing import file_sha256
 
 Row = dict[str, Any]
 
@@ -60,7 +61,7 @@ class FileState:
             return False
         if self.inode is not None and stamp == FileStamp(self.bytes, self.inode, self.modified or 0, self.changed or 0):
             return True
-        return sha256_of(path) == self.sha256
+        return file_sha256(path) == self.sha256
 
 
 def in_unicode(name: str) -> str:

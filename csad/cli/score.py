@@ -4,7 +4,7 @@ import contextlib
 import json
 import logging
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -18,16 +18,16 @@ from csad.common.printable import printable
 if TYPE_CHECKING:
     import numpy as np
 
-    from csad.scoring.scorer import Score, Scorer
+    from csad.scoring.loop import Failure
+    from csad.scoring.scorer import Scorer
 
-BATCH = 8
 NO_ORIGINS: Mapping[Path, str] = {}
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Result:
+class Row:
     """One image's score.
 
     Attributes:
@@ -102,7 +102,7 @@ def score(model: Path, images: Path, as_json: bool, maps: Path | None, out: Path
       csad score models/bottles incoming/ --json > scores.json
       csad score models/bottles archive/ --out results.parquet
     """
-    failures: list[str] = []
+    failures: list[Failure[Path]] = []
     with contextlib.redirect_stdout(sys.stderr):
         from csad.cli.results import journal_of
         from csad.compute.compute_device import chosen_device
@@ -117,7 +117,8 @@ def score(model: Path, images: Path, as_json: bool, maps: Path | None, out: Path
         tune_malloc()
         scorer = Scorer.load(model, str(chosen_device(device)))
         if out is None:
-            results = list(_score_all(scorer, files, images, maps, failures))
+            outcomes = _score_some(scorer, files, images, maps, description="Scoring")
+            results = _apart(outcomes, failures)
         else:
             results = _score_into(out, scorer, files, images, maps, failures)
     if as_json:
@@ -125,13 +126,28 @@ def score(model: Path, images: Path, as_json: bool, maps: Path | None, out: Path
     elif out is not None:
         click.echo(f"{sum(result.anomalous for result in results)} of {len(results)} anomalous; {out}", err=True)
     elif results:
-        from csad.cli.table import table
+        from csad.common.tables import table
 
         head = ("file", "score", "threshold", "decision", "first explanation")
         click.echo(table(head, [result.to_row() for result in results]))
         click.echo(f"{sum(result.anomalous for result in results)} of {len(results)} anomalous", err=True)
+    if not as_json:
+        click.echo(_expectation(scorer), err=True)
     if failures:
-        raise ImageError(f"{len(failures)} of {len(files)} images could not be scored:\n" + "\n".join(failures))
+        reasons = "\n".join(f"  {failure.error}" for failure in failures)
+        raise ImageError(f"{len(failures)} of {len(files)} images could not be scored:\n{reasons}")
+
+
+def _expectation(scorer: "Scorer") -> str:
+    """What the threshold is expected to do, from good images and synthetic anomalies alone."""
+    threshold, found = scorer.manifest.threshold, scorer.manifest.synthetic_detection
+    low, high = threshold.interval
+    said = (
+        f"threshold {threshold.value:.3g} is for {threshold.promised_rate:.2g} of good products rejected (95 % "
+        f"interval {low:.2g} to {high:.2g}, {threshold.images} good images)"
+    )
+    detection = ", ".join(f"{kind} {rate:.0%}" for kind, rate in found.items())
+    return said + (f"; synthetic anomalies found: {detection}" if found else "")
 
 
 def _require_maps_apart(images: Path, maps: Path) -> None:
@@ -173,13 +189,19 @@ def _images_at(path: Path, own: Sequence[Path]) -> list[Path]:
 
 
 def _score_into(
-    out: Path, scorer: "Scorer", files: Sequence[Path], root: Path, maps: Path | None, failures: list[str]
-) -> list[Result]:
+    out: Path,
+    scorer: "Scorer",
+    files: Sequence[Path],
+    root: Path,
+    maps: Path | None,
+    failures: "list[Failure[Path]]",
+) -> list[Row]:
     """Score what the results file does not know yet, or what lacks its map, keeping each batch at once."""
     from csad.cli.heat import is_drawn, map_of, origin_of
     from csad.cli.results import ResultsFile, in_unicode
     from csad.cli.scored_files import read_all, state_after
     from csad.common.progress import track
+    from csad.scoring.loop import BATCH
 
     manifest = scorer.manifest
     with ResultsFile(out, manifest.checksum, root.absolute()) as kept:
@@ -195,34 +217,26 @@ def _score_into(
             _log.info("%d of %d images are scored already in %s", len(files) - len(missing), len(files), out)
         moved = 0
         for start in track(range(0, len(missing), BATCH), "Scoring"):
-            batch, refused = missing[start : start + BATCH], len(failures)
+            batch = missing[start : start + BATCH]
             seen = read_all(batch)
             origins = {file: origin_of(manifest.checksum, was.state.sha256 or "") for file, was in seen.items()}
-            scored = {result.file: result for result in _score_some(scorer, batch, root, maps, failures, origins)}
-            reasons = iter(failures[refused:])
-            states = {file: state_after(file, seen.get(file)) for file in batch}
-            moved += sum(states[file].sha256 is None for file in scored)
-            for file in batch:
-                row = scored[file].to_json() if file in scored else {"error": in_unicode(next(reasons).strip())}
-                rows[file] = {**row, "file": in_unicode(str(file)), **asdict(states[file])}
+            outcomes = list(_score_some(scorer, batch, root, maps, origins))
+            for file, outcome in zip(batch, outcomes, strict=True):
+                state = state_after(file, seen.get(file))
+                if isinstance(outcome, Row):
+                    row = outcome.to_json()
+                    moved += state.sha256 is None
+                else:
+                    row = {"error": in_unicode(str(outcome.error))}
+                rows[file] = {**row, "file": in_unicode(str(file)), **asdict(state)}
+            _apart(outcomes, failures)
             kept.add(rows[file] for file in batch)
         if moved:
             _log.warning("%d images were written to while they were scored; run it again to score them whole", moved)
         description = {"csad_line": scorer.line.name, "csad_snapshot": manifest.snapshot}
         ordered = [rows[file] for file in files]
         kept.finish(ordered, description)
-    return [Result.from_row(file, row) for file, row in zip(files, ordered, strict=True) if row.get("error") is None]
-
-
-def _score_all(
-    scorer: "Scorer", files: Sequence[Path], root: Path, maps: Path | None, failures: list[str]
-) -> Iterator[Result]:
-    """Score in batches, holding one batch of images at a time; unreadable files go to `failures`."""
-    from csad.common.progress import track
-
-    starts = range(0, len(files), BATCH)
-    for start in track(starts, "Scoring", total=len(starts)):
-        yield from _score_some(scorer, files[start : start + BATCH], root, maps, failures)
+    return [Row.from_row(file, row) for file, row in zip(files, ordered, strict=True) if row.get("error") is None]
 
 
 def _score_some(
@@ -230,28 +244,35 @@ def _score_some(
     files: Sequence[Path],
     root: Path,
     maps: Path | None,
-    failures: list[str],
     origins: Mapping[Path, str] = NO_ORIGINS,
-) -> Iterator[Result]:
-    """Score one batch, large images in smaller ones; an unreadable file adds one line to `failures`."""
+    description: str | None = None,
+) -> "Iterator[Row | Failure[Path]]":
+    """Score images and draw their maps; an outcome for each file, in order."""
     from csad.cli.heat import map_of, write_heat
-    from csad.images.image_batches import in_batches
-    from csad.imaging.heat import HeatScale
-
-    for batch in in_batches(_readable(files, scorer.line.images.max_pixels, failures)):
-        scores: list[Score] = scorer.score_batch([image for _, image in batch])
-        for (file, image), found in zip(batch, scores, strict=True):
-            if maps is not None:
-                scale = HeatScale.of_model(scorer.normal_tail)
-                write_heat(map_of(file, root, maps), image, found.map, scale, origins.get(file, ""))
-            yield Result(file, found.value, found.threshold, found.anomalous, found.branches, found.explanations)
-
-
-def _readable(files: Sequence[Path], max_pixels: int, failures: list[str]) -> "Iterator[tuple[Path, np.ndarray]]":
     from csad.images import read_rgb
+    from csad.imaging.heat import HeatScale
+    from csad.scoring.loop import Failure, score_each
 
-    for file in files:
-        try:
-            yield file, read_rgb(file, max_pixels)
-        except ImageError as error:
-            failures.append(f"  {error}")
+    def read(file: Path) -> "np.ndarray":
+        return read_rgb(file, scorer.line.images.max_pixels)
+
+    for outcome in score_each(scorer, files, read, description):
+        if isinstance(outcome, Failure):
+            yield outcome
+            continue
+        file, found = outcome.source, outcome.score
+        if maps is not None:
+            scale = HeatScale.of_model(scorer.normal_tail)
+            write_heat(map_of(file, root, maps), outcome.image, found.map, scale, origins.get(file, ""))
+        yield Row(file, found.value, found.threshold, found.anomalous, found.branches, found.explanations)
+
+
+def _apart(outcomes: "Iterable[Row | Failure[Path]]", failures: "list[Failure[Path]]") -> list[Row]:
+    """The rows alone; failures are added to the others."""
+    rows = []
+    for outcome in outcomes:
+        if isinstance(outcome, Row):
+            rows.append(outcome)
+        else:
+            failures.append(outcome)
+    return rows

@@ -6,8 +6,6 @@
 A file needs only a name. `csad line new` writes one with every setting and its comment.
 """
 
-import hashlib
-import json
 import logging
 import re
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import Any, Self
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from csad.common.errors import LineError
+from csad.common.hashing import json_sha256
 from csad.config import aliases, line_yaml
 from csad.config.presets import Method, with_preset
 from csad.config.settings import (
@@ -161,7 +160,7 @@ class ProductLine(Settings):
 
     def digest(self) -> str:
         """SHA-256 of the settings that make the scorer; how it is served and when it retrains do not change it."""
-        return _sha256(self.model_dump(mode="json", exclude=NO_PART_OF_A_SCORE))
+        return json_sha256(self.model_dump(mode="json", exclude=NO_PART_OF_A_SCORE))
 
     def section_digest(self, *names: str) -> str:
         """SHA-256 of some sections only: what a stage that reads just these depends on.
@@ -170,7 +169,7 @@ class ProductLine(Settings):
             KeyError: A name that is no section.
         """
         values = self.model_dump(mode="json")
-        return _sha256({name: values[name] for name in names})
+        return json_sha256({name: values[name] for name in names})
 
 
 def _flat(values: dict[str, Any], above: str = "") -> dict[str, Any]:
@@ -179,8 +178,3 @@ def _flat(values: dict[str, Any], above: str = "") -> dict[str, Any]:
     for key, value in values.items():
         flat.update(_flat(value, f"{above}{key}.") if isinstance(value, dict) else {f"{above}{key}": value})
     return flat
-
-
-def _sha256(values: dict[str, object]) -> str:
-    canonical = json.dumps(values, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()

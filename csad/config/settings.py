@@ -16,6 +16,7 @@ from csad.config.branch_settings import (
     SegmentationSettings,
 )
 from csad.config.cron import check_cron
+from csad.config.proposer_names import known_proposers
 from csad.config.setting_types import Fraction, PositiveFraction, Settings, Side
 
 __all__ = [
@@ -69,6 +70,11 @@ class ImageSettings(Settings):
         default="auto",
         description="Part of the image that shows the product: auto (found on the training images), full, "
         "or [left, top, right, bottom] as fractions of width and height.",
+    )
+    registration: Literal["auto", "none"] = Field(
+        default="auto",
+        description="auto: where the good images show one product shifted or at any angle on an even background, "
+        "every image is brought to one pose; none: images stay as they are.",
     )
     area: int = Field(
         default=131_072,
@@ -175,7 +181,7 @@ class FoundationSettings(Settings):
 class PseudoLabelSettings(Settings):
     """Component masks and their grouping into classes (paper 3.1)."""
 
-    proposals: Literal["classical", "foundation"] = Field(
+    proposals: str = Field(
         default="classical",
         description="Who proposes component masks: classical needs no foundation model; foundation is the paper's "
         "Grounding DINO and SAM-HQ, with their weights and preferably a GPU.",
@@ -230,6 +236,14 @@ class PseudoLabelSettings(Settings):
     types: Literal["auto"] | Annotated[int, Field(ge=1, le=50)] = Field(
         default="auto", description="Number of product types made on this line; auto counts them."
     )
+
+    @field_validator("proposals")
+    @classmethod
+    def _proposals_are_known(cls, proposals: str) -> str:
+        known = known_proposers()
+        if proposals not in known:
+            raise ValueError(" or ".join(repr(name) for name in known))
+        return proposals
 
 
 class ThresholdSettings(Settings):

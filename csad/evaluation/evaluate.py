@@ -14,7 +14,7 @@ from csad.evaluation.by_kind import anomalous_kinds, auroc_by_kind, spro_by_kind
 from csad.evaluation.cases import CaseCollector
 from csad.evaluation.figures import AurocByKind, Evaluation, FalseRejects, ImageRecord, Rate, Timing
 from csad.evaluation.map_files import MapFiles
-from csad.evaluation.scoring import BATCH, ImageScorer, ScoredImage, score_images
+from csad.evaluation.scoring import ImageScorer, ScoredImage, score_images
 from csad.images import ImageFile, ImageSet
 from csad.images.records import GOOD
 from csad.imaging.heat import HeatScale
@@ -22,6 +22,7 @@ from csad.metrics.auroc import auroc
 from csad.metrics.ground_truth import read_saturation_rules
 from csad.metrics.spro import Spro
 from csad.metrics.truth_reader import TruthReader, naming_doubts
+from csad.scoring.loop import BATCH
 
 FULL = "full"
 
@@ -49,14 +50,12 @@ def evaluate(scorer: ImageScorer, images: ImageSet, batch: int = BATCH, maps: Ma
         raise DatasetError(f"{images.root} has no test images; expected test/good and test/<kind of anomaly>")
     rules = read_saturation_rules(images.root)
     seconds = 0.0
-    peaks: list[float] = []
     validation: list[ImageRecord] = []
     for scored in score_images(scorer, images.validation, "Scoring validation images", batch):
         validation.append(_record(scored))
-        peaks.append(float(scored.score.map.max(initial=0.0)))
         seconds += scored.seconds
     test: list[ImageRecord] = []
-    cases = CaseCollector(scorer.threshold, HeatScale.of(peaks))
+    cases = CaseCollector(scorer.threshold, HeatScale.of_model(scorer.normal_tail))
     truth = TruthReader(images, rules)
     with Spro() as spro:
         for scored in score_images(scorer, images.test, "Scoring test images", batch):

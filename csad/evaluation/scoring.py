@@ -1,50 +1,17 @@
-"""Images through the scorer, one batch in memory at a time."""
+"""The images of a data set through the scorer."""
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
 from csad.common.errors import ImageError
-from csad.common.progress import track
 from csad.config.line import ProductLine
 from csad.images import ImageFile, read_rgb
-from csad.images.image_batches import in_batches
 from csad.metrics.threshold import Threshold
-
-BATCH = 8
-REMEDY = "a sound model does not do that: train it again"
-
-
-class ImageScore(Protocol):
-    """What evaluation reads of a score; `csad.scoring.scorer.Score` is one."""
-
-    @property
-    def value(self) -> float:
-        """Larger is more anomalous."""
-        ...
-
-    @property
-    def anomalous(self) -> bool:
-        """The decision."""
-        ...
-
-    @property
-    def branches(self) -> Mapping[str, float]:
-        """Value of each branch and group of branches."""
-        ...
-
-    @property
-    def map(self) -> np.ndarray:
-        """Anomaly map, float32 (H, W) at the image's size, >= 0."""
-        ...
-
-    @property
-    def explanations(self) -> Sequence[str]:
-        """What is wrong, a sentence each."""
-        ...
+from csad.scoring.loop import BATCH, REMEDY, Failure, ImageScore, score_each
 
 
 class Manifest(Protocol):
@@ -98,6 +65,11 @@ class ImageScorer(Protocol):
         ...
 
     @property
+    def normal_tail(self) -> float:
+        """What the upper tail of good images' maps reaches, above 0: the scale of pictures."""
+        ...
+
+    @property
     def manifest(self) -> Manifest:
         """Where the model comes from."""
         ...
@@ -129,34 +101,21 @@ class ScoredImage:
 def score_images(
     scorer: ImageScorer, files: Sequence[ImageFile], description: str, batch: int = BATCH
 ) -> Iterator[ScoredImage]:
-    """Read and score images in their order.
+    """Read and score images in their order; nothing can be measured where one of them fails.
 
     Raises:
         ImageError: A file cannot be read, or a score that is not a finite number; the message names the image.
     """
     background_score: Callable[[np.ndarray], float] | None = getattr(scorer, "background_score", None)
-    starts = range(0, len(files), batch)
-    for start in track(starts, description, total=len(starts)):
-        part = files[start : start + batch]
-        for together in in_batches((file, read_rgb(file.path, scorer.line.images.max_pixels)) for file in part):
-            started = time.perf_counter()
-            scores = scorer.score_batch([image for _, image in together])
-            seconds = (time.perf_counter() - started) / len(together)
-            for (file, image), score in zip(together, scores, strict=True):
-                background = None if background_score is None else float(background_score(image))
-                _check(file, image, score, background)
-                yield ScoredImage(file, image, score, background, seconds)
 
+    def read(path: Path) -> np.ndarray:
+        return read_rgb(path, scorer.line.images.max_pixels)
 
-def _check(file: ImageFile, image: np.ndarray, score: ImageScore, background: float | None) -> None:
-    values = {"score": score.value, **{f"score of branch {name}": value for name, value in score.branches.items()}}
-    if background is not None:
-        values["background score"] = background
-    for name, value in values.items():
-        if not np.isfinite(value):
-            raise ImageError(f"{file.path}: the {name} is {value}; {REMEDY}")
-    if score.map.shape != image.shape[:2]:
-        raise ImageError(f"{file.path}: its map has shape {score.map.shape}, the image {image.shape[:2]}; {REMEDY}")
-    if not np.isfinite(score.map).all():
-        bad = int((~np.isfinite(score.map)).sum())
-        raise ImageError(f"{file.path}: {bad} of {score.map.size} values of its map are not finite; {REMEDY}")
+    by_path = {file.path: file for file in files}
+    for outcome in score_each(scorer, list(by_path), read, description, batch):
+        if isinstance(outcome, Failure):
+            raise outcome.error
+        background = None if background_score is None else float(background_score(outcome.image))
+        if background is not None and not np.isfinite(background):
+            raise ImageError(f"{outcome.source}: the background score is {background}; {REMEDY}")
+        yield ScoredImage(by_path[outcome.source], outcome.image, outcome.score, background, outcome.seconds)

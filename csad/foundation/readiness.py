@@ -18,13 +18,11 @@ def what_is_missing(line: ProductLine) -> tuple[str, ...]:
     """Say why the foundation models of a line would fail here; files are looked for, not read.
 
     Args:
-        line: Product line.
+        line: Product line whose masks foundation models propose.
 
     Returns:
-        A sentence for each obstacle, with what to do; none for a line that uses no foundation model.
+        A sentence for each obstacle, with what to do.
     """
-    if line.pseudo_labels.proposals != "foundation":
-        return ()
     packages = (SAM_PACKAGE, GROUNDING_PACKAGE) if _grounds(line) else (SAM_PACKAGE,)
     absent = [building.NOT_INSTALLED.format(name=name) for name in packages if find_spec(name) is None]
     return (*absent, *_missing_files(line))

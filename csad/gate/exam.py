@@ -19,13 +19,14 @@ from csad.calibration.synthetic_anomalies import coloured_spot
 from csad.common.errors import DatasetError
 from csad.common.progress import track
 from csad.evaluation.figures import ImageRecord
-from csad.evaluation.scoring import BATCH, ImageScore, score_images
+from csad.evaluation.scoring import score_images
 from csad.gate.checks import SYNTHETIC_LOGICAL, SYNTHETIC_STRUCTURAL
 from csad.images import ImageFile, ImageSet, read_rgb
 from csad.images.good_names import means_good
 from csad.images.records import GOOD
 from csad.imaging.canvas import Canvas
 from csad.proposals.classical import build_classical
+from csad.scoring.loop import BATCH, Failure, ImageScore, score_each
 from csad.scoring.scorer import Scorer
 from csad.segmentation.lsa import Component, LabelledImage, components_of, paste_components
 
@@ -118,17 +119,18 @@ class Exam:
         if self.anomalous:
             return records
         files = _spread(self.good, SYNTHETIC_FROM)
-        maker = _Maker(canvas, [self._read(file, scorers) for file in self.donors], scorers[0].line.pseudo_labels.mode)
+        maker = _Maker(canvas, [self._posed(file, scorers) for file in self.donors], scorers[0].line.pseudo_labels.mode)
         starts = range(0, len(files), BATCH)
         for start in track(starts, "Scoring synthetic anomalies", total=len(starts)):
             batch = files[start : start + BATCH]
-            pixels = [self._read(file, scorers) for file in batch]
+            pixels = [self._posed(file, scorers) for file in batch]
             for kind, made in maker.make(pixels):
+                named = {f"{kind}/{file.stem}": image for file, image in zip(batch, made, strict=True)}
                 for scorer, mine in zip(scorers, records, strict=True):
-                    scores = scorer.score_batch(made)
-                    mine += [
-                        record_of(f"{kind}/{file.stem}", kind, score) for file, score in zip(batch, scores, strict=True)
-                    ]
+                    for outcome in score_each(scorer, list(named), named.__getitem__):
+                        if isinstance(outcome, Failure):
+                            raise outcome.error
+                        mine.append(record_of(outcome.source, kind, outcome.score))
         return records
 
     def time(self, scorers: Sequence[Scorer]) -> list[float]:
@@ -162,6 +164,10 @@ class Exam:
 
     def _read(self, file: ImageFile, scorers: Sequence[Scorer]) -> Pixels:
         return read_rgb(file.path, scorers[0].line.images.max_pixels)
+
+    def _posed(self, file: ImageFile, scorers: Sequence[Scorer]) -> Pixels:
+        """In the pose of the first model's canvas, so that its box shows the product; scorers take it as it is."""
+        return scorers[0].registered(self._read(file, scorers))
 
 
 def record_of(key: str, kind: str, score: ImageScore) -> ImageRecord:

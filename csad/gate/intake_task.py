@@ -5,7 +5,6 @@ so everything behind it is: addresses of packed images in the store, named by th
 what each stage reads.
 """
 
-import hashlib
 import json
 import logging
 import os
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from csad.common import atomic
+from csad.common.hashing import json_sha256
 from csad.config.line import ProductLine
 from csad.gate.unchanged import origin_of, why_unchanged
 from csad.runner.code import code_version, package_versions
@@ -125,7 +125,7 @@ def _lines(line: ProductLine) -> dict[str, str]:
 def _known_or_checked(store: ObjectStore, line: ProductLine, exact: str) -> KnownSet:
     module = ingest.STAGE.run.__module__
     parts = [exact, line.section_digest(*ingest.STAGE.sections), code_version(module), dict(package_versions(module))]
-    key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    key = json_sha256(parts)
     known = find_known(store, line.name, key)
     if known is None:
         known = _check(store, line, exact)

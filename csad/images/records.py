@@ -46,6 +46,23 @@ class ImageProblem:
 
 
 @dataclass(frozen=True)
+class FittedCanvas:
+    """The canvas that the training images were found to need; see `csad.imaging.canvas.Canvas`.
+
+    Attributes:
+        box: Left, top, right, bottom as fractions of the image's width and height.
+        height: In pixels.
+        width: In pixels.
+        settings: Digest of the line's section `images` that it was fitted for.
+    """
+
+    box: tuple[float, float, float, float]
+    height: int
+    width: int
+    settings: str
+
+
+@dataclass(frozen=True)
 class ImageSet:
     """The usable images of a data set, each split sorted by kind and stem.
 
@@ -65,6 +82,7 @@ class ImageSet:
         excluded: Stems of good images that the product line leaves out.
         nearness: Median difference of validation images to the nearest training image, as a multiple of that between
             training images; None where too few images show it.
+        canvas: Canvas as `ingest` fitted it; None where nobody did yet.
     """
 
     root: Path
@@ -80,6 +98,7 @@ class ImageSet:
     unusual: Mapping[str, str] = field(default_factory=dict)
     excluded: tuple[str, ...] = ()
     nearness: float | None = None
+    canvas: FittedCanvas | None = None
 
     def groups_of(self, files: Sequence[ImageFile]) -> list[int]:
         """Group of near-equal images of each good image; without a record one of its own."""

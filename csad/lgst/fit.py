@@ -16,9 +16,10 @@ from csad.common.errors import StageError
 from csad.config.line import ProductLine
 from csad.features.backbone import Backbone, backbone_of
 from csad.images import ImageSet
+from csad.images.canvases import open_canvases
 from csad.images.folds import folds_of
-from csad.images.training_images import canvas_of, evenly_spaced, open_canvases
-from csad.imaging.canvas import CanvasStore
+from csad.images.training_images import canvas_of, evenly_spaced
+from csad.imaging.canvas_store import CanvasStore
 from csad.lgst import copies
 from csad.lgst.copies import REACH, groups_with_copies, with_copies
 from csad.lgst.memory_bank import MEMORY_LAYERS, MemoryBank, fit_memory_banks, with_normal_distances
@@ -58,6 +59,17 @@ class LgstModel:
     memory_banks: dict[str, MemoryBank]
     students: Students | None
     mean_map: MeanMap | None = None
+
+    def to(self, device: torch.device | str) -> LgstModel:
+        """Move everything to a device."""
+        pca = self.pca
+        return LgstModel(
+            teacher=self.teacher.to(device),
+            pca=PcaReconstruction(pca.mean.to(device), pca.components.to(device)) if pca else None,
+            memory_banks={name: bank.to(device) for name, bank in self.memory_banks.items()},
+            students=self.students.to(device) if self.students else None,
+            mean_map=self.mean_map,
+        )
 
     def tensors(self) -> dict[str, Tensor]:
         """Flat tensors on the CPU, each part under its own prefix."""
@@ -109,7 +121,7 @@ def fit_lgst(
         device: Where to fit; the model stays there, what is written does not depend on it.
     """
     settings = line.lgst
-    canvas = canvas_of(line, images.train)
+    canvas = canvas_of(line, images)
     backbone = backbone_of(line.backbone, stages=3).to(device)
     with open_canvases(line, canvas, images.train) as canvases:
         teacher = Teacher.fit(backbone, canvases.batches(BATCH), settings.channels, seed, settings.grid)

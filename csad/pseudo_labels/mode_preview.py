@@ -16,7 +16,8 @@ from csad.config.line import ProductLine
 from csad.config.settings import PseudoLabelSettings
 from csad.images import ImageFile, ImageSet, read_rgb
 from csad.imaging.masks import load_masks, save_masks
-from csad.proposals.proposers import Mode, build_finder
+from csad.proposals.foundation_finder import Mode
+from csad.proposals.proposers import proposer_of
 from csad.pseudo_labels.cluster import SWEEP, cluster_components
 from csad.pseudo_labels.generate import Components, describe
 from csad.pseudo_labels.mask_pictures import evenly_spaced, mask_overlay
@@ -125,7 +126,7 @@ def _preview(
 ) -> ModePreview:
     in_mode = line.model_copy(update={"pseudo_labels": line.pseudo_labels.model_copy(update={"mode": mode})})
     try:
-        finder = build_finder(in_mode, images, prompts)
+        finder = proposer_of(in_mode).build(in_mode, images, prompts)
     except StageError as error:
         return ModePreview(mode, "", (0,) * len(files), 0, (), (), str(error))
     for file in track(files, f"Finding components ({mode})"):

@@ -31,11 +31,6 @@ class Rectangle:
         """Length of the diagonal."""
         return float(np.hypot(self.long_side, self.short_side))
 
-    @property
-    def elongation(self) -> float:
-        """Long side over short side, at least 1."""
-        return self.long_side / self.short_side
-
 
 def minimum_area_rectangle(mask: NDArray[np.bool_]) -> Rectangle:
     """Find the rectangle of least area around the pixels of a mask.

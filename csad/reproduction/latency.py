@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from statistics import median
 
 import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
-from csad.lgst.fit import LgstModel
-from csad.scoring.branches import AnomalyModel, Histograms, raw_scores
+from csad.scoring.anomaly_model import AnomalyModel
+from csad.scoring.branches.component_histogram import ComponentBranch
 from csad.scoring.scorer import Scorer
 
 BATCH = 8
 RUNS = 500
 """Timed calls, the paper's number."""
+
+LGST = "lgst"
+"""Group of the student-teacher branches."""
 
 WARM_UP = 5
 
@@ -53,25 +55,21 @@ def measure_latency(scorer: Scorer, runs: int = RUNS, seed: int = 0) -> dict[str
     Returns:
         "both", and "histogram" and "LGST" where the model has them.
     """
-    model, histograms = scorer.parts
     record = scorer.manifest.canvas
     generator = torch.Generator().manual_seed(seed)
     shape = (BATCH, 3, record.height, record.width)
-    canvases = torch.rand(shape, generator=generator).to(model.lgst.teacher.mean.device)
-    lgst = model.lgst
-    parts = {"both": (model, histograms)}
-    if model.network is not None:
-        without_students = LgstModel(lgst.teacher, None, {}, None)
-        alone = replace(model, lgst=without_students, codebook=None)
-        parts["histogram"] = (alone, Histograms(histograms.components, None))
-    if lgst.pca or lgst.memory_banks or lgst.students:
-        parts["LGST"] = (replace(model, network=None, codebook=None), Histograms(None, None))
-    return {name: _latency(*part, canvases, runs) for name, part in parts.items()}
+    canvases = torch.rand(shape, generator=generator).to(scorer.model.device)
+    parts = {
+        "both": scorer.model,
+        "histogram": scorer.model.only(lambda branch: branch.kind == ComponentBranch.kind),
+        "LGST": scorer.model.only(lambda branch: branch.group == LGST),
+    }
+    return {name: _latency(model, canvases, runs) for name, model in parts.items() if model.branches}
 
 
-def _latency(model: AnomalyModel, histograms: Histograms, canvases: Tensor, runs: int) -> Latency:
+def _latency(model: AnomalyModel, canvases: Tensor, runs: int) -> Latency:
     def seconds(batch: Tensor) -> float:
-        return _median(lambda: raw_scores(model.forward(batch), histograms), canvases.device, runs)
+        return _median(lambda: model.columns(model.forward(batch)), canvases.device, runs)
 
     single, batch = seconds(canvases[:1]), seconds(canvases)
     on_gpu = canvases.device.type == "cuda"

@@ -35,6 +35,9 @@ DISTRIBUTIONS = {
 
 ABSENT = "not installed"
 
+IMPORT_ALL = "import_modules"
+"""A package that calls `csad.common.modules.import_modules` imports every module beside it."""
+
 
 @cache
 def code_version(module: str) -> str:
@@ -108,6 +111,8 @@ def _imports(module: str) -> Iterator[str]:
             above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
             source = ".".join([*above, *([node.module] if node.module else [])])
             yield from (source, *(f"{source}.{alias.name}" for alias in node.names))
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == IMPORT_ALL:
+            yield from (f"{package}.{file.stem}" for file in sorted(_file(module).parent.glob("*.py")))
 
 
 def _tree(module: str) -> ast.Module:

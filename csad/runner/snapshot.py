@@ -10,6 +10,7 @@ from csad.common.errors import StageError
 from csad.common.printable import printable
 from csad.images import ImageFile, ImageProblem, ImageSet
 from csad.images.layout import list_images
+from csad.images.records import FittedCanvas
 
 FILE = "snapshot.json"
 TRAINING_SPLITS = ("train", "validation")
@@ -37,6 +38,8 @@ class Snapshot(BaseModel):
         groups: Group of near-equal images by the key of every good image.
         dependent: Names of validation images left out for being near-equal to training images.
         unusual: Why a good image looks like none of the others, by its key.
+        registration: Digest of what brings the product to one pose; empty where the images are as they came.
+        canvas: Where the product is in the training images, and the size that the networks see it at.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -50,12 +53,15 @@ class Snapshot(BaseModel):
     groups: dict[str, int] = {}
     dependent: tuple[str, ...] = ()
     unusual: dict[str, str] = {}
+    registration: str = ""
+    canvas: FittedCanvas | None = None
 
     @classmethod
-    def of(cls, images: ImageSet) -> "Snapshot":
-        """Describe a checked data set."""
+    def of(cls, images: ImageSet, canvas: FittedCanvas | None = None, registration: str = "") -> "Snapshot":
+        """Describe a checked data set, its canvas and the digest of its registration."""
         files = all_images(images)
         return cls(
+            registration=registration,
             digest=images.digest,
             training_digest=images.training_digest,
             counts=dict(Counter(f"{image.split}/{image.kind}" for image in files)),
@@ -65,6 +71,7 @@ class Snapshot(BaseModel):
             groups=dict(images.groups),
             dependent=tuple(image.stem for image in images.dependent),
             unusual=dict(images.unusual),
+            canvas=canvas,
         )
 
     def of_training(self) -> "Snapshot":
@@ -120,6 +127,7 @@ def open_snapshot(folder: Path) -> ImageSet:
         problems=tuple(ImageProblem(folder / problem.path, problem.reason) for problem in snapshot.problems),
         groups=snapshot.groups,
         unusual=snapshot.unusual,
+        canvas=snapshot.canvas,
     )
 
 

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict
 
 from csad.common.errors import ModelFolderError, StageError
 from csad.metrics.tail import fit_tail
-from csad.scoring.branches import BRANCHES, GROUPS
+from csad.scoring.branches import groups, score_names
 
 TRIM = (0.2, 0.8)
 """Quantiles between which mean and deviation are taken (paper)."""
@@ -149,7 +149,7 @@ class Fusion(BaseModel):
     def groups(self, branches: Columns) -> dict[str, NDArray[np.float64]]:
         """Fused score of each group of branches that is present: "histogram", "lgst"."""
         result = {}
-        for group, members in GROUPS.items():
+        for group, members in groups().items():
             present = {name: branches[name] for name in members if name in branches}
             if present:
                 result[group] = self.combine(present)
@@ -179,10 +179,11 @@ def fit_fusion(normal: Columns, aurocs: Mapping[str, float], weighting: str) -> 
             "set histogram.codebook_size above 0, or lgst.global_student or lgst.local_student to other than none"
         )
     found = {name.split("@")[0] for name in normal}
-    if unknown := sorted(found - set(BRANCHES)):
+    known = score_names()
+    if unknown := sorted(found - set(known)):
         raise StageError(
             f"no branch is called {', '.join(unknown)}, so its scores would count nowhere; expected some of "
-            f"{', '.join(BRANCHES)}: add it to a group in csad.scoring.branches"
+            f"{', '.join(known)}: name it in the `scores` of its branch in csad.scoring.branches"
         )
     count = len(next(iter(normal.values())))
     if count < FEW_IMAGES:
@@ -193,7 +194,7 @@ def fit_fusion(normal: Columns, aurocs: Mapping[str, float], weighting: str) -> 
         logger.warning("all validation images score alike in %s: its scale is under-determined", ", ".join(alike))
     fit = scale_of(weighting)
     columns = {name: fit(values) for name, values in normal.items()}
-    present = [branch for branch in BRANCHES if branch in found]
+    present = [branch for branch in known if branch in found]
     branches = {branch: fit_branch_scale(sum_columns(normal, columns, branch), fit) for branch in present}
     weights = {branch: weight_of(aurocs.get(branch, 1.0)) for branch in present}
     for branch, weight in weights.items():

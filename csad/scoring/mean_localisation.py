@@ -7,64 +7,49 @@ gets it where the normal image has it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from csad.config.settings import HistogramSettings
 from csad.lgst.maps import HIGH_VALUE, MapNormaliser
-from csad.lgst.paper.mean_map import BRANCH as MEAN_MAP
-from csad.scoring.branches import ModelOutputs
-from csad.scoring.histogram import counted_map
-from csad.scoring.localisation import student_maps
+from csad.scoring.localisation import resized
 
 
-def mean_map(
-    outputs: ModelOutputs,
-    index: int,
-    scales: Mapping[str, MapNormaliser],
-    reference_label_maps: Tensor | None,
-    settings: HistogramSettings,
-    size: tuple[int, int],
-) -> Tensor:
+def mean_map(students: Tensor | None, others: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
     """Average the students' map and the histogram's of one image; where one is absent the other stands alone.
 
     Args:
-        outputs: What the networks computed.
-        index: Which image of the batch.
-        scales: Scale of each student's map.
-        reference_label_maps: Label maps of normal images, uint8 (M, h, w); None leaves the histogram's map out.
-        settings: Grids and how classes are counted.
+        students: float32 (r, c), as `lgst_map` drew it.
+        others: Maps of branches that draw one for this average, float32 (r, c) each.
         size: Height and width of the result.
 
     Returns:
         float32 (height, width); below 0 where a place is more usual than most.
     """
-    maps = []
-    students = lgst_map(outputs, index, scales)
-    if students is not None:
-        maps.append(_resize(students, size))
-    if reference_label_maps is not None and outputs.probabilities is not None:
-        labels = counted_map(outputs.probabilities[index : index + 1], settings).argmax(dim=1)[0]
-        classes = outputs.probabilities.shape[1]
-        normal = nearest_normal(labels, reference_label_maps, classes)
-        maps.append(_resize(histogram_map(labels, normal, classes, settings.grids), size))
+    maps = [resized(values, size) for values in ([] if students is None else [students]) + list(others)]
     if not maps:
         return torch.zeros(size)
     return torch.stack(maps).mean(dim=0)
 
 
-def lgst_map(outputs: ModelOutputs, index: int, scales: Mapping[str, MapNormaliser]) -> Tensor | None:
-    """Mean of the students' normalised maps of one image, float32 (r, c); None without students."""
-    maps = student_maps(outputs)
-    if MEAN_MAP in maps:
-        return maps[MEAN_MAP][index]
+def lgst_map(
+    maps: Mapping[str, Tensor], scales: Mapping[str, MapNormaliser], on_scale: Collection[str] = ()
+) -> Tensor | None:
+    """Mean of the normalised maps of one image, float32 (r, c) each and together; None without maps.
+
+    Args:
+        maps: Maps of the image, by name.
+        scales: Scale of each map.
+        on_scale: Names of maps that are on the scale already.
+    """
     if not maps:
         return None
-    largest = max((values.shape[-2:] for values in maps.values()), key=lambda shape: shape[0] * shape[1])
-    return torch.stack([_resize(scales[name](values[index]), largest) for name, values in maps.items()]).mean(dim=0)
+    largest = max((values.shape for values in maps.values()), key=lambda shape: shape[0] * shape[1])
+    size = (largest[0], largest[1])
+    scaled = [values if name in on_scale else scales[name](values) for name, values in maps.items()]
+    return torch.stack([resized(values, size) for values in scaled]).mean(dim=0)
 
 
 def normal_tail_of_mean(alone: bool) -> float:
@@ -108,8 +93,3 @@ def _fractions(labels: Tensor, classes: int) -> Tensor:
 
 def _one_hot(labels: Tensor, classes: int) -> Tensor:
     return functional.one_hot(labels, classes).permute(2, 0, 1).float()
-
-
-def _resize(values: Tensor, size: Sequence[int]) -> Tensor:
-    shape = (size[0], size[1])
-    return functional.interpolate(values[None, None].float(), size=shape, mode="bilinear", align_corners=False)[0, 0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib import metadata
@@ -16,14 +15,17 @@ from torch import Tensor
 
 from csad.common import atomic
 from csad.common.errors import ModelFolderError
+from csad.common.hashing import bytes_sha256, file_sha256
 from csad.imaging.border import BorderModel
 from csad.metrics.threshold import Threshold
 from csad.scoring.fusion import Fusion
 from csad.scoring.model_files import MANIFEST as MANIFEST
 from csad.scoring.model_files import check_files
-from csad.scoring.model_files import digest as digest
 
-FORMAT = 1
+FORMAT = 2
+"""1, of csad before branches had files of their own, is still read: see `csad.scoring.format_1`."""
+
+FORMATS = (1, FORMAT)
 EMPTY_CHECKSUM = '"checksum": ""'
 
 
@@ -49,6 +51,7 @@ class Manifest(BaseModel):
         snapshot: Digest of the data that trained it.
         weights: Pretrained weights behind it: name, source and digest.
         canvas: Crop and size of the input.
+        branches: Kinds of its branches, each a file of tensors; empty in format 1.
         classes: Component classes; 0 when the components branch is absent.
         types: Product types.
         fusion: Scales and weights of the branches.
@@ -72,6 +75,7 @@ class Manifest(BaseModel):
     snapshot: str
     weights: dict[str, dict[str, str]]
     canvas: CanvasRecord
+    branches: tuple[str, ...] = ()
     classes: int
     types: int
     fusion: Fusion
@@ -105,9 +109,9 @@ def write_model(folder: Path, manifest: Manifest, tensors: Mapping[str, Mapping[
                 save_file({key: value.detach().cpu().contiguous() for key, value in group.items()}, temporary)
         except SafetensorError as error:
             raise ModelFolderError(f"{path} cannot be written ({error}); free some space and run again") from error
-        files[path.name] = digest(path)
+        files[path.name] = file_sha256(path)
     text = manifest.model_copy(update={"files": files, "checksum": ""}).model_dump_json(indent=2) + "\n"
-    checksum = _text_digest(text)
+    checksum = bytes_sha256(text.encode())
     atomic.write_text(folder / MANIFEST, text.replace(EMPTY_CHECKSUM, EMPTY_CHECKSUM[:-1] + f'{checksum}"'))
     return manifest.model_copy(update={"files": files, "checksum": checksum})
 
@@ -133,9 +137,10 @@ def read_manifest(folder: Path) -> Manifest:
         raise ModelFolderError(
             f"{path} is damaged or of another version: {place}: {first['msg']}; train again"
         ) from error
-    if manifest.format != FORMAT:
-        raise ModelFolderError(f"{path} has format {manifest.format}, this csad reads {FORMAT}; train the model again")
-    if manifest.checksum and _text_digest(text.replace(manifest.checksum, "")) != manifest.checksum:
+    if manifest.format not in FORMATS:
+        known = " and ".join(str(known) for known in FORMATS)
+        raise ModelFolderError(f"{path} has format {manifest.format}, this csad reads {known}; train the model again")
+    if manifest.checksum and bytes_sha256(text.replace(manifest.checksum, "").encode()) != manifest.checksum:
         raise ModelFolderError(f"{path} was changed: its checksum does not fit; copy the model folder again")
     check_files(folder, manifest.files)
     return manifest
@@ -154,7 +159,3 @@ def read_tensors(folder: Path, name: str) -> dict[str, Tensor]:
         return load_file(path)
     except SafetensorError as error:
         raise ModelFolderError(f"{path} is damaged ({error}); copy the model folder again") from error
-
-
-def _text_digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()

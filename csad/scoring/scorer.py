@@ -18,24 +18,42 @@ from csad.common.errors import ImageError, ModelFolderError
 from csad.compute.device import check_device
 from csad.config.line import ProductLine
 from csad.features.backbone import WeightsRecord, backbone_from_tensors
-from csad.features.codebook import Codebook
-from csad.imaging.canvas import Canvas, to_tensor
-from csad.lgst.fit import LgstModel
+from csad.imaging.canvas import Canvas
+from csad.imaging.canvas_store import to_tensor
+from csad.imaging.registration import Placement, Registration
 from csad.lgst.maps import MapNormaliser
-from csad.scoring.branches import AnomalyModel, Histograms, ModelOutputs, raw_scores
-from csad.scoring.component_statistics import ComponentStatistics
-from csad.scoring.explanations import describe
-from csad.scoring.histogram import PatchHistogram
+from csad.lgst.teacher import Teacher
+from csad.scoring import format_1
+from csad.scoring.anomaly_model import AnomalyModel
+from csad.scoring.branches import Loading, ModelOutputs, branch_of
 from csad.scoring.localisation import anomaly_map, normal_tail
-from csad.scoring.mean_localisation import mean_map, normal_tail_of_mean
+from csad.scoring.mean_localisation import lgst_map, mean_map, normal_tail_of_mean
 from csad.scoring.model_folder import Manifest, read_manifest, read_tensors
-from csad.segmentation.network import SegmentationNetwork
 
 STAGES = 3
 """Stages of the backbone that scoring reads."""
 
+TEACHER = "teacher"
+"""Name of the file with the teacher's tensors."""
+
 MAP_STRIDE = 4
 """Canvas pixels per cell of the anomaly map before it is brought back to the image."""
+
+
+REGISTRATION = "registration"
+"""File of the tensors that bring a product to one pose."""
+
+NO_PRODUCT = "no product stands out from the background, so the image is scored in the pose that it has"
+
+
+@dataclass(frozen=True, eq=False)
+class _Posed:
+    """An image in the pose of the training images, and the way back: the original's size and the product's place."""
+
+    image: NDArray[np.uint8]
+    height: int
+    width: int
+    placement: Placement | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,28 +87,17 @@ class Scorer:
     Attributes:
         line: The settings that it was trained with.
         manifest: Where it comes from.
+        model: Its networks and branches.
     """
 
-    def __init__(
-        self,
-        manifest: Manifest,
-        model: AnomalyModel,
-        histograms: Histograms,
-        component_statistics: ComponentStatistics | None,
-    ) -> None:
+    def __init__(self, manifest: Manifest, model: AnomalyModel, registration: Registration | None = None) -> None:
         self.manifest = manifest
+        self.model = model
         self.line = ProductLine.from_model(manifest.line)
         record = manifest.canvas
         self._canvas = Canvas(record.box, record.height, record.width)
-        self._model = model
-        self._histograms = histograms
-        self._component_statistics = component_statistics
+        self._registration = registration
         self._scales = {name: MapNormaliser(*quantiles) for name, quantiles in manifest.map_scale.items()}
-
-    @property
-    def parts(self) -> tuple[AnomalyModel, Histograms]:
-        """What computes on canvases and what counts, to measure them by themselves."""
-        return self._model, self._histograms
 
     @property
     def threshold(self) -> float:
@@ -101,15 +108,13 @@ class Scorer:
     def normal_tail(self) -> float:
         """What the upper tail of normal images' cells reaches on the map of a score; above 0."""
         if self.line.fusion.maps != "weighted":
-            return normal_tail_of_mean(alone=self._reference_label_maps is None)
+            return normal_tail_of_mean(alone=not self._averages)
         return normal_tail(self._scales, self.manifest.fusion.weights)
 
     @property
-    def _reference_label_maps(self) -> Tensor | None:
-        """Normal label maps of the histogram's own map, where the line draws one."""
-        if self._component_statistics is None or self.line.fusion.maps == "lgst":
-            return None
-        return self._component_statistics.reference_label_maps
+    def _averages(self) -> bool:
+        """Whether the map is the mean of the students' and of others."""
+        return self.line.fusion.maps == "average" and any(branch.averaged for branch in self.model.branches)
 
     @classmethod
     def load(cls, folder: Path, device: str = "cpu") -> Self:
@@ -129,25 +134,15 @@ class Scorer:
         try:
             weights = WeightsRecord(**manifest.weights["backbone"])
             backbone = backbone_from_tensors(line.backbone.name, weights, STAGES, read_tensors(folder, "backbone"))
-            network = None
-            if manifest.classes:
-                network = SegmentationNetwork(backbone, manifest.classes)
-                network.load_trainable_state(read_tensors(folder, "segmentation"))
-                network.eval()
-            lgst = LgstModel.from_tensors(backbone, read_tensors(folder, "lgst"))
-            codebook_tensors = read_tensors(folder, "vocabulary")
-            codebook = Codebook.from_tensors(codebook_tensors) if codebook_tensors else None
-            component_tensors, visual_word_tensors = read_tensors(folder, "components"), read_tensors(folder, "words")
-            histograms = Histograms(
-                PatchHistogram.from_tensors(component_tensors, line.histogram) if component_tensors else None,
-                PatchHistogram.from_tensors(visual_word_tensors, line.histogram) if visual_word_tensors else None,
-            )
-            counted = read_tensors(folder, "inventory")
-            component_statistics = ComponentStatistics.from_tensors(counted) if counted else None
+            stored = format_1.read(folder) if manifest.format == format_1.FORMAT else _read(folder, manifest)
+            teacher = Teacher.from_tensors(backbone, stored.pop(TEACHER))
+            loading = Loading(backbone, line)
+            branches = [branch_of(kind).from_tensors(tensors, loading) for kind, tensors in stored.items()]
         except (KeyError, TypeError) as error:
             raise ModelFolderError(f"{folder} lacks {error}; copy the whole model folder again") from error
-        model = AnomalyModel(backbone, network, codebook, lgst).to(device)
-        return cls(manifest, model, histograms, component_statistics)
+        poses = {name: tensor.numpy() for name, tensor in read_tensors(folder, REGISTRATION).items()}
+        registration = Registration.from_arrays(poses) if poses else None
+        return cls(manifest, AnomalyModel(backbone, teacher, ()).with_branches(branches).to(device), registration)
 
     def score(self, image: NDArray[np.uint8]) -> Score:
         """Score one image, uint8 (H, W, 3)."""
@@ -164,34 +159,57 @@ class Scorer:
         for image in images:
             if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
                 raise ImageError(f"expected an RGB image, uint8 (H, W, 3), got {image.dtype} {image.shape}")
-        outputs = self._model.forward(to_tensor(np.stack([self._canvas.to_input(image) for image in images])))
+        posed = [self._pose(image) for image in images]
+        outputs = self.model.forward(to_tensor(np.stack([self._canvas.to_input(each.image) for each in posed])))
         fusion = self.manifest.fusion
-        raw = {name: values.numpy() for name, values in raw_scores(outputs, self._histograms).items()}
+        raw = {name: values.numpy() for name, values in self.model.columns(outputs).items()}
         branches = fusion.branch_scores(raw)
         values = fusion.combine(branches)
         named = {**branches, **fusion.groups(branches)}
         return [
-            self._explain(image, index, outputs, float(values[index]), {k: float(v[index]) for k, v in named.items()})
-            for index, image in enumerate(images)
+            self._explain(each, index, outputs, float(values[index]), {k: float(v[index]) for k, v in named.items()})
+            for index, each in enumerate(posed)
         ]
+
+    def registered(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The product in the pose of the training images, uint8 (S, S, 3); the image itself where poses are fixed."""
+        return self._pose(image).image
+
+    def _pose(self, image: NDArray[np.uint8]) -> _Posed:
+        if self._registration is None:
+            return _Posed(image, image.shape[0], image.shape[1], None)
+        placement = self._registration.place(image)
+        posed = self._registration.register(image, placement)
+        return _Posed(posed, image.shape[0], image.shape[1], placement)
 
     def background_score(self, image: NDArray[np.uint8]) -> float:
         """How unusual the bare border of an image is; never part of a score, only a check on the data."""
-        return self.manifest.border.distance(image)
+        return self.manifest.border.distance(self.registered(image))
 
     def _explain(
-        self, image: NDArray[np.uint8], index: int, outputs: ModelOutputs, value: float, branches: dict[str, float]
+        self, posed: _Posed, index: int, outputs: ModelOutputs, value: float, branches: dict[str, float]
     ) -> Score:
-        deviations = []
-        explanations: tuple[str, ...] = ()
-        if self._component_statistics is not None and outputs.probabilities is not None:
-            deviations = self._component_statistics.deviations(outputs.probabilities[index])
-            explanations = describe(deviations)
+        said = self.model.explain(outputs, index)
+        explanations = tuple(sentence for one in said.values() for sentence in one.sentences)
         size = (self._canvas.height // MAP_STRIDE, self._canvas.width // MAP_STRIDE)
+        maps = {name: values[index] for name, values in self.model.maps(outputs).items()}
         if self.line.fusion.maps == "weighted":
-            weights = self.manifest.fusion.weights
-            drawn = anomaly_map(outputs, index, self._scales, weights, self._component_statistics, deviations, size)
+            heats = {name: one.heat for name, one in said.items() if one.heat is not None}
+            drawn = anomaly_map(maps, heats, self._scales, self.manifest.fusion.weights, size)
         else:
-            drawn = mean_map(outputs, index, self._scales, self._reference_label_maps, self.line.histogram, size)
-        heat = self._canvas.to_image(drawn.numpy(), image.shape[0], image.shape[1])
+            others = self.model.average_maps(outputs, index) if self._averages else []
+            drawn = mean_map(lgst_map(maps, self._scales, self.model.on_scale()), others, size)
+        heat = self._canvas.to_image(drawn.numpy(), posed.image.shape[0], posed.image.shape[1])
+        if self._registration:
+            heat = self._registration.restore(heat, posed.height, posed.width, posed.placement)
+            if posed.placement is None:
+                explanations = (NO_PRODUCT, *explanations)
         return Score(value, self.threshold, branches, heat, explanations)
+
+
+def _read(folder: Path, manifest: Manifest) -> dict[str, dict[str, Tensor]]:
+    """Tensors of the teacher and of each branch by its kind."""
+    stored = {name: read_tensors(folder, name) for name in (TEACHER, *manifest.branches)}
+    if absent := [name for name, tensors in stored.items() if not tensors]:
+        raise KeyError(*absent)
+    return stored

@@ -18,7 +18,8 @@ from csad.compute.array_store import ArrayStore
 from csad.config.line import ProductLine
 from csad.features.backbone import Backbone, backbone_of
 from csad.images import ImageFile, ImageSet
-from csad.images.training_images import canvas_of, open_canvases
+from csad.images.canvases import open_canvases
+from csad.images.training_images import canvas_of
 from csad.pseudo_labels.label_maps import load_label_map
 from csad.pseudo_labels.record import LABEL_MAPS, PseudoLabels
 from csad.segmentation.network import SegmentationNetwork
@@ -72,7 +73,7 @@ def fit_segmentation(
     (output / "segmentation.json").write_text(json.dumps({"classes": fit.classes}) + "\n", encoding="utf-8")
     if not fit.classes:
         return fit
-    canvas = canvas_of(line, images.train)
+    canvas = canvas_of(line, images)
     size = (canvas.height, canvas.width)
 
     def label_maps() -> Iterator[NDArray[np.uint8]]:

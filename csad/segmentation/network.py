@@ -69,6 +69,11 @@ class SegmentationNetwork(nn.Module):
         logits: Tensor = self.head(self.decoder([empty, empty, fine, empty, coarse]))
         return logits
 
+    @property
+    def trained(self) -> nn.ModuleDict:
+        """Decoder and head: all that training changes."""
+        return nn.ModuleDict({"decoder": self.decoder, "head": self.head})
+
     def trainable_state(self) -> dict[str, Tensor]:
         """Decoder and head weights; the backbone is stored by reference."""
         return {key: value for key, value in self.state_dict().items() if not key.startswith("backbone.")}

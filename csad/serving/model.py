@@ -55,16 +55,16 @@ class ServedModel:
 
         self._cpus = usable_cpus()
         torch.set_num_threads(self._cpus)
-        self._scorer = Scorer.load(settings.model, device=settings.device)
+        self._scorer = Scorer.load(settings.model_folder, device=settings.device)
         manifest = self._scorer.manifest
         on_cpu = settings.device == "cpu"
         self.lanes = min(self._cpus, 4) if on_cpu else 1
         self.max_batch = settings.max_batch or (CPU_BATCH if on_cpu else GPU_BATCH)
         self.max_pixels = self._scorer.line.images.max_pixels
         self.heat_scale = HeatScale.of_model(self._scorer.normal_tail)
-        version = settings.version or f"local-{manifest.checksum[:8]}"
+        version = settings.model_version or f"local-{manifest.checksum[:8]}"
         self.name = ModelName(line=self._scorer.line.name, version=version)
-        self.card = ModelAnswer.of(manifest, self.name, read_metrics(settings.model.parent / METRICS))
+        self.card = ModelAnswer.of(manifest, self.name, read_metrics(settings.model_folder.parent / METRICS))
         canvas = manifest.canvas
         self.score_images([np.full((canvas.height, canvas.width, 3), 128, np.uint8)], busy=1)
         _log.info("%s %s is ready on %s with %d threads", self.name.line, version, settings.device, self._cpus)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import math
 import threading
@@ -16,10 +15,12 @@ from typing import Any
 
 from csad.common.errors import ImageError, ServingError
 from csad.common.file_stamp import FileStamp
+from csad.common.hashing import bytes_sha256
 from csad.common.printable import printable
 from csad.images import decode_rgb
 from csad.images.layout import is_ground_truth
 from csad.images.walking import say_ignored, walk
+from csad.scoring.loop import Failure
 from csad.serving.client import ImageRefused, ScoringClient, ServerAway, ServiceFailed
 from csad.serving.ledger import Ledger, Seen
 
@@ -199,7 +200,7 @@ class FolderWatcher:
             return False
         if not unchanged:
             return False
-        sha256 = hashlib.sha256(content).hexdigest()
+        sha256 = bytes_sha256(content)
         if self._ledger.holds_still(seen, sha256):
             return True
         try:
@@ -207,7 +208,7 @@ class FolderWatcher:
         except ImageError as error:
             if time.monotonic() - resting.since < self._pace.patience:
                 return False
-            self._record(seen, sha256, {"error": str(error)})
+            self._record(seen, sha256, Failure(seen.file, error))
             return True
         try:
             self._record(seen, sha256, self._ask(content, resting))
@@ -215,7 +216,7 @@ class FolderWatcher:
             return False
         return True
 
-    def _ask(self, content: bytes, resting: _Resting) -> dict[str, Any]:
+    def _ask(self, content: bytes, resting: _Resting) -> dict[str, Any] | Failure[str]:
         """Ask the service until it answers, or has failed at this file too often.
 
         Raises:
@@ -226,7 +227,7 @@ class FolderWatcher:
             try:
                 answer = self._client.score(content, resting.seen.file)
             except ImageRefused as error:
-                return {"error": str(error)}
+                return Failure(resting.seen.file, error)
             except ServerAway as error:
                 self._trouble = str(error)
                 if isinstance(error, ServiceFailed):
@@ -260,8 +261,9 @@ class FolderWatcher:
         pace = self._pace
         self._deadline = time.monotonic() + pace.settle + pace.patience + pace.give_up
 
-    def _record(self, seen: Seen, sha256: str, result: dict[str, Any]) -> None:
-        result = {"scored": datetime.now(UTC).isoformat(timespec="milliseconds"), **result}
+    def _record(self, seen: Seen, sha256: str, outcome: dict[str, Any] | Failure[str]) -> None:
+        answer = {"error": str(outcome.error)} if isinstance(outcome, Failure) else outcome
+        result = {"scored": datetime.now(UTC).isoformat(timespec="milliseconds"), **answer}
         self._ledger.add(seen, sha256, result)
         if self._deadline != math.inf:
             self._extend_deadline()

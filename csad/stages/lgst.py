@@ -13,7 +13,7 @@ from csad.runner.files import translate_os_errors
 from csad.runner.snapshot import open_snapshot
 from csad.runner.stage import Stage
 from csad.runner.summary import Summary
-from csad.stages.backbone_weights import backbone_weights
+from csad.stages.outside_files import backbone_weights
 
 
 @dataclass(frozen=True)

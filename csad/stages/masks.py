@@ -6,17 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from csad.common import atomic
+from csad.common.humanize import plural
 from csad.common.progress import track
 from csad.config.line import ProductLine
 from csad.images import ImageFile, read_rgb
 from csad.imaging.masks import save_masks
 from csad.proposals.proposal_result import ComponentFinder, MaskCounts
-from csad.proposals.proposers import build_finder, foundation_weights
+from csad.proposals.proposers import outside_files, proposer_of
 from csad.pseudo_labels.mask_pictures import draw_mask_sheet
 from csad.runner.files import translate_os_errors
 from csad.runner.snapshot import open_snapshot
 from csad.runner.stage import Stage
-from csad.runner.summary import Summary, plural
+from csad.runner.summary import Summary
 from csad.stages.tagging import Tags
 
 RULES = "rules"
@@ -79,19 +80,20 @@ def run(line: ProductLine, images: Path, tags: Path, output: Path, shard: int = 
     Args:
         line: Product line; `line.pseudo_labels` names the proposer and the rules.
         images: Output of `ingest`.
-        tags: Output of `tagging`: what the foundation models look for.
+        tags: Output of `tagging`: what a proposer with prompts looks for.
         output: Folder for `<stem>.json` (COCO run-lengths and where each mask comes from), `rules/<stem>.json` (what
-            the rules did) and, with foundation proposals, masks.png (some images and their masks, for people).
+            the rules did) and, where the proposer looks for prompts, masks.png (some images and their masks).
         shard: Shard of the images to do, 0..shards - 1.
         shards: Number of shards.
 
     Raises:
         StageError: An input is missing, or the output cannot be written.
-        WeightsError: The foundation models or their files are missing.
+        WeightsError: Models or their files are missing.
     """
     prompts = Tags.read(tags).prompts
     dataset = open_snapshot(images)
-    finder = build_finder(line, dataset, prompts)
+    proposer = proposer_of(line)
+    finder = proposer.build(line, dataset, prompts)
     mine = dataset.train[shard::shards]
     counts = []
     with translate_os_errors(output):
@@ -99,21 +101,19 @@ def run(line: ProductLine, images: Path, tags: Path, output: Path, shard: int = 
             _remove_unfinished(output)
         for image in track(mine, "Finding components"):
             counts.append(_counts_of(image, line, finder, output))
-        if line.pseudo_labels.proposals == "foundation":
+        if proposer.needs_prompts:
             draw_mask_sheet(output / SHEET, mine, output, f"{line.name}: {finder.name}", line.images.max_pixels)
     return _summarise(finder.name, counts)
 
 
 def weights(line: ProductLine, tags: Path, **_: Path) -> Sequence[Path]:
-    """Files of the foundation models that `run` will read; none for the classical proposals.
+    """Files that the line's proposer will read, and those of proposers that are no part of csad.
 
     Raises:
         StageError: The tags are missing.
         WeightsError: A file is missing.
     """
-    if line.pseudo_labels.proposals == "classical":
-        return ()
-    return foundation_weights(line, Tags.read(tags).prompts)
+    return [*proposer_of(line).weights(line, Tags.read(tags).prompts), *outside_files()]
 
 
 def _remove_unfinished(output: Path) -> None:

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from csad.calibration.statistics import fit
+from csad.common.humanize import plural
 from csad.compute.compute_device import stage_device
 from csad.config.line import ProductLine
 from csad.runner.files import translate_os_errors
 from csad.runner.snapshot import open_snapshot
 from csad.runner.stage import Stage
-from csad.runner.summary import Summary, plural
-from csad.stages.backbone_weights import backbone_weights
+from csad.runner.summary import Summary
+from csad.stages.outside_files import weights_and_branches
 
 
 @dataclass(frozen=True)
@@ -83,4 +84,4 @@ def run(
     )
 
 
-STAGE = Stage(name="statistics", run=run, summary=StatisticsSummary, seeded=True, weights=backbone_weights)
+STAGE = Stage(name="statistics", run=run, summary=StatisticsSummary, seeded=True, weights=weights_and_branches)

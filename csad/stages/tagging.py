@@ -9,14 +9,16 @@ from pydantic import BaseModel, ConfigDict
 
 from csad.common import atomic
 from csad.common.errors import StageError
+from csad.common.humanize import plural
 from csad.common.progress import track
 from csad.config.line import ProductLine
 from csad.foundation.tag_filter import FilteredTags, filter_tags
 from csad.images import ImageFile, ImageSet, read_rgb
+from csad.proposals.proposers import outside_files, proposer_of
 from csad.runner.files import translate_os_errors
 from csad.runner.snapshot import open_snapshot
 from csad.runner.stage import Stage
-from csad.runner.summary import Summary, plural
+from csad.runner.summary import Summary
 
 FILE = "tags.json"
 MODEL = "ram_plus"
@@ -131,8 +133,7 @@ class TaggingSummary(Summary):
 def run(line: ProductLine, images: Path, output: Path) -> TaggingSummary:
     """Write the prompts of a line.
 
-    The line's own list is taken as it is. Without one, lines whose masks come from the foundation models ask RAM++;
-    the classical proposals need no prompts.
+    The line's own list is taken as it is. Without one, RAM++ is asked where the line's proposer looks for prompts.
 
     Args:
         line: Product line; `line.tags` may name prompts and drop tags.
@@ -158,20 +159,20 @@ def run(line: ProductLine, images: Path, output: Path) -> TaggingSummary:
 
 
 def weights(line: ProductLine, **_: Path) -> Sequence[Path]:
-    """The file of RAM++ where `run` will ask it.
+    """The file of RAM++ where `run` will ask it, and those of proposers that are no part of csad.
 
     Raises:
         WeightsError: The file is missing.
     """
     if not _asks_model(line):
-        return ()
+        return outside_files()
     from csad.foundation.tagging import tagger_file
 
-    return (tagger_file(line),)
+    return [tagger_file(line), *outside_files()]
 
 
 def _asks_model(line: ProductLine) -> bool:
-    return line.pseudo_labels.proposals == "foundation" and line.tags.prompts is None
+    return proposer_of(line).needs_prompts and line.tags.prompts is None
 
 
 def _from_model(line: ProductLine, dataset: ImageSet) -> Tags:
@@ -238,8 +239,9 @@ def _in_brackets(reasons: tuple[str, ...]) -> str:
 def _from_line(line: ProductLine) -> Tags:
     """Take the line's own list; the groups of the filter are for found tags alone."""
     filtered = filter_tags(line.tags.prompts or (), line.tags.model_copy(update={"drop_groups": ()}))
-    if line.pseudo_labels.proposals == "classical":
-        note = "the classical proposals use no vocabulary: no tagging model was asked"
+    proposer = proposer_of(line)
+    if not proposer.needs_prompts:
+        note = f"the {proposer.name} proposals use no vocabulary: no tagging model was asked"
     else:
         note = "the line names the prompts: no tagging model was asked"
     return Tags(

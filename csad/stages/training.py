@@ -5,13 +5,14 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from csad.common.humanize import duration
 from csad.config.line import ProductLine
 from csad.images.outputs import require_apart
 from csad.pseudo_labels import gallery_page
 from csad.runner.files import replace_folder, translate_os_errors
 from csad.runner.model_place import require_model_or_nothing
 from csad.runner.stage import RECORD
-from csad.runner.stage_runner import StageRunner, duration
+from csad.runner.stage_runner import StageRunner
 from csad.stages import clustering, evaluation, ingest, lgst, masks, segnet, statistics, tagging
 from csad.stages.evaluation import EvaluationSummary
 from csad.stages.gallery import stages_of

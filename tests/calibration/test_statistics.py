@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from csad.calibration.statistics import _one_of_each
+from csad.calibration.decision import one_of_each
 from csad.common.errors import StageError
 from csad.images import read_rgb, scan
 from csad.scoring.model_folder import read_manifest
@@ -56,8 +56,9 @@ def test_student_networks_saw_all_training_images_so_validation_alone_calibrates
 
 def test_the_files_are_those_of_the_parts(manifest, tiny_model):
     assert set(manifest.files) | {"model.json"} == {file.name for file in tiny_model.iterdir()}
-    assert {"backbone.safetensors", "lgst.safetensors", "vocabulary.safetensors"} <= set(manifest.files)
-    assert ("segmentation.safetensors" in manifest.files) == (manifest.classes > 0)
+    assert set(manifest.files) == {f"{name}.safetensors" for name in ("backbone", "teacher", *manifest.branches)}
+    assert {"visual_word_histogram", "pca_reconstruction", "memory_bank"} <= set(manifest.branches)
+    assert ("component_histogram" in manifest.branches) == (manifest.classes > 0)
 
 
 def test_a_line_with_nothing_left_is_told_what_to_switch_on(tiny_line, tmp_path):
@@ -101,4 +102,4 @@ def test_a_line_with_two_branches_left_still_decides(tiny_line, tiny_line_data, 
 
 
 def test_frames_of_one_product_are_one_independent_sample():
-    assert _one_of_each([5, 5, 3, 5, 9, 3]) == [0, 2, 4]
+    assert one_of_each([5, 5, 3, 5, 9, 3]) == [0, 2, 4]

@@ -4,7 +4,6 @@ import os
 import sys
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import pyarrow as pa
 import pytest
@@ -12,13 +11,13 @@ from PIL import Image
 from pyarrow import parquet
 
 from csad.common import file_stamp
+from csad.scoring import loop
 from tests.cli.stub_scorer import ODD_NAMES, run_score
 
 
 @pytest.fixture
-def kept(scorer, images, tmp_path):
+def kept(scorer, images, tmp_path):  # the command finds the scorer
     """Score the images into a Parquet file; the file and how to read it."""
-    scorer.manifest = SimpleNamespace(checksum="abc", snapshot="def")
     return tmp_path / "out" / "results.parquet"
 
 
@@ -324,7 +323,7 @@ def test_an_interrupted_run_goes_on_whatever_the_names(kept, oddly_named, scorer
         return score_batch(batch)
 
     score_batch = scorer.score_batch
-    monkeypatch.setattr(sys.modules["csad.cli.score"], "BATCH", 3)
+    monkeypatch.setattr(loop, "BATCH", 3)
     monkeypatch.setattr(scorer, "score_batch", interrupted)
     run_score(oddly_named, "--out", kept)
     monkeypatch.setattr(scorer, "score_batch", score_batch)

@@ -11,7 +11,7 @@ from csad.evaluation.evaluate import evaluate
 from csad.evaluation.figures import Evaluation
 from csad.evaluation.report import render, write_report
 from csad.images import ImageProblem
-from csad.scoring.branches import BRANCHES, GROUPS
+from csad.scoring.branches import groups, score_names
 
 from .fakes import DataSet, FakeScorer, ScorerWithBackground, picture
 
@@ -162,6 +162,6 @@ def test_the_page_is_written_as_a_whole_and_takes_the_place_of_an_older_one(eval
     assert [file.name for file in path.parent.iterdir()] == ["report.html"]
 
 
-@pytest.mark.parametrize("branch", ["full", *GROUPS, *BRANCHES])
+@pytest.mark.parametrize("branch", ["full", *groups(), *score_names()])
 def test_every_branch_has_a_colour_of_its_curve(branch):
     assert f".branch-{branch} {{ stroke" in STYLES

@@ -5,6 +5,7 @@ import pytest
 from csad.config.line import ProductLine
 from csad.foundation import readiness
 from csad.foundation.readiness import what_is_missing
+from csad.proposals.proposers import proposer_of
 
 BERT = ("config.json", "vocab.txt", "model.safetensors")
 
@@ -44,7 +45,8 @@ def test_nothing_is_missing_where_everything_is():
 
 def test_the_classical_proposals_need_nothing(monkeypatch):
     monkeypatch.delenv("CSAD_WEIGHTS", raising=False)
-    assert what_is_missing(ProductLine(name="kit")) == ()
+    kit = ProductLine(name="kit")
+    assert proposer_of(kit).missing(kit) == ()
 
 
 def test_missing_files_are_named_with_the_command_that_brings_them(weights):

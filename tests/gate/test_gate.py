@@ -144,8 +144,8 @@ def test_a_model_of_another_line_is_refused(patient_line, tiny_model, evaluated,
 
 def test_a_damaged_champion_is_named(patient_line, tiny_model, evaluated, ingested, copied, tmp_path):
     champion = copied(tiny_model, "champion")
-    (champion / "lgst.safetensors").write_bytes(b"damaged")
-    with pytest.raises(DeploymentError, match=r"the champion v7 cannot be loaded.*lgst\.safetensors was changed"):
+    (champion / "teacher.safetensors").write_bytes(b"damaged")
+    with pytest.raises(DeploymentError, match=r"the champion v7 cannot be loaded.*teacher\.safetensors was changed"):
         decide(patient_line, tiny_model, evaluated, ingested, champion, tmp_path, "v7")
 
 

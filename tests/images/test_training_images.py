@@ -1,4 +1,5 @@
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,7 +7,10 @@ import pytest
 from csad.common.errors import ImageError
 from csad.config.settings import ImageSettings
 from csad.images import ImageFile, read_rgb, scan
-from csad.images.training_images import SAMPLE, canvas_of, evenly_spaced, open_canvases, sample_images
+from csad.images.canvases import open_canvases
+from csad.images.records import FittedCanvas
+from csad.images.training_images import SAMPLE, canvas_of, evenly_spaced, sample_images
+from csad.imaging.canvas import Canvas
 
 PIXEL = np.zeros((1, 1, 3), np.uint8)
 
@@ -65,15 +69,15 @@ def test_the_canvas_may_show_more_than_the_working_size_of_a_large_image(tiny_li
         "csad.images.training_images.read_rgb", lambda path, max_pixels: np.zeros((2048, 2048, 3), np.uint8)
     )
 
-    canvas = canvas_of(line, images.train[:1])
+    canvas = sample_images(line, images.train[:1]).canvas(line)
 
     assert (canvas.height, canvas.width) == (2048, 2048)
 
 
 def test_the_same_files_give_the_same_canvas(tiny_line, images):
-    canvas = canvas_of(tiny_line, images.train)
+    canvas = canvas_of(tiny_line, images)
 
-    assert canvas == canvas_of(tiny_line, images.train)
+    assert canvas == canvas_of(tiny_line, images)
     left, top, right, bottom = canvas.box
     # The parts of all images lie within columns 19 to 108 and rows 19 to 104 of 128, give or take the margin.
     assert 0.05 < left < 0.2
@@ -82,8 +86,16 @@ def test_the_same_files_give_the_same_canvas(tiny_line, images):
     assert 0.75 < bottom < 0.88
 
 
+def test_a_canvas_that_was_fitted_for_the_lines_settings_is_taken_and_another_is_not(tiny_line, images):
+    fitted = FittedCanvas((0.0, 0.0, 0.5, 0.5), 64, 96, tiny_line.section_digest("images"))
+    other = tiny_line.model_copy(update={"images": ImageSettings(area=65536)})
+
+    assert canvas_of(tiny_line, replace(images, canvas=fitted)) == Canvas((0.0, 0.0, 0.5, 0.5), 64, 96)
+    assert canvas_of(other, replace(images, canvas=fitted)) == canvas_of(other, images)
+
+
 def test_canvases_come_in_the_order_of_the_files(tiny_line, images):
-    canvas = canvas_of(tiny_line, images.train)
+    canvas = canvas_of(tiny_line, images)
     files = images.train[3], images.train[1]
 
     with open_canvases(tiny_line, canvas, files) as canvases, open_canvases(tiny_line, canvas, files[::-1]) as reverse:
@@ -97,4 +109,4 @@ def test_a_file_that_vanished_is_named(tiny_line, images, tmp_path):
     gone = ImageFile("gone", tmp_path / "gone.png", "train", "good")
 
     with pytest.raises(ImageError, match=r"gone\.png"):
-        open_canvases(tiny_line, canvas_of(tiny_line, images.train), [gone])
+        open_canvases(tiny_line, canvas_of(tiny_line, images), [gone])

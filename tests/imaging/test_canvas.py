@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from csad.common.errors import CsadError, ImageError
-from csad.imaging.canvas import Canvas, CanvasStore, find_product_box, fit_canvas, to_tensor
+from csad.imaging.canvas import Canvas, find_product_box, fit_canvas
+from csad.imaging.canvas_store import CanvasStore, to_tensor
 from csad.runner.files import translate_os_errors
 
 FULL = (0.0, 0.0, 1.0, 1.0)
@@ -157,7 +158,8 @@ def test_some_canvases_come_in_the_order_asked_for():
 KILLED = """
 import os, signal
 import numpy as np
-from csad.imaging.canvas import Canvas, CanvasStore
+from csad.imaging.canvas import Canvas
+from csad.imaging.canvas_store import CanvasStore
 
 def end():
     os.kill(os.getpid(), signal.SIGKILL)

@@ -4,10 +4,10 @@ import pytest
 from csad.config.line import ProductLine
 from csad.images import scan
 from csad.imaging.masks import ComponentMask
-from csad.proposals import proposers
+from csad.proposals import foundation_finder
 from csad.proposals.mode_choice import choose_mode, names_the_whole
 from csad.proposals.proposal_result import MaskCounts, ProposalResult
-from csad.proposals.proposers import build_finder
+from csad.proposals.proposers import proposer_of
 
 
 def row(*spans):
@@ -83,8 +83,8 @@ def test_auto_asks_the_prompts_of_five_training_images(images, monkeypatch, mask
         wanted.append(mode)
         return Answering([masks])
 
-    monkeypatch.setattr(proposers, "build_foundation_finder", build)
-    build_finder(auto(), images, ("bottle", "label"))
+    monkeypatch.setattr(foundation_finder, "build_foundation_finder", build)
+    proposer_of(auto()).build(auto(), images, ("bottle", "label"))
     assert wanted == built
     assert asked == [(128, 128, 3)] * 5
 
@@ -94,5 +94,5 @@ def test_auto_asks_the_prompts_of_five_training_images(images, monkeypatch, mask
     [(auto(), (), "fine"), (auto("fine"), ("bottle",), "fine"), (auto("coarse"), ("bottle",), "coarse")],
 )
 def test_nothing_is_asked_without_prompts_or_where_the_line_says_the_mode(images, monkeypatch, line, prompts, mode):
-    monkeypatch.setattr(proposers, "build_foundation_finder", lambda line, prompts, wanted: wanted)
-    assert build_finder(line, images, prompts) == mode
+    monkeypatch.setattr(foundation_finder, "build_foundation_finder", lambda line, prompts, wanted: wanted)
+    assert proposer_of(line).build(line, images, prompts) == mode

@@ -1,15 +1,15 @@
 import numpy as np
 
 from csad.images import read_rgb, scan, training_images
-from csad.proposals.proposers import build_proposer
+from csad.proposals.proposers import proposer_of
 
 
 def test_the_tiny_line_shows_its_three_parts(tiny_line, tiny_line_data):
     images = scan(tiny_line_data, tiny_line)
 
-    proposer = build_proposer(tiny_line, images)
+    finder = proposer_of(tiny_line).build(tiny_line, images, ())
 
-    masks = proposer.propose(read_rgb(images.train[0].path))
+    masks = finder.find(read_rgb(images.train[0].path)).masks
     assert len(masks) == 3
     # A disc of 33 px across, a square of 29 x 29, a bar of 71 x 19.
     areas = sorted(int(mask.mask.sum()) for mask in masks)
@@ -21,6 +21,6 @@ def test_the_sample_is_read_once_for_the_canvas_and_the_way_of_seeing(tiny_line,
     read = []
     monkeypatch.setattr(training_images, "read_rgb", lambda path, limit: read.append(path) or read_rgb(path, limit))
 
-    build_proposer(tiny_line, images)
+    proposer_of(tiny_line).build(tiny_line, images, ())
 
     assert len(read) == 10

@@ -52,6 +52,16 @@ def test_a_change_of_used_code_or_of_a_file_that_it_names_is_another_version(pac
     assert version() != before
 
 
+def test_a_package_that_imports_all_its_modules_depends_on_each_and_on_a_new_one(package):
+    (package / "parts/__init__.py").write_text("from csad.modules import import_modules\nimport_modules(__name__)")
+    before = version()
+
+    (package / "parts/new.py").write_text("registered = True")
+
+    assert "csad.parts.new" in code._reachable("csad.stages.masks")
+    assert version() != before
+
+
 @pytest.mark.parametrize("name", ["unused.py", "parts/other.html"])
 def test_a_change_of_other_code_and_files_is_not(package, name):
     before = version()

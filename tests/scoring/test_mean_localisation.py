@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from csad.config.settings import HistogramSettings
-from csad.scoring.branches import Histograms, ModelOutputs, raw_scores
+from csad.lgst.maps import MapNormaliser
 from csad.scoring.histogram import counted_map, grid_histograms
 from csad.scoring.mean_localisation import histogram_map, lgst_map, mean_map, nearest_normal
 
@@ -44,31 +44,33 @@ def test_the_nearest_normal_image_is_the_one_of_the_nearest_histogram():
     assert nearest_normal(labels([0, 0], [1, 0]), normal, 2).tolist() == [[1, 0], [0, 0]]
 
 
-def outputs(students, probabilities=None):
-    return ModelOutputs(
-        probabilities=probabilities, visual_words=None, global_map=None, local_maps={"students": students}
-    )
-
-
 def test_both_maps_are_averaged_and_one_alone_stands_for_itself():
-    students = torch.tensor([[[0.4, -0.2], [0.0, 0.0]]])
-    seen = outputs(students, one_hot(labels([1, 1], [0, 0]), 2))
-    normal = labels([1, 0], [0, 0]).to(torch.uint8)[None]
-    both = mean_map(seen, 0, {}, normal, HARD, (2, 2))
+    students, other = torch.tensor([[0.4, -0.2], [0.0, 0.0]]), torch.tensor([[0.25, 0.25], [0.0, 0.0]])
+
+    both = mean_map(students, [other], (2, 2))
+
     assert torch.allclose(both, torch.tensor([[(0.4 + 0.25) / 2, (-0.2 + 0.25) / 2], [0.0, 0.0]]))
-    assert torch.allclose(mean_map(seen, 0, {}, None, HARD, (2, 2)), students[0])
+    assert torch.allclose(mean_map(students, [], (2, 2)), students)
+    assert torch.allclose(mean_map(None, [other], (2, 2)), other)
+
+
+def test_the_students_maps_are_averaged_at_the_finest_grid_each_on_its_scale():
+    maps = {"local": torch.tensor([[1.0, 3.0]]), "global": torch.tensor([[5.0]])}
+    scales = {"local": MapNormaliser(1.0, 2.0), "global": MapNormaliser(5.0, 6.0)}
+
+    # local: 0 and 0.2; global: 0 everywhere.
+    assert lgst_map(maps, scales).tolist() == [[pytest.approx(0), pytest.approx(0.1)]]
+
+
+def test_a_map_that_is_on_the_scale_is_left_as_it_is():
+    maps, scales = {"students": torch.tensor([[0.3, -0.1]])}, {"students": MapNormaliser(5.0, 6.0)}
+
+    assert torch.equal(lgst_map(maps, scales, on_scale={"students"}), maps["students"])
 
 
 def test_without_any_map_nothing_is_unusual():
-    nothing = ModelOutputs(probabilities=None, visual_words=None, global_map=None, local_maps={})
-    assert lgst_map(nothing, 0, {}) is None
-    assert mean_map(nothing, 0, {}, None, HARD, (2, 3)).tolist() == [[0, 0, 0], [0, 0, 0]]
-
-
-def test_the_score_of_the_students_is_the_largest_value_of_their_mean_map():
-    columns = raw_scores(outputs(torch.tensor([[[0.1, 0.7], [0.2, 0.3]]])), Histograms(None, None))
-    assert set(columns) == {"students@max"}
-    assert columns["students@max"].tolist() == [pytest.approx(0.7)]
+    assert lgst_map({}, {}) is None
+    assert mean_map(None, [], (2, 3)).tolist() == [[0, 0, 0], [0, 0, 0]]
 
 
 def test_hard_fractions_at_the_input_count_every_pixel():

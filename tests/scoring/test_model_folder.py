@@ -99,7 +99,7 @@ def test_a_manifest_without_its_fields_is_damaged(text, tmp_path):
 def test_a_manifest_of_another_format_names_both(manifest, tmp_path):
     write_model(tmp_path, manifest.model_copy(update={"format": 99}), {})
 
-    with pytest.raises(ModelFolderError, match="format 99, this csad reads 1"):
+    with pytest.raises(ModelFolderError, match="format 99, this csad reads 1 and 2"):
         read_manifest(tmp_path)
 
 

@@ -8,7 +8,7 @@ import torch
 from csad.common.errors import StageError
 from csad.config.settings import SegmentationSettings
 from csad.features.backbone import load_backbone
-from csad.imaging.canvas import to_tensor
+from csad.imaging.canvas_store import to_tensor
 from csad.segmentation import training
 from csad.segmentation.training import SegmentationData, train_segmentation
 

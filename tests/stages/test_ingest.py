@@ -7,6 +7,7 @@ from PIL import Image
 
 from csad.common.errors import DatasetError, StageError
 from csad.images import scan
+from csad.images.training_images import canvas_of
 from csad.runner.snapshot import Snapshot, open_snapshot
 from csad.runner.stage_runner import StageRunner
 from csad.stages import ingest
@@ -25,7 +26,7 @@ def test_images_are_taken_in_with_their_original_bytes(tiny_line, tiny_line_data
     assert (tmp_path / "images/ground_truth/logical_anomalies/001/000.png").is_file()
     assert summary.metrics() == pytest.approx(
         {"train": 10, "validation": 5, "test": 9, "problems": 0, "megabytes": summary.megabytes}
-        | {"near_equal": 0, "dependent": 0, "unusual": 0, "excluded": 0}
+        | {"near_equal": 0, "dependent": 0, "unusual": 0, "excluded": 0, "registered": 0}
     )
 
 
@@ -37,6 +38,34 @@ def test_an_ingested_folder_opens_as_the_same_data_set(tiny_line, tiny_line_data
     assert {image.kind for image in images.test} == {"good", "logical_anomalies", "structural_anomalies"}
     assert (images.digest, images.training_digest) == (summary.digest, summary.training_digest)
     assert Snapshot.find(tmp_path / "images").counts["test/logical_anomalies"] == 3
+
+
+def test_the_canvas_is_on_record_whatever_the_test_images_are(tiny_line, tiny_line_data, tmp_path):
+    data = shutil.copytree(tiny_line_data, tmp_path / "data")
+    shutil.rmtree(data / "test")
+    ingest.run(tiny_line, tiny_line_data, tmp_path / "tested")
+    ingest.run(tiny_line, data, tmp_path / "untested")
+
+    canvas = open_snapshot(tmp_path / "tested").canvas
+    expected = canvas_of(tiny_line, scan(tiny_line_data, tiny_line))
+    assert (canvas.box, canvas.height, canvas.width) == (expected.box, expected.height, expected.width)
+    assert open_snapshot(tmp_path / "untested").canvas == canvas
+    assert Snapshot.find(tmp_path / "tested").of_training().canvas == canvas
+
+
+def test_a_snapshot_of_an_earlier_csad_has_no_canvas_and_it_is_fitted_where_it_is_needed(
+    tiny_line, tiny_line_data, tmp_path, caplog
+):
+    ingest.run(tiny_line, tiny_line_data, tmp_path)
+    record = json.loads((tmp_path / "snapshot.json").read_text())
+    fitted = record.pop("canvas")
+    (tmp_path / "snapshot.json").write_text(json.dumps(record))
+
+    with caplog.at_level("INFO"):
+        canvas = canvas_of(tiny_line, open_snapshot(tmp_path))
+
+    assert list(canvas.box) == fitted["box"]
+    assert "the canvas is fitted here" in caplog.text
 
 
 def test_a_flat_folder_gets_the_layout_and_keeps_its_split(tiny_line, tiny_line_data, tmp_path):

@@ -4,7 +4,7 @@ import pytest
 from csad.common.errors import StageError
 from csad.config.line import ProductLine
 from csad.imaging.masks import ComponentMask, load_masks
-from csad.proposals import proposers
+from csad.proposals import classical
 from csad.runner.snapshot import open_snapshot
 from csad.stages import masks
 
@@ -27,7 +27,7 @@ class Quarters:
 @pytest.fixture
 def quarters(monkeypatch):
     proposer = Quarters()
-    monkeypatch.setattr(proposers, "build_proposer", lambda line, images: proposer)
+    monkeypatch.setattr(classical, "build_classical", lambda sample, canvas, mode: proposer)
     return proposer
 
 

@@ -4,11 +4,14 @@ import pytest
 
 from csad.config.compact_line import compact_yaml
 from csad.config.line import ProductLine
+from csad.images import training_images
+from csad.imaging.canvas import fit_canvas
 from csad.runner.reduced_line import reduced_line
 from csad.stages import clustering, evaluation, ingest, lgst, masks, segnet, statistics, tagging
 
 SECTIONS = frozenset(ProductLine.model_fields)
 read: set[str] = set()
+fitted: list[tuple[object, ...]] = []
 
 
 class Recorder(ProductLine):
@@ -33,6 +36,8 @@ def recorded(tiny_line, tiny_line_data, tmp_path_factory):
         found[stage.name] = set(read)
         return root / stage.name
 
+    monkeypatch = pytest.MonkeyPatch()
+    monkeypatch.setattr(training_images, "fit_canvas", lambda *given: fitted.append(given) or fit_canvas(*given))
     images = run(ingest.STAGE, data=tiny_line_data)
     tags = run(tagging.STAGE, images=images)
     proposed = run(masks.STAGE, images=images, tags=tags)
@@ -41,7 +46,13 @@ def recorded(tiny_line, tiny_line_data, tmp_path_factory):
     students = run(lgst.STAGE, images=images)
     model = run(statistics.STAGE, images=images, pseudo_labels=labels, segnet=network, lgst=students)
     run(evaluation.STAGE, images=images, pseudo_labels=labels, model=model)
+    monkeypatch.undo()
     return found
+
+
+@pytest.mark.usefixtures("recorded")
+def test_the_canvas_is_fitted_once_by_ingest():
+    assert len(fitted) == 1
 
 
 @pytest.mark.parametrize("stage", [ingest, tagging, masks, clustering, segnet, lgst, evaluation])

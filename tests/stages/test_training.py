@@ -14,6 +14,7 @@ from csad.common.errors import CsadError, DatasetError, StageError
 from csad.images import read_rgb
 from csad.runner.snapshot import open_snapshot
 from csad.runner.stage import StageRecord
+from csad.runner.stage_runner import StageRunner
 from csad.scoring.scorer import Scorer
 from csad.stages.gallery import find_gallery, stages_of
 from csad.stages.training import train
@@ -28,9 +29,9 @@ def finished(output: Path) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory, tiny_line, tiny_line_data):
-    """A trained and evaluated model, and its line."""
-    output = tmp_path_factory.mktemp("trained") / "model"
+def trained(tmp_path_factory, tiny_training, tiny_line, tiny_line_data):
+    """A trained and evaluated model that may be changed, its line, and what the training returned."""
+    output = shutil.copytree(tiny_training, tmp_path_factory.mktemp("trained") / "copy") / "model"
     return tiny_line, output, train(tiny_line, tiny_line_data, output, seed=3, evaluate=True)
 
 
@@ -118,13 +119,13 @@ def test_a_model_whose_place_ends_in_dots_has_its_stages_beside_it(tmp_path, mon
 def test_a_damaged_model_and_stage_are_whole_again_after_the_same_command(trained, tiny_line_data, caplog):
     line, output, _ = trained
     caplog.set_level("INFO")
-    before = (output / "lgst.safetensors").read_bytes()
-    (output / "lgst.safetensors").write_bytes(b"damaged in place")
+    before = (output / "teacher.safetensors").read_bytes()
+    (output / "teacher.safetensors").write_bytes(b"damaged in place")
     (finished(output)["lgst"] / "lgst.safetensors").unlink()
 
     train(line, tiny_line_data, output, seed=3, evaluate=True)
 
-    assert (output / "lgst.safetensors").read_bytes() == before
+    assert (output / "teacher.safetensors").read_bytes() == before
     assert any("lgst: lgst.safetensors is missing" in message for message in caplog.messages)
     assert "statistics: unchanged, reused" in caplog.messages
     assert (finished(output)["lgst"] / "lgst.safetensors").is_file()
@@ -248,7 +249,8 @@ def test_a_killed_run_does_not_begin_its_masks_again(tiny_line, tiny_line_data, 
     with pytest.raises(CsadError, match="interrupted"):
         train(tiny_line, tiny_line_data, output, seed=0)
     monkeypatch.setattr(masks, "read_rgb", lambda path, max_pixels: seen.append(path) or original(path, max_pixels))
-    train(tiny_line, tiny_line_data, output, seed=0)
+    runner, stages = StageRunner(Path(f"{output}.stages"), tiny_line, seed=0), finished(output)
+    runner.run(masks.STAGE, images=stages["ingest"], tags=stages["tagging"])
 
     assert len(seen) == len(open_snapshot(finished(output)["ingest"]).train) == 10
     assert len(set(seen)) == 10

@@ -8,15 +8,10 @@ from dataclasses import replace
 import pytest
 
 from csad.common.errors import StoreError
-from csad.store.datasets import (
-    list_datasets,
-    list_lines,
-    pull_dataset,
-    push_dataset,
-    verify_dataset,
-)
+from csad.store.datasets import list_datasets, list_lines, pull_dataset, verify_dataset
 from csad.store.embedded import EmbeddedStore
 from csad.store.objects import ObjectStore
+from csad.store.push import push_dataset
 from tests.store.dataset_files import FILES, digest_of, files_in, noise, objects_of, objects_sent
 
 

@@ -17,7 +17,7 @@ INITIAL_SCALE = math.log(1 / 0.07)
 
 
 class RamPlus(nn.Module):
-    """Image to one logit per word; names and shapes of the tensors are those of the published weights.
+    """Image to one logit per word; the tensors are those of the published weights, the encoder's under timm's names.
 
     Args:
         architecture: Its size.

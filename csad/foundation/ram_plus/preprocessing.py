@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
+from torchvision.transforms import v2
 
 MEAN = (0.485, 0.456, 0.406)
 DEVIATION = (0.229, 0.224, 0.225)
@@ -23,7 +24,13 @@ def prepare(pixels: NDArray[np.uint8], side: int) -> Tensor:
     Returns:
         float32 (1, 3, S, S).
     """
-    square = Image.fromarray(pixels).resize((side, side), Image.Resampling.BILINEAR)
-    scaled = torch.from_numpy(np.array(square)).permute(2, 0, 1).float() / 255
-    normalised: Tensor = (scaled - torch.tensor(MEAN)[:, None, None]) / torch.tensor(DEVIATION)[:, None, None]
-    return normalised[None]
+    whole = v2.Compose(
+        [
+            v2.Resize((side, side), v2.InterpolationMode.BILINEAR),
+            v2.ToImage(),
+            v2.ToDtype(torch.float32, scale=True),
+            v2.Normalize(MEAN, DEVIATION),
+        ]
+    )
+    prepared: Tensor = whole(Image.fromarray(pixels))[None]
+    return prepared

@@ -14,7 +14,7 @@ from torch.nn import functional
 from csad.common.errors import DatasetError
 from csad.images import read_rgb
 from csad.images.walking import walk
-from csad.imaging.canvas import to_tensor
+from csad.imaging.canvas_store import to_tensor
 from csad.lgst.paper.penalty import penalty_images
 
 PRODUCT, PACKAGED = "product", "packaged"

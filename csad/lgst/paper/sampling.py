@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from csad.common.errors import DatasetError
-from csad.imaging.canvas import CanvasStore, to_tensor
+from csad.imaging.canvas_store import CanvasStore, to_tensor
 from csad.lgst.paper.networks import RECEPTIVE_FIELD
 
 

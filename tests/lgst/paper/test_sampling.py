@@ -3,7 +3,8 @@ import pytest
 import torch
 
 from csad.common.errors import DatasetError
-from csad.imaging.canvas import Canvas, CanvasStore
+from csad.imaging.canvas import Canvas
+from csad.imaging.canvas_store import CanvasStore
 from csad.lgst.paper.sampling import CanvasImages, Window, read_batch, step_generator, step_indices
 
 

@@ -1,0 +1,11 @@
+"""The mask proposers, one file each, called like its value of `pseudo_labels.proposals`.
+
+A new proposer is one new file in this folder that registers an implementation of `csad.proposals.proposer.Proposer`.
+"""
+
+from csad.common.modules import import_modules
+from csad.proposals.registry import outside_files, proposer_of
+
+__all__ = ["outside_files", "proposer_of"]
+
+import_modules(__name__)
