@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SUFFIXES = {".py", ".md", ".yaml", ".html", ".toml", ".sh"}
 NOT_READ = re.compile(
-    r"^(findings/|lines/|examples/|(benchmarks/)?drawn_lines/|pipelines/compiled/|CHANGELOG"
+    r"^(findings/|lines/|examples/|drawn_lines/|pipelines/compiled/|CHANGELOG"
     r"|csad/foundation/(tag_groups|ram_plus/vocabulary)\.yaml"
     r"|csad/config/aliases\.py|tests/config/test_aliases\.py|tests/scoring/test_older_models\.py"
     r"|tests/test_field_terms\.py)"

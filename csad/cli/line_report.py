@@ -208,4 +208,4 @@ def _plan(line: ProductLine, images: ImageSet) -> Iterator[str]:
         f"{'with' if line.segmentation.lsa else 'without'} synthetic logical anomalies"
     )
     yield f"fit LGST: global student {line.lgst.global_student}, local student {line.lgst.local_student}"
-    yield f"set the threshold on {len(images.validation)} validation images"
+    yield f"set the threshold on good images, {len(images.validation)} of which train nothing"

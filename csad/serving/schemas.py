@@ -97,7 +97,7 @@ class ModelAnswer(Answer):
     snapshot: str = Field(description="Digest of the data that trained it.")
     seed: int
     threshold: ThresholdAnswer
-    normal_scores: tuple[float, ...] = Field(description="Scores of the normal validation images, ascending.")
+    normal_scores: tuple[float, ...] = Field(description="Scores of the good images that calibrate, ascending.")
     metrics: dict[str, float | None] = Field(description="Figures of its evaluation, where they were packed with it.")
     branch_weights: dict[str, float]
     weights: dict[str, dict[str, str]] = Field(description="Pretrained weights behind it.")
