@@ -10,7 +10,6 @@ from csad.common.errors import ImageError, ModelFolderError
 from csad.images import read_rgb, scan
 from csad.scoring.model_folder import read_manifest, read_tensors, write_model
 from csad.scoring.scorer import Scorer
-from tests.scoring.format_1_folder import write_format_1
 
 
 @pytest.fixture(scope="module")
@@ -121,16 +120,6 @@ def test_a_folder_that_lacks_a_part_is_refused(tiny_model, tmp_path):
 
     with pytest.raises(ModelFolderError, match="copy the whole model folder again"):
         Scorer.load(tmp_path / "model")
-
-
-def test_a_model_of_format_1_scores_as_before(scorer, tiny_model, images, together, tmp_path):
-    """Branches shared files there: one with the student-teacher parts, one with the segmentation network, and so on."""
-    write_format_1(tmp_path, tiny_model, scorer.manifest)
-
-    old = Scorer.load(tmp_path).score_batch(images)
-
-    assert [score.value for score in old] == [score.value for score in together]
-    assert [score.explanations for score in old] == [score.explanations for score in together]
 
 
 def test_a_folder_that_does_not_exist_is_refused(tmp_path):
