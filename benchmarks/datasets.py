@@ -67,6 +67,13 @@ DATA_SETS = (
 DRAWN_LINES = tuple(DataSet(name, DRAWN / name, command=f"python -m drawn_lines --only {name}") for name in LINES)
 """Made-up lines, measured by name."""
 
+TURNED_ROOT = ROOT / "measurements" / "turned"
+TURNABLE = ("juice_bottle", "circuitboard")
+TURNED = tuple(
+    DataSet(f"{name}_turned", TURNED_ROOT / name, command=f"python -m benchmarks.turned {name}") for name in TURNABLE
+)
+"""Aligned products on an even ground, each image turned by an angle of its own; measured by name."""
+
 FULL = Variant("full", {})
 NO_LSA = Variant("no_lsa", {"segmentation": {"lsa": False}})
 CLASS_HISTOGRAM = Variant("class_histogram", {"histogram": {"grids": [1]}})
@@ -79,7 +86,7 @@ PAPER_HISTOGRAM = Variant(
             "covariance": "pseudo_inverse",
             "per_type": False,
             "copies": False,
-            "words": 0,
+            "codebook_size": 0,
         }
     },
 )
