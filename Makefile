@@ -83,6 +83,7 @@ wheel: $(INSTALLED) ## Build the wheel of csad, and what each image requires, in
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 	@$(BIN)/python images/requirements.py dist/csad-*.whl train serve > dist/requirements-train.txt
 	@$(BIN)/python images/requirements.py dist/csad-*.whl serve > dist/requirements-serve.txt
+	@$(BIN)/python images/requirements.py dist/csad-*.whl serve-torch > dist/requirements-serve-torch.txt
 	@$(BIN)/python images/requirements.py dist/csad-*.whl train foundation > dist/requirements-foundation.txt
 
 images: wheel ## Build the container images (images/build --help)

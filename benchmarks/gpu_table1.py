@@ -65,8 +65,8 @@ def time_forms(name: str, model: Path, runs: int) -> list[tuple[str, ...]]:
             return measure_latency(scorer, runs)["both"]
 
     def compiled(scorer: Scorer) -> Latency:
-        scorer.model.backbone.pyramid.compile()
-        for branch in scorer.model.branches:
+        scorer.runtime.model.backbone.pyramid.compile()
+        for branch in scorer.runtime.model.branches:
             if isinstance(branch, ComponentBranch):
                 branch.network.decoder.compile()
             elif isinstance(branch, StudentBranch):

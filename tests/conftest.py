@@ -145,6 +145,8 @@ pseudo_labels: {rotations: 2, bandwidth_quantile: 0.3, minimum_image_fraction: 0
 segmentation: {steps: 4, batch: 2}
 histogram: {codebook_size: 8}
 lgst: {max_components: 4, coreset_size: 200, steps: 4}
+# Exporting takes as long as training such a line; `exported_model` has its graph.
+runtime: {export: false}
 # 15 good images show no rate: a threshold far above them, so that tests are not about a toy's false rejects.
 threshold: {false_reject_rate: 0.001}
 """)
@@ -164,3 +166,18 @@ def tiny_training(tiny_line: ProductLine, tiny_line_data: Path, tmp_path_factory
 def tiny_model(tiny_training: Path) -> Path:
     """The model folder of the tiny line. Read only."""
     return tiny_training / "model"
+
+
+@pytest.fixture(scope="session")
+def exported_model(
+    tiny_line: ProductLine, tiny_line_data: Path, tiny_model: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The same model with its graph for ONNX Runtime and OpenVINO. Read only."""
+    import shutil
+
+    from csad.stages.training import train
+
+    line = tiny_line.model_copy(update={"runtime": tiny_line.runtime.model_copy(update={"export": True})})
+    folder = tmp_path_factory.mktemp("exported") / "model"
+    shutil.copytree(f"{tiny_model}.stages", f"{folder}.stages", symlinks=True)
+    return train(line, tiny_line_data, folder, seed=3).model

@@ -10,6 +10,7 @@ import torch
 
 from csad.calibration.calibrate import calibrate
 from csad.calibration.decision import decide
+from csad.calibration.exporting import export
 from csad.calibration.fitting import fit_branches
 from csad.calibration.writing import write
 from csad.config.line import ProductLine
@@ -26,7 +27,7 @@ from csad.pseudo_labels.record import LABEL_MAPS, PseudoLabels
 from csad.scoring.anomaly_model import AnomalyModel
 from csad.scoring.branches.training import Training
 from csad.scoring.model_folder import Manifest
-from csad.scoring.scorer import STAGES
+from csad.scoring.runtimes.torch_runtime import STAGES
 from csad.segmentation.fit import labelled_files, load_segmentation
 from csad.segmentation.lsa import Component, LabelledImage, components_of
 
@@ -77,18 +78,23 @@ def fit(
         )
         fitted = fit_branches(training)
     donors = _donors(line, canvas, labelled_files(images, record), pseudo_labels)
-    with open_canvases(line, canvas, images.validation) as validation:
-        calibration = calibrate(fitted.model, fitted.out_of_fold, validation, donors, seed)
     trained = [images.train[index] for index in calibrating(len(images.train))] if fitted.out_of_fold else []
     files = [*trained, *images.validation]
+    with open_canvases(line, canvas, images.validation) as validation:
+        calibration = calibrate(fitted.model, fitted.out_of_fold, validation, donors, seed)
+        decision = decide(line, calibration, files, images.groups_of(files))
+        exported = None
+        if line.runtime.export:
+            exported = export(output, canvas, fitted.model, decision, calibration, validation)
     return write(
         output,
         line,
         canvas,
         fitted.model,
         calibration,
-        decide(line, calibration, files, images.groups_of(files)),
+        decision,
         fit_border(sample_images(line, images.train).images),
+        exported,
         classes=network.classes if network else 0,
         types=record.type_count,
         snapshot=images.training_digest,

@@ -15,7 +15,9 @@ from csad.imaging.canvas import Canvas
 from csad.imaging.registration import Registration
 from csad.scoring.anomaly_model import AnomalyModel
 from csad.scoring.model_folder import CanvasRecord, Manifest, write_model
-from csad.scoring.scorer import REGISTRATION, TEACHER
+from csad.scoring.runtimes.record import Export
+from csad.scoring.runtimes.torch_runtime import TEACHER
+from csad.scoring.scorer import REGISTRATION
 
 
 def write(
@@ -26,6 +28,7 @@ def write(
     calibration: Calibration,
     decision: Decision,
     border: BorderModel,
+    export: Export | None,
     *,
     classes: int,
     types: int,
@@ -43,6 +46,7 @@ def write(
         calibration: Scales of the maps.
         decision: Fusion and threshold.
         border: Border of normal images.
+        export: The graph that lies in the folder; None without one.
         classes: Component classes.
         types: Product types.
         snapshot: Digest of the training data.
@@ -63,6 +67,7 @@ def write(
         threshold=decision.threshold,
         map_scale={name: (scale.low, scale.high) for name, scale in calibration.map_scale.items()},
         border=border,
+        export=export,
         normal_scores=tuple(float(score) for score in decision.normal_scores),
         odd_images=decision.odd_images,
         synthetic_detection=decision.synthetic_detection,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import click
 
-from csad.cli.device import device_option
+from csad.cli.device import device_option, runtime_option
 from csad.common.errors import DatasetError, ImageError
 from csad.common.printable import printable
 
@@ -90,7 +90,16 @@ class Row:
     "folder are not replaced.",
 )
 @device_option
-def score(model: Path, images: Path, as_json: bool, maps: Path | None, out: Path | None, device: str | None) -> None:
+@runtime_option
+def score(
+    model: Path,
+    images: Path,
+    as_json: bool,
+    maps: Path | None,
+    out: Path | None,
+    device: str | None,
+    runtime: str | None,
+) -> None:
     """Score one image, or every image of a folder and its subfolders.
 
     An image that cannot be read is named, the others are scored, and the exit code is 1.
@@ -105,9 +114,9 @@ def score(model: Path, images: Path, as_json: bool, maps: Path | None, out: Path
     failures: list[Failure[Path]] = []
     with contextlib.redirect_stdout(sys.stderr):
         from csad.cli.results import journal_of
-        from csad.compute.compute_device import chosen_device
         from csad.compute.malloc import tune_malloc
         from csad.images.outputs import require_no_image_in
+        from csad.scoring.runtimes.choice import device_for, wanted_runtime
         from csad.scoring.scorer import Scorer
 
         require_no_image_in(images, out, "--out")
@@ -115,7 +124,9 @@ def score(model: Path, images: Path, as_json: bool, maps: Path | None, out: Path
             _require_maps_apart(images, maps)
         files = _images_at(images, [] if out is None else [out, journal_of(out)])
         tune_malloc()
-        scorer = Scorer.load(model, str(chosen_device(device)))
+        wanted = wanted_runtime(runtime)
+        scorer = Scorer.load(model, device_for(wanted, device), wanted)
+        _log.info("computed by %s", scorer.runtime.described())
         if out is None:
             outcomes = _score_some(scorer, files, images, maps, description="Scoring")
             results = _apart(outcomes, failures)

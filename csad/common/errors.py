@@ -63,6 +63,10 @@ class ModelFolderError(CsadError):
     """A model folder that is incomplete, changed, or of a version that this release cannot read."""
 
 
+class RuntimeRefused(CsadError):  # noqa: N818 - what happened to it
+    """A runtime that is not installed or does not compute a model as torch does."""
+
+
 class DeviceError(CsadError):
     """A device that csad does not know or that this machine does not have."""
 

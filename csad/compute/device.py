@@ -2,8 +2,6 @@
 
 import re
 
-import torch
-
 from csad.common.errors import DeviceError
 
 
@@ -21,6 +19,8 @@ def check_device(name: str) -> None:
         raise DeviceError(f"there is no device {name!r}; expected one of: {', '.join(_devices())}")
     if name == "cpu":
         return
+    import torch  # a CPU needs none
+
     if not torch.cuda.is_available():
         raise DeviceError(
             f"device {name!r}: torch finds no GPU that it can use; use cpu, or install an NVIDIA driver and a torch "
@@ -31,5 +31,7 @@ def check_device(name: str) -> None:
 
 
 def _devices() -> list[str]:
+    import torch
+
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     return ["cpu", *(["cuda"] if count else []), *(f"cuda:{index}" for index in range(count))]

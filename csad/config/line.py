@@ -26,6 +26,7 @@ from csad.config.settings import (
     ImageSettings,
     LgstSettings,
     PseudoLabelSettings,
+    RuntimeSettings,
     ScheduleSettings,
     SegmentationSettings,
     Settings,
@@ -43,6 +44,7 @@ __all__ = [
     "LgstSettings",
     "ProductLine",
     "PseudoLabelSettings",
+    "RuntimeSettings",
     "ScheduleSettings",
     "SegmentationSettings",
     "TagSettings",
@@ -79,6 +81,7 @@ class ProductLine(Settings):
     lgst: LgstSettings = Field(default_factory=LgstSettings, description="Local-global student-teacher branch.")
     fusion: FusionSettings = Field(default_factory=FusionSettings, description="How the branches become one score.")
     threshold: ThresholdSettings = Field(default_factory=ThresholdSettings, description="The decision.")
+    runtime: RuntimeSettings = Field(default_factory=RuntimeSettings, description="What computes scores.")
     gate: GateSettings = Field(default_factory=GateSettings, description="Which new model may go into service.")
     deployment: DeploymentSettings = Field(default_factory=DeploymentSettings, description="How it is served.")
     schedule: ScheduleSettings = Field(default_factory=ScheduleSettings, description="When it retrains by itself.")

@@ -279,6 +279,16 @@ class GateSettings(Settings):
     )
 
 
+class RuntimeSettings(Settings):
+    """What computes scores besides torch. Nothing here changes a score."""
+
+    export: bool = Field(
+        default=True,
+        description="Write the whole scorer as one graph too (ONNX), for ONNX Runtime and OpenVINO, and compare both "
+        "with torch when training ends.",
+    )
+
+
 class DeploymentSettings(Settings):
     """How the scorer is served. Nothing here changes a score, so nothing is trained again for it."""
 

@@ -25,23 +25,20 @@ from csad.runner.reduced_line import reduced_line
 from csad.runner.snapshot import FILE as SNAPSHOT
 from csad.runner.snapshot import Snapshot
 from csad.runner.stage import Stage
+from csad.runner.stage_order import after
 from csad.runner.summary import MetricSink
 from csad.runner.task import STORE_VARIABLE, failing_clearly, run_task
-from csad.stages import clustering, evaluation, ingest, lgst, masks, segnet, statistics, tagging
+from csad.stages import ingest, masks, tagging
 from csad.stages.ingest import IngestSummary
+from csad.stages.order import STAGES
 from csad.store.data_source import exact_address
 from csad.store.objects import ObjectStore
 from csad.store.packed_sets import KnownSet, find_known, put_known, put_packed
 from csad.store.settings import StoreSettings
 
 STAGES_OF_TASKS: Mapping[str, tuple[Stage[Any], ...]] = {
-    "tagging": (tagging.STAGE,),
-    "masks": (masks.STAGE, tagging.STAGE),
-    "clustering": (clustering.STAGE,),
-    "segnet": (segnet.STAGE,),
-    "lgst": (lgst.STAGE,),
-    "statistics": (statistics.STAGE,),
-    "evaluation": (evaluation.STAGE,),
+    name: (STAGES[name], tagging.STAGE) if name == masks.STAGE.name else (STAGES[name],)
+    for name in after(ingest.STAGE.name)
 }
 """What each task behind this one runs; `masks` names the prompts itself where no model has to be asked."""
 

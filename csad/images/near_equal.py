@@ -8,8 +8,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 NEAR = 0.1
 """Largest difference of near-equal images, as a fraction of the usual one; on six real lines the least was 0.10."""
@@ -53,6 +51,9 @@ def group_near_equal(thumbnails: Thumbnails, digests: Sequence[str]) -> NDArray[
     rows.append(np.arange(count))
     columns.append(np.array([first.setdefault(digest, index) for index, digest in enumerate(digests)]))
     row, column = np.concatenate(rows), np.concatenate(columns)
+    from scipy.sparse import coo_array  # only whole data sets are grouped
+    from scipy.sparse.csgraph import connected_components
+
     links = coo_array((np.ones(len(row), np.bool_), (row, column)), shape=(count, count))
     _, labels = connected_components(links, directed=False)
     _, firsts, inverse = np.unique(labels, return_index=True, return_inverse=True)

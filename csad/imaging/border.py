@@ -11,7 +11,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
-from skimage.color import rgb2lab
 
 from csad.imaging.working_image import working_image
 
@@ -55,6 +54,8 @@ def border_statistics(image: NDArray[np.uint8]) -> NDArray[np.float64]:
 
     Reducing takes noise away, so that images which are compared must all be reduced or none.
     """
+    from skimage.color import rgb2lab  # scoring does not need it
+
     image = working_image(image)
     rows, columns = (max(1, round(STRIP * side)) for side in image.shape[:2])
     strips = (image[:rows], image[-rows:], image[:, :columns], image[:, -columns:])

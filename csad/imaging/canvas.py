@@ -9,8 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from csad.imaging.foreground import foreground_mask
-
 CANVAS_MULTIPLE = 32
 """Canvas sides are multiples of the backbone's largest stride."""
 
@@ -96,6 +94,8 @@ def fit_canvas(
 
 def find_product_box(images: Iterable[NDArray[np.uint8]]) -> tuple[float, float, float, float]:
     """Find the box that holds the product in every image, as fractions; the whole image where nothing stands out."""
+    from csad.imaging.foreground import foreground_mask  # scipy and scikit-image: scoring needs neither
+
     left, top, right, bottom = 1.0, 1.0, 0.0, 0.0
     for image in images:
         mask = foreground_mask(image)

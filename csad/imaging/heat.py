@@ -7,7 +7,6 @@ from typing import Self
 
 import numpy as np
 from PIL import Image
-from scipy.ndimage import binary_dilation, binary_erosion
 
 from csad.imaging.strips import strips
 
@@ -101,7 +100,7 @@ def draw_outline(image: np.ndarray, masks: Sequence[np.ndarray]) -> np.ndarray:
     """
     drawn = image.copy()
     for mask in masks:
-        drawn[binary_dilation(mask) & ~binary_erosion(mask, border_value=0)] = OUTLINE
+        drawn[_beside(mask, False) & _beside(~mask, True)] = OUTLINE
     return drawn
 
 
@@ -110,3 +109,10 @@ def encode_jpeg(image: np.ndarray) -> bytes:
     stream = io.BytesIO()
     Image.fromarray(image).save(stream, format="JPEG", quality=JPEG_QUALITY, optimize=True)
     return stream.getvalue()
+
+
+def _beside(mask: np.ndarray, around: bool) -> np.ndarray:
+    """Pixels of a mask (H, W) and their four neighbours; `around` is what lies outside of the image."""
+    padded = np.pad(mask, 1, constant_values=around)
+    neighbours = padded[:-2, 1:-1] | padded[2:, 1:-1] | padded[1:-1, :-2] | padded[1:-1, 2:]
+    return np.asarray(mask | neighbours)

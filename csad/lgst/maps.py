@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from csad.common.errors import DatasetError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 LOW_QUANTILE, LOW_VALUE = 0.9, 0.0
 HIGH_QUANTILE, HIGH_VALUE = 0.995, 0.1
@@ -32,6 +33,9 @@ class CellSample:
     """
 
     def __init__(self, size: int, seed: int) -> None:
+        import torch  # only fitting needs it, and models also run where there is none
+
+        self._torch = torch
         self.size = size
         self._generator = torch.Generator().manual_seed(seed)
         self._keys = torch.empty(0, dtype=torch.float64)
@@ -39,6 +43,7 @@ class CellSample:
 
     def add(self, values: Tensor) -> None:
         """Take in a tensor of any shape."""
+        torch = self._torch
         flat = values.detach().flatten().cpu()
         keys = torch.rand(flat.numel(), generator=self._generator, dtype=torch.float64)
         self._keys, self.values = torch.cat([self._keys, keys]), torch.cat([self.values, flat])
@@ -78,6 +83,8 @@ class MapNormaliser:
         Raises:
             DatasetError: There is no value.
         """
+        import torch
+
         if not values.numel():
             raise DatasetError("Found 0 normal validation maps, expected at least 1. Add normal validation images.")
         quantiles = torch.tensor([LOW_QUANTILE, HIGH_QUANTILE], dtype=torch.float64)
@@ -85,6 +92,6 @@ class MapNormaliser:
         least = max(LEAST_RELATIVE_SPREAD * abs(high), torch.finfo(torch.float32).tiny)
         return cls(low, max(high, low + least))
 
-    def __call__(self, values: Tensor) -> Tensor:
-        """Change the scale of a map of any shape."""
+    def __call__(self, values: Any) -> Any:
+        """Change the scale of a map of any shape, an array or a tensor."""
         return LOW_VALUE + (HIGH_VALUE - LOW_VALUE) * (values - self.low) / (self.high - self.low)

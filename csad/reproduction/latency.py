@@ -12,6 +12,7 @@ from torch import Tensor
 
 from csad.scoring.anomaly_model import AnomalyModel
 from csad.scoring.branches.component_histogram import ComponentBranch
+from csad.scoring.runtimes.torch_runtime import TorchRuntime
 from csad.scoring.scorer import Scorer
 
 BATCH = 8
@@ -48,7 +49,7 @@ def measure_latency(scorer: Scorer, runs: int = RUNS, seed: int = 0) -> dict[str
     The clock waits for the GPU before and after every call.
 
     Args:
-        scorer: Loaded on the device that is measured.
+        scorer: Loaded for torch, on the device that is measured.
         runs: Timed calls.
         seed: Draws the canvases; what they show does not change the time.
 
@@ -57,12 +58,16 @@ def measure_latency(scorer: Scorer, runs: int = RUNS, seed: int = 0) -> dict[str
     """
     record = scorer.manifest.canvas
     generator = torch.Generator().manual_seed(seed)
+    runtime = scorer.runtime
+    if not isinstance(runtime, TorchRuntime):
+        raise TypeError(f"the networks are timed in torch, this model was loaded for {runtime.name}")
+    whole = runtime.model
     shape = (BATCH, 3, record.height, record.width)
-    canvases = torch.rand(shape, generator=generator).to(scorer.model.device)
+    canvases = torch.rand(shape, generator=generator).to(whole.device)
     parts = {
-        "both": scorer.model,
-        "histogram": scorer.model.only(lambda branch: branch.kind == ComponentBranch.kind),
-        "LGST": scorer.model.only(lambda branch: branch.group == LGST),
+        "both": whole,
+        "histogram": whole.only(lambda branch: branch.kind == ComponentBranch.kind),
+        "LGST": whole.only(lambda branch: branch.group == LGST),
     }
     return {name: _latency(model, canvases, runs) for name, model in parts.items() if model.branches}
 

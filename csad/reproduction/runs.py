@@ -21,6 +21,7 @@ from csad.reproduction.data_sets import Category
 from csad.reproduction.latency import Latency, measure_latency
 from csad.reproduction.lines import BASE, Variant
 from csad.runner.files import replace_folder
+from csad.scoring.runtimes.protocol import TORCH
 from csad.scoring.scorer import Scorer
 from csad.stages import training
 from csad.stages.evaluation import FIGURES
@@ -137,7 +138,7 @@ def _share_stages(base: Path, model: Path) -> None:
 
 def _latency(model: Path, runs: int) -> dict[str, Latency]:
     device = str(chosen_device(None))
-    scorer = Scorer.load(model, device)
+    scorer = Scorer.load(model, device, TORCH)
     path = model.parent / LATENCY
     try:
         known = _Timed.model_validate_json(path.read_text(encoding="utf-8"))

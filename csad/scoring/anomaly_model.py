@@ -11,7 +11,7 @@ from torch import Tensor
 from csad.compute.compute_device import disable_tf32
 from csad.features.backbone import Backbone
 from csad.lgst.teacher import Teacher
-from csad.scoring.branches import BatchFeatures, Branch, Explanation, ModelOutputs
+from csad.scoring.branches import BatchFeatures, Branch, ModelOutputs
 
 
 @dataclass(frozen=True)
@@ -68,15 +68,6 @@ class AnomalyModel:
     def maps(self, outputs: ModelOutputs) -> dict[str, Tensor]:
         """Maps of all branches that draw one, highest rank first: float32 (B, r, c) each."""
         return {name: values for branch in reversed(self.branches) for name, values in branch.maps(outputs).items()}
-
-    def average_maps(self, outputs: ModelOutputs, index: int) -> list[Tensor]:
-        """What branches add to the published average of maps for one image, float32 (r, c) each."""
-        drawn = (branch.average_map(outputs, index) for branch in self.branches)
-        return [values for values in drawn if values is not None]
-
-    def explain(self, outputs: ModelOutputs, index: int) -> dict[str, Explanation]:
-        """What each branch says of one image, by the name of its first score."""
-        return {branch.scores[0]: branch.explain(outputs, index) for branch in self.branches}
 
     def on_scale(self) -> frozenset[str]:
         """Names of the maps that need no change of scale."""

@@ -8,20 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.nn import functional
 
-from csad.images.training_images import evenly_spaced
-from csad.scoring.histogram import class_fractions
+from csad.imaging.resampling import cell_means, nearest
+
+Floats = NDArray[np.float32]
 
 GRIDS = (1, 2)
-MAXIMUM_NORMALS = 200
-"""Normal label maps kept to show where a missing component would be."""
-
 SIGNIFICANT = 4.0
 """z-score, in standard deviations, from which a deviation is explained and shown as heat."""
 
@@ -66,51 +62,51 @@ class ComponentStatistics:
         reference_label_maps: Label maps of normal images, uint8 (M, h, w).
     """
 
-    means: dict[int, Tensor]
-    standard_deviations: dict[int, Tensor]
-    reference_label_maps: Tensor
+    means: dict[int, Floats]
+    standard_deviations: dict[int, Floats]
+    reference_label_maps: NDArray[np.uint8]
 
-    def nearest_type(self, probabilities: Tensor) -> int:
+    def nearest_type(self, probabilities: Floats) -> int:
         """The product type whose statistics are nearest to one image's probabilities (K + 1, h, w)."""
-        found = _fractions(probabilities[None], 1)[0]
-        unusual = ((found - self.means[1]) / self.standard_deviations[1]).abs().clamp_max(20).flatten(1).sum(dim=1)
-        return int(unusual.argmin())
+        found = cell_means(probabilities[1:], 1)
+        unusual = np.minimum(np.abs((found - self.means[1]) / self.standard_deviations[1]), 20)
+        return int(unusual.reshape(len(unusual), -1).sum(axis=1).argmin())
 
-    def deviations(self, probabilities: Tensor) -> list[Deviation]:
+    def deviations(self, probabilities: Floats) -> list[Deviation]:
         """Compare one image's class probabilities, float32 (K + 1, h, w), with the nearest type, worst first."""
         kind = self.nearest_type(probabilities)
         result = []
         for grid in GRIDS:
-            found = _fractions(probabilities[None], grid)[0]
+            found = cell_means(probabilities[1:], grid)
             means, spread = self.means[grid][kind], self.standard_deviations[grid][kind]
             z_scores = (found - means) / spread
-            change = (found - means).abs()
+            change = np.abs(found - means)
             unusual = (
-                (z_scores.abs() >= SIGNIFICANT)
+                (np.abs(z_scores) >= SIGNIFICANT)
                 & (change >= LEAST_FRACTION * grid**2)
                 & (change >= LEAST_RELATIVE_CHANGE * means)
             )
-            for label, row, column in unusual.nonzero().tolist():
+            for label, row, column in np.argwhere(unusual).tolist():
                 index = (label, row, column)
                 values = (float(means[index]), float(found[index]), float(z_scores[index]))
                 result.append(Deviation(label + 1, grid, (row, column), *values))
         return sorted(result, key=lambda deviation: -abs(deviation.z_score))
 
-    def heat(self, probabilities: Tensor, deviations: Sequence[Deviation]) -> Tensor:
+    def heat(self, probabilities: Floats, deviations: Sequence[Deviation]) -> Floats:
         """Show deviations where they are: extra classes at their pixels, missing ones where normal images have them.
 
         Returns:
             float32 (h, w), 0 where nothing differs.
         """
         height, width = probabilities.shape[-2:]
-        heat = torch.zeros(height, width)
+        heat = np.zeros((height, width), np.float32)
         if not deviations:
             return heat
-        labels = probabilities.argmax(dim=0)
+        labels = probabilities.argmax(axis=0)
         normal = self._nearest_normal(probabilities, height, width)
         for deviation in deviations:
             shown = labels if deviation.z_score > 0 else normal
-            inside = torch.zeros(height, width, dtype=torch.bool)
+            inside = np.zeros((height, width), dtype=bool)
             row, column = deviation.cell
             grid = deviation.grid
             inside[
@@ -121,75 +117,32 @@ class ComponentStatistics:
             heat[(shown == deviation.label) & inside] += amount / len(GRIDS)
         return heat
 
-    def _nearest_normal(self, probabilities: Tensor, height: int, width: int) -> Tensor:
+    def _nearest_normal(self, probabilities: Floats, height: int, width: int) -> NDArray[np.uint8]:
         """Label map (height, width) of the normal image with the most similar class histogram."""
         classes = probabilities.shape[0]
-        found = _fractions(probabilities[None], 1).flatten()
-        histograms = torch.stack(
-            [torch.bincount(m.flatten().long(), minlength=classes) for m in self.reference_label_maps]
-        )
-        fractions = histograms[:, 1:].float() / self.reference_label_maps[0].numel()
-        nearest = (fractions.sqrt() - found.sqrt()).square().sum(dim=1).argmin()
-        chosen = self.reference_label_maps[nearest][None, None].float()
-        return functional.interpolate(chosen, size=(height, width), mode="nearest")[0, 0].long()
+        found = cell_means(probabilities[1:], 1).ravel()
+        counts = np.stack([np.bincount(normal.ravel(), minlength=classes) for normal in self.reference_label_maps])
+        fractions = (counts[:, 1:] / self.reference_label_maps[0].size).astype(np.float32)
+        closest = np.square(np.sqrt(fractions) - np.sqrt(found)).sum(axis=1).argmin()
+        return nearest(self.reference_label_maps[closest], (height, width))
 
-    def tensors(self) -> dict[str, Tensor]:
-        """Flat tensors for the model folder."""
-        flat = {"normal_maps": self.reference_label_maps.contiguous()}
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Flat arrays for the model folder."""
+        flat: dict[str, NDArray[Any]] = {"normal_maps": self.reference_label_maps}
         for grid in GRIDS:
-            flat[f"means{grid}"] = self.means[grid].contiguous()
-            flat[f"deviations{grid}"] = self.standard_deviations[grid].contiguous()
+            flat[f"means{grid}"] = self.means[grid]
+            flat[f"deviations{grid}"] = self.standard_deviations[grid]
         return flat
 
     @classmethod
-    def from_tensors(cls, tensors: Mapping[str, Tensor]) -> ComponentStatistics:
-        """Rebuild what `tensors` stored."""
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> ComponentStatistics:
+        """Rebuild what `arrays` stored.
+
+        Raises:
+            KeyError: An array is missing.
+        """
         return cls(
-            {grid: tensors[f"means{grid}"] for grid in GRIDS},
-            {grid: tensors[f"deviations{grid}"] for grid in GRIDS},
-            tensors["normal_maps"],
+            {grid: arrays[f"means{grid}"] for grid in GRIDS},
+            {grid: arrays[f"deviations{grid}"] for grid in GRIDS},
+            arrays["normal_maps"],
         )
-
-
-class ComponentStatisticsBuilder:
-    """Collects the class fractions and label maps of normal images, a batch at a time.
-
-    Args:
-        images: How many images will come; of as many as are kept, the label maps are spread evenly over them.
-    """
-
-    def __init__(self, images: int) -> None:
-        self._fractions: dict[int, list[Tensor]] = {grid: [] for grid in GRIDS}
-        self._maps: list[Tensor] = []
-        self._shown = set(evenly_spaced(images, MAXIMUM_NORMALS))
-        self._count = 0
-        self._pixels = 1
-
-    def add(self, probabilities: Tensor) -> None:
-        """Take in the class probabilities of normal images, float32 (B, K + 1, h, w)."""
-        for grid in GRIDS:
-            self._fractions[grid].append(_fractions(probabilities, grid))
-        shown = [index for index in range(len(probabilities)) if self._count + index in self._shown]
-        if shown:
-            self._maps.extend(functional.avg_pool2d(probabilities[shown], 2).argmax(dim=1).to(torch.uint8))
-        self._count += len(probabilities)
-        self._pixels = probabilities.shape[-1] * probabilities.shape[-2]
-
-    def build(self, types: NDArray[np.int64]) -> ComponentStatistics:
-        """Summarise per product type; `types` (N,) follows the order of the images."""
-        kinds = np.unique(types)
-        means, standard_deviations = {}, {}
-        for grid in GRIDS:
-            fractions = torch.cat(self._fractions[grid])
-            floor = 2 * grid**2 / self._pixels
-            groups = [fractions[torch.from_numpy(types == kind)] for kind in kinds]
-            means[grid] = torch.stack([group.mean(dim=0) for group in groups])
-            standard_deviations[grid] = torch.stack(
-                [group.std(dim=0, correction=0).clamp_min(floor) for group in groups]
-            )
-        return ComponentStatistics(means, standard_deviations, torch.stack(self._maps))
-
-
-def _fractions(probabilities: Tensor, grid: int) -> Tensor:
-    """Class fractions as (B, K, P, P)."""
-    return class_fractions(probabilities, grid).view(len(probabilities), -1, grid, grid)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from torch import Tensor
 
-from csad.scoring.branches.named_tensors import flat, part_of
 from csad.scoring.model_folder import read_tensors
+from csad.scoring.named_tensors import flat, part_of
 
 FORMAT = 1
 

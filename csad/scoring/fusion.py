@@ -18,7 +18,6 @@ from pydantic import BaseModel, ConfigDict
 
 from csad.common.errors import ModelFolderError, StageError
 from csad.metrics.tail import fit_tail
-from csad.scoring.branches import groups, score_names
 
 TRIM = (0.2, 0.8)
 """Quantiles between which mean and deviation are taken (paper)."""
@@ -38,6 +37,12 @@ LEAST_WEIGHT = 0.05
 
 INSIDE_SLOPE = 0.01
 """Weight of the plain sum, which orders images that every branch finds normal."""
+
+FORMAT_1_MEMBERS = {
+    "histogram": ("components", "words"),
+    "lgst": ("global", "local", "neighbourhood", "detail", "students"),
+}
+"""Groups of the models that do not name theirs."""
 
 logger = logging.getLogger(__name__)
 
@@ -109,6 +114,7 @@ class Fusion(BaseModel):
         branches: Scale of each branch's sum of normalised columns.
         weights: Fusion weight of each branch, 0..1.
         weighting: "synthetic_auroc" or "equal".
+        members: Names of the scores of each group; empty in models of csad before 1.1.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -117,6 +123,7 @@ class Fusion(BaseModel):
     branches: dict[str, Scale]
     weights: dict[str, float]
     weighting: str
+    members: dict[str, tuple[str, ...]] = {}
 
     def branch_scores(self, raw: Columns) -> dict[str, NDArray[np.float64]]:
         """Normalised score of each branch, (N,) each; about 0 +- 1 for normal images' middle.
@@ -149,7 +156,7 @@ class Fusion(BaseModel):
     def groups(self, branches: Columns) -> dict[str, NDArray[np.float64]]:
         """Fused score of each group of branches that is present: "histogram", "lgst"."""
         result = {}
-        for group, members in groups().items():
+        for group, members in (self.members or FORMAT_1_MEMBERS).items():
             present = {name: branches[name] for name in members if name in branches}
             if present:
                 result[group] = self.combine(present)
@@ -173,6 +180,8 @@ def fit_fusion(normal: Columns, aurocs: Mapping[str, float], weighting: str) -> 
         StageError: There is no column, for every branch is switched off or found nothing; or a column is of no known
             branch.
     """
+    from csad.scoring.branches import groups, score_names  # brings torch, which scoring can do without
+
     if not normal:
         raise StageError(
             "no branch is left to score with: the images share no components and all other branches are switched off; "
@@ -199,7 +208,9 @@ def fit_fusion(normal: Columns, aurocs: Mapping[str, float], weighting: str) -> 
     weights = {branch: weight_of(aurocs.get(branch, 1.0)) for branch in present}
     for branch, weight in weights.items():
         logger.info("fusion weight of branch %s: %.2f", branch, weight)
-    return Fusion(columns=columns, branches=branches, weights=weights, weighting=weighting)
+    members = {group: tuple(name for name in names if name in found) for group, names in groups().items()}
+    members = {group: names for group, names in members.items() if names}
+    return Fusion(columns=columns, branches=branches, weights=weights, weighting=weighting, members=members)
 
 
 def weight_of(synthetic_auroc: float) -> float:

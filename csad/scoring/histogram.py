@@ -78,6 +78,25 @@ class GaussianPerType:
         return cls(tensors["means"], tensors["precisions"])
 
 
+class FactoredGaussians:
+    """The same distances in single precision: |F (h - mean)| with F'F = precision, so that nothing cancels.
+
+    Args:
+        gaussians: Gaussians as fitted, in double precision.
+    """
+
+    def __init__(self, gaussians: GaussianPerType) -> None:
+        symmetric = (gaussians.precisions + gaussians.precisions.transpose(1, 2)) / 2
+        values, vectors = torch.linalg.eigh(symmetric)
+        self.means = gaussians.means.float()  # (T, D)
+        self.factors = (vectors * values.clamp_min(0).sqrt().unsqueeze(1)).float()  # (T, D, D)
+
+    def distance(self, histograms: Tensor) -> Tensor:
+        """Mahalanobis distance (Eq. 4) to the nearest type: float32 (B, D) -> (B,)."""
+        centred = histograms.unsqueeze(0) - self.means.unsqueeze(1)  # (T, B, D)
+        return torch.matmul(centred, self.factors).square().sum(dim=2).amin(dim=0).sqrt()
+
+
 def fit_gaussians(
     histograms: NDArray[np.float64],
     types: NDArray[np.int64],
@@ -157,7 +176,7 @@ class PatchHistogram:
     """
 
     grids: tuple[int, ...]
-    gaussians: tuple[GaussianPerType, ...]
+    gaussians: tuple[GaussianPerType | FactoredGaussians, ...]
     settings: HistogramSettings
 
     def distances(self, probabilities: Tensor) -> Tensor:
@@ -166,10 +185,16 @@ class PatchHistogram:
         pairs = zip(histograms, self.gaussians, strict=True)
         return torch.stack([gaussian.distance(histogram) for histogram, gaussian in pairs], dim=1)
 
+    def in_single_precision(self) -> PatchHistogram:
+        """The same for an exported graph, in which double precision is not to be had everywhere."""
+        fitted = (gaussian for gaussian in self.gaussians if isinstance(gaussian, GaussianPerType))
+        return PatchHistogram(self.grids, tuple(map(FactoredGaussians, fitted)), self.settings)
+
     def tensors(self) -> dict[str, Tensor]:
         """Flat tensors for the model folder."""
         flat = {}
         for grid, gaussian in zip(self.grids, self.gaussians, strict=True):
+            assert isinstance(gaussian, GaussianPerType)
             flat.update({f"grid{grid}.{name}": value for name, value in gaussian.tensors().items()})
         return flat
 

@@ -7,22 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import torch
-from torch import Tensor
-from torch.nn import functional
+import numpy as np
+from numpy.typing import NDArray
 
+from csad.imaging.resampling import bilinear
 from csad.lgst.maps import HIGH_VALUE, MapNormaliser
 
 MapScales = Mapping[str, MapNormaliser]
+Floats = NDArray[np.float32]
 
 
 def anomaly_map(
-    maps: Mapping[str, Tensor],
-    heats: Mapping[str, Tensor],
+    maps: Mapping[str, Floats],
+    heats: Mapping[str, Floats],
     scales: MapScales,
     weights: Mapping[str, float],
     size: tuple[int, int],
-) -> Tensor:
+) -> Floats:
     """Draw where one image is unusual.
 
     Args:
@@ -35,12 +36,12 @@ def anomaly_map(
     Returns:
         float32 (height, width), at least 0.
     """
-    total = torch.zeros(size)
+    total = np.zeros(size, np.float32)
     for name, values in maps.items():
-        scaled = scales[name](values).clamp_min(0) * weights.get(name, 1.0)
-        total += resized(scaled, size)
+        scaled = np.maximum(scales[name](values), 0) * weights.get(name, 1.0)
+        total += bilinear(scaled, size)
     for name, values in heats.items():
-        total += resized(values, size) * weights.get(name, 1.0)
+        total += bilinear(values, size) * weights.get(name, 1.0)
     return total
 
 
@@ -55,8 +56,3 @@ def normal_tail(scales: MapScales, weights: Mapping[str, float]) -> float:
         Above 0; 0.1 without maps, whose unit the heat assignments.
     """
     return HIGH_VALUE * sum(weights.get(name, 1.0) for name in scales) or HIGH_VALUE
-
-
-def resized(values: Tensor, size: tuple[int, int]) -> Tensor:
-    """Resize a map (r, c) bilinearly: float32 (height, width)."""
-    return functional.interpolate(values[None, None].float(), size=size, mode="bilinear", align_corners=False)[0, 0]

@@ -8,16 +8,19 @@ gets it where the normal image has it.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
-import torch
-from torch import Tensor
-from torch.nn import functional
+import numpy as np
+from numpy.typing import NDArray
 
+from csad.imaging.resampling import bilinear, cell_means, nearest
 from csad.lgst.maps import HIGH_VALUE, MapNormaliser
-from csad.scoring.localisation import resized
+
+Floats = NDArray[np.float32]
+Labels = NDArray[np.integer[Any]]
 
 
-def mean_map(students: Tensor | None, others: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
+def mean_map(students: Floats | None, others: Sequence[Floats], size: tuple[int, int]) -> Floats:
     """Average the students' map and the histogram's of one image; where one is absent the other stands alone.
 
     Args:
@@ -28,15 +31,15 @@ def mean_map(students: Tensor | None, others: Sequence[Tensor], size: tuple[int,
     Returns:
         float32 (height, width); below 0 where a place is more usual than most.
     """
-    maps = [resized(values, size) for values in ([] if students is None else [students]) + list(others)]
+    maps = [bilinear(values, size) for values in ([] if students is None else [students]) + list(others)]
     if not maps:
-        return torch.zeros(size)
-    return torch.stack(maps).mean(dim=0)
+        return np.zeros(size, np.float32)
+    return np.asarray(np.mean(maps, axis=0))
 
 
 def lgst_map(
-    maps: Mapping[str, Tensor], scales: Mapping[str, MapNormaliser], on_scale: Collection[str] = ()
-) -> Tensor | None:
+    maps: Mapping[str, Floats], scales: Mapping[str, MapNormaliser], on_scale: Collection[str] = ()
+) -> Floats | None:
     """Mean of the normalised maps of one image, float32 (r, c) each and together; None without maps.
 
     Args:
@@ -49,7 +52,7 @@ def lgst_map(
     largest = max((values.shape for values in maps.values()), key=lambda shape: shape[0] * shape[1])
     size = (largest[0], largest[1])
     scaled = [values if name in on_scale else scales[name](values) for name, values in maps.items()]
-    return torch.stack([resized(values, size) for values in scaled]).mean(dim=0)
+    return np.asarray(np.mean([bilinear(values, size) for values in scaled], axis=0))
 
 
 def normal_tail_of_mean(alone: bool) -> float:
@@ -57,12 +60,12 @@ def normal_tail_of_mean(alone: bool) -> float:
     return HIGH_VALUE if alone else HIGH_VALUE / 2
 
 
-def histogram_map(labels: Tensor, normal: Tensor, classes: int, grids: Sequence[int]) -> Tensor:
+def histogram_map(labels: Labels, normal: Labels, classes: int, grids: Sequence[int]) -> Floats:
     """Show differences of class histograms where they are, summed over the grids.
 
     Args:
-        labels: Predicted classes, int64 (h, w), 0 = background.
-        normal: Classes of the nearest normal image, int64 (h, w).
+        labels: Predicted classes, (h, w), 0 = background.
+        normal: Classes of the nearest normal image, (h, w).
         classes: K + 1.
         grids: Cells per side of each grid.
 
@@ -70,26 +73,26 @@ def histogram_map(labels: Tensor, normal: Tensor, classes: int, grids: Sequence[
         float32 (h, w), 0 where nothing differs.
     """
     found, usual = _one_hot(labels, classes), _one_hot(normal, classes)
-    heat = torch.zeros(labels.shape)
+    heat = np.zeros(labels.shape, np.float32)
     for grid in grids:
-        cells = functional.adaptive_avg_pool2d(found, grid) - functional.adaptive_avg_pool2d(usual, grid)
-        difference = functional.interpolate(cells[None], size=labels.shape, mode="nearest")[0]
+        difference = nearest(cell_means(found, grid) - cell_means(usual, grid), (labels.shape[0], labels.shape[1]))
         difference[0] = 0
-        heat += (found * difference.clamp_min(0)).sum(dim=0) + (usual * (-difference).clamp_min(0)).sum(dim=0)
+        heat += (found * np.maximum(difference, 0)).sum(axis=0) + (usual * np.maximum(-difference, 0)).sum(axis=0)
     return heat
 
 
-def nearest_normal(labels: Tensor, reference_label_maps: Tensor, classes: int) -> Tensor:
-    """The normal label map whose class histogram is nearest to that of `labels` (h, w), int64 at its size."""
+def nearest_normal(labels: Labels, reference_label_maps: NDArray[np.uint8], classes: int) -> NDArray[np.uint8]:
+    """The normal label map, uint8 (M, r, c), whose class histogram is nearest to that of `labels` (h, w): (h, w)."""
     found = _fractions(labels, classes)
-    fractions = torch.stack([_fractions(normal, classes) for normal in reference_label_maps.long()])
-    chosen = reference_label_maps[(fractions - found).square().sum(dim=1).argmin()]
-    return functional.interpolate(chosen[None, None].float(), size=labels.shape, mode="nearest")[0, 0].long()
+    fractions = np.stack([_fractions(normal, classes) for normal in reference_label_maps])
+    chosen = reference_label_maps[np.square(fractions - found).sum(axis=1).argmin()]
+    return nearest(chosen, (labels.shape[0], labels.shape[1]))
 
 
-def _fractions(labels: Tensor, classes: int) -> Tensor:
-    return torch.bincount(labels.flatten(), minlength=classes)[1:].float() / labels.numel()
+def _fractions(labels: Labels, classes: int) -> Floats:
+    counts = np.bincount(labels.ravel(), minlength=classes)[1:]
+    return np.asarray(counts / labels.size, dtype=np.float32)
 
 
-def _one_hot(labels: Tensor, classes: int) -> Tensor:
-    return functional.one_hot(labels, classes).permute(2, 0, 1).float()
+def _one_hot(labels: Labels, classes: int) -> Floats:
+    return np.asarray(labels == np.arange(classes)[:, None, None], dtype=np.float32)

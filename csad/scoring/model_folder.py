@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from torch import Tensor
+from safetensors.numpy import load_file as load_arrays
 
 from csad.common import atomic
 from csad.common.errors import ModelFolderError
@@ -21,11 +20,18 @@ from csad.metrics.threshold import Threshold
 from csad.scoring.fusion import Fusion
 from csad.scoring.model_files import MANIFEST as MANIFEST
 from csad.scoring.model_files import check_files
+from csad.scoring.runtimes.record import Export
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
 
 FORMAT = 2
 """1, of csad before branches had files of their own, is still read: see `csad.scoring.format_1`."""
 
 FORMATS = (1, FORMAT)
+T = TypeVar("T")
 EMPTY_CHECKSUM = '"checksum": ""'
 
 
@@ -60,6 +66,7 @@ class Manifest(BaseModel):
         normal_scores: Scores of the good images that calibrated, ascending, to place a score among them.
         odd_images: Good images among them that score above the threshold: "train/good/003", the oddest first.
         synthetic_detection: Fraction of each kind of synthetic anomaly that scores above the threshold, 0..1.
+        export: The whole scorer as one graph; None where the line does not ask for it, or csad was older.
         border: Border of normal images; shows differences between recording sessions, never part of a score.
         files: SHA-256 of every other file in the folder.
         checksum: SHA-256 of this file with the checksum left empty.
@@ -84,6 +91,7 @@ class Manifest(BaseModel):
     normal_scores: tuple[float, ...]
     odd_images: tuple[str, ...] = ()
     synthetic_detection: dict[str, float] = {}
+    export: Export | None = None
     border: BorderModel
     files: dict[str, str] = {}
     checksum: str = ""
@@ -95,13 +103,16 @@ def write_model(folder: Path, manifest: Manifest, tensors: Mapping[str, Mapping[
     Args:
         folder: Created where it is missing.
         manifest: Its `files` and `checksum` are filled in here.
-        tensors: Per file name (without ending) the tensors that it holds.
+        tensors: Per file name (without ending) the tensors that it holds. An exported graph is in the folder already.
 
     Raises:
         ModelFolderError: A file cannot be written.
     """
+    from safetensors.torch import save_file  # torch is there while a model is written, not always while it scores
+
     folder.mkdir(parents=True, exist_ok=True)
-    files = {}
+    exported = manifest.export.file if manifest.export else ""
+    files = {exported: file_sha256(folder / exported)} if exported else {}
     for name, group in tensors.items():
         path = folder / f"{name}.safetensors"
         try:
@@ -152,10 +163,25 @@ def read_tensors(folder: Path, name: str) -> dict[str, Tensor]:
     Raises:
         ModelFolderError: The file is damaged.
     """
+    from safetensors.torch import load_file
+
+    return _read(folder, name, load_file)
+
+
+def read_arrays(folder: Path, name: str) -> dict[str, NDArray[np.generic]]:
+    """Read one file of tensors as numpy arrays; an absent one is empty.
+
+    Raises:
+        ModelFolderError: The file is damaged.
+    """
+    return _read(folder, name, load_arrays)
+
+
+def _read(folder: Path, name: str, load: Callable[[Path], dict[str, T]]) -> dict[str, T]:
     path = folder / f"{name}.safetensors"
     if not path.is_file():
         return {}
     try:
-        return load_file(path)
+        return load(path)
     except SafetensorError as error:
         raise ModelFolderError(f"{path} is damaged ({error}); copy the model folder again") from error

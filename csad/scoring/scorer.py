@@ -8,33 +8,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
-from csad.common.errors import ImageError, ModelFolderError
+from csad.common.errors import ImageError
 from csad.compute.device import check_device
 from csad.config.line import ProductLine
-from csad.features.backbone import WeightsRecord, backbone_from_tensors
 from csad.imaging.canvas import Canvas
-from csad.imaging.canvas_store import to_tensor
-from csad.imaging.registration import Placement, Registration
 from csad.lgst.maps import MapNormaliser
-from csad.lgst.teacher import Teacher
-from csad.scoring import format_1
-from csad.scoring.anomaly_model import AnomalyModel
-from csad.scoring.branches import Loading, ModelOutputs, branch_of
 from csad.scoring.localisation import anomaly_map, normal_tail
 from csad.scoring.mean_localisation import lgst_map, mean_map, normal_tail_of_mean
-from csad.scoring.model_folder import Manifest, read_manifest, read_tensors
+from csad.scoring.model_folder import Manifest, read_arrays, read_manifest
+from csad.scoring.runtimes.choice import open_runtime
+from csad.scoring.runtimes.protocol import Runtime, RuntimeOutputs
 
-STAGES = 3
-"""Stages of the backbone that scoring reads."""
-
-TEACHER = "teacher"
-"""Name of the file with the teacher's tensors."""
+if TYPE_CHECKING:
+    from csad.imaging.registration import Placement, Registration
 
 MAP_STRIDE = 4
 """Canvas pixels per cell of the anomaly map before it is brought back to the image."""
@@ -87,12 +78,12 @@ class Scorer:
     Attributes:
         line: The settings that it was trained with.
         manifest: Where it comes from.
-        model: Its networks and branches.
+        runtime: What computes it.
     """
 
-    def __init__(self, manifest: Manifest, model: AnomalyModel, registration: Registration | None = None) -> None:
+    def __init__(self, manifest: Manifest, runtime: Runtime, registration: Registration | None = None) -> None:
         self.manifest = manifest
-        self.model = model
+        self.runtime = runtime
         self.line = ProductLine.from_model(manifest.line)
         record = manifest.canvas
         self._canvas = Canvas(record.box, record.height, record.width)
@@ -114,35 +105,26 @@ class Scorer:
     @property
     def _averages(self) -> bool:
         """Whether the map is the mean of the students' and of others."""
-        return self.line.fusion.maps == "average" and any(branch.averaged for branch in self.model.branches)
+        return self.line.fusion.maps == "average" and any(explainer.averaged for explainer in self.runtime.explainers)
 
     @classmethod
-    def load(cls, folder: Path, device: str = "cpu") -> Self:
+    def load(cls, folder: Path, device: str = "cpu", runtime: str | None = None, threads: int | None = None) -> Self:
         """Load and verify a model folder.
 
         Args:
             folder: Folder as `csad train` wrote it.
             device: "cpu", "cuda" or "cuda:N": where the backbone and the networks run.
+            runtime: "torch", "onnxruntime" or "openvino"; None takes what is installed and computes as torch does.
+            threads: Processors that a runtime other than torch may use; None: all that this process may.
 
         Raises:
             ModelFolderError: The folder is incomplete, damaged or of another version.
+            RuntimeRefused: The runtime cannot compute the model.
             DeviceError: There is no such device.
         """
         check_device(device)
         manifest = read_manifest(folder)
-        line = ProductLine.from_model(manifest.line)
-        try:
-            weights = WeightsRecord(**manifest.weights["backbone"])
-            backbone = backbone_from_tensors(line.backbone.name, weights, STAGES, read_tensors(folder, "backbone"))
-            stored = format_1.read(folder) if manifest.format == format_1.FORMAT else _read(folder, manifest)
-            teacher = Teacher.from_tensors(backbone, stored.pop(TEACHER))
-            loading = Loading(backbone, line)
-            branches = [branch_of(kind).from_tensors(tensors, loading) for kind, tensors in stored.items()]
-        except (KeyError, TypeError) as error:
-            raise ModelFolderError(f"{folder} lacks {error}; copy the whole model folder again") from error
-        poses = {name: tensor.numpy() for name, tensor in read_tensors(folder, REGISTRATION).items()}
-        registration = Registration.from_arrays(poses) if poses else None
-        return cls(manifest, AnomalyModel(backbone, teacher, ()).with_branches(branches).to(device), registration)
+        return cls(manifest, open_runtime(folder, manifest, device, runtime, threads), _registration(folder))
 
     def score(self, image: NDArray[np.uint8]) -> Score:
         """Score one image, uint8 (H, W, 3)."""
@@ -160,14 +142,12 @@ class Scorer:
             if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
                 raise ImageError(f"expected an RGB image, uint8 (H, W, 3), got {image.dtype} {image.shape}")
         posed = [self._pose(image) for image in images]
-        outputs = self.model.forward(to_tensor(np.stack([self._canvas.to_input(each.image) for each in posed])))
+        found = self.runtime.run(np.stack([self._canvas.to_input(each.image) for each in posed]))
         fusion = self.manifest.fusion
-        raw = {name: values.numpy() for name, values in self.model.columns(outputs).items()}
-        branches = fusion.branch_scores(raw)
-        values = fusion.combine(branches)
+        branches = fusion.branch_scores(found.columns)
         named = {**branches, **fusion.groups(branches)}
         return [
-            self._explain(each, index, outputs, float(values[index]), {k: float(v[index]) for k, v in named.items()})
+            self._explain(each, index, found, {name: float(values[index]) for name, values in named.items()})
             for index, each in enumerate(posed)
         ]
 
@@ -186,30 +166,34 @@ class Scorer:
         """How unusual the bare border of an image is; never part of a score, only a check on the data."""
         return self.manifest.border.distance(self.registered(image))
 
-    def _explain(
-        self, posed: _Posed, index: int, outputs: ModelOutputs, value: float, branches: dict[str, float]
-    ) -> Score:
-        said = self.model.explain(outputs, index)
+    def _explain(self, posed: _Posed, index: int, found: RuntimeOutputs, branches: dict[str, float]) -> Score:
+        explainers = self.runtime.explainers
+        said = {explainer.scores[0]: explainer.explain(found.outputs, index) for explainer in explainers}
         explanations = tuple(sentence for one in said.values() for sentence in one.sentences)
         size = (self._canvas.height // MAP_STRIDE, self._canvas.width // MAP_STRIDE)
-        maps = {name: values[index] for name, values in self.model.maps(outputs).items()}
+        maps = {name: values[index] for name, values in found.maps.items()}
         if self.line.fusion.maps == "weighted":
             heats = {name: one.heat for name, one in said.items() if one.heat is not None}
             drawn = anomaly_map(maps, heats, self._scales, self.manifest.fusion.weights, size)
         else:
-            others = self.model.average_maps(outputs, index) if self._averages else []
-            drawn = mean_map(lgst_map(maps, self._scales, self.model.on_scale()), others, size)
-        heat = self._canvas.to_image(drawn.numpy(), posed.image.shape[0], posed.image.shape[1])
+            others = []
+            if self._averages:
+                averaged = (explainer.average_map(found.outputs, index) for explainer in explainers)
+                others = [values for values in averaged if values is not None]
+            drawn = mean_map(lgst_map(maps, self._scales, self.runtime.on_scale), others, size)
+        heat = self._canvas.to_image(drawn, posed.image.shape[0], posed.image.shape[1])
         if self._registration:
             heat = self._registration.restore(heat, posed.height, posed.width, posed.placement)
             if posed.placement is None:
                 explanations = (NO_PRODUCT, *explanations)
-        return Score(value, self.threshold, branches, heat, explanations)
+        return Score(float(found.fused[index]), self.threshold, branches, heat, explanations)
 
 
-def _read(folder: Path, manifest: Manifest) -> dict[str, dict[str, Tensor]]:
-    """Tensors of the teacher and of each branch by its kind."""
-    stored = {name: read_tensors(folder, name) for name in (TEACHER, *manifest.branches)}
-    if absent := [name for name, tensors in stored.items() if not tensors]:
-        raise KeyError(*absent)
-    return stored
+def _registration(folder: Path) -> Registration | None:
+    """What brings products to one pose; None where they lie alike, and then its libraries are not loaded."""
+    arrays = read_arrays(folder, REGISTRATION)
+    if not arrays:
+        return None
+    from csad.imaging.registration import Registration
+
+    return Registration.from_arrays({name: values.astype(np.float64) for name, values in arrays.items()})

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from csad.serving.cpu import usable_cpus
+from csad.compute.cpu import usable_cpus
 from csad.serving.schemas import ModelAnswer, ModelName
 
 if TYPE_CHECKING:
@@ -48,14 +48,13 @@ class ServedModel:
             ModelFolderError: The folder is missing, incomplete or damaged.
             DeviceError: There is no such device.
         """
-        import torch
-
         from csad.imaging.heat import HeatScale
         from csad.scoring.scorer import Scorer
 
         self._cpus = usable_cpus()
-        torch.set_num_threads(self._cpus)
-        self._scorer = Scorer.load(settings.model_folder, device=settings.device)
+        self._scorer = Scorer.load(settings.model_folder, settings.device, settings.runtime)
+        self._runtime = self._scorer.runtime
+        self._runtime.use_threads(self._cpus)
         manifest = self._scorer.manifest
         on_cpu = settings.device == "cpu"
         self.lanes = min(self._cpus, 4) if on_cpu else 1
@@ -67,7 +66,14 @@ class ServedModel:
         self.card = ModelAnswer.of(manifest, self.name, read_metrics(settings.model_folder.parent / METRICS))
         canvas = manifest.canvas
         self.score_images([np.full((canvas.height, canvas.width, 3), 128, np.uint8)], busy=1)
-        _log.info("%s %s is ready on %s with %d threads", self.name.line, version, settings.device, self._cpus)
+        _log.info(
+            "%s %s is ready on %s with %d threads, computed by %s",
+            self.name.line,
+            version,
+            settings.device,
+            self._cpus,
+            self._runtime.described(),
+        )
 
     def score_images(self, images: Sequence[NDArray[np.uint8]], busy: int) -> list[Score]:
         """Score a batch.
@@ -76,10 +82,7 @@ class ServedModel:
             images: uint8 (H, W, 3) each.
             busy: Batches that run now, this one included; each gets its part of the processors.
         """
-        import torch
-
-        # Torch keeps the number of OpenMP threads per calling thread, so lanes do not disturb each other.
-        torch.set_num_threads(max(1, self._cpus // busy))
+        self._runtime.use_threads(max(1, self._cpus // busy))
         return self._scorer.score_batch(images)
 
 

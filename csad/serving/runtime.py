@@ -11,9 +11,9 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from csad.compute.cpu import usable_cpus
 from csad.serving.batching import Batcher
 from csad.serving.body_budget import BodyBudget
-from csad.serving.cpu import usable_cpus
 from csad.serving.decoding import Decoder
 from csad.serving.measurements import Measurements
 from csad.serving.model import ServedModel

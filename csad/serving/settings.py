@@ -6,7 +6,8 @@ from typing import Self
 from pydantic import Field, NonNegativeInt, PositiveInt, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from csad.common.errors import ServingError
+from csad.common.errors import RuntimeRefused, ServingError
+from csad.scoring.runtimes.choice import wanted_runtime
 from csad.serving.token import check_token
 
 PREFIX = "CSAD_"
@@ -22,6 +23,7 @@ class ServingSettings(BaseSettings):
         model_version: Version in the registry; empty where the service runs from a plain folder.
         token: Bearer token that requests must carry; empty asks for none.
         device: "cpu", "cuda" or "cuda:N".
+        runtime: "torch", "onnxruntime" or "openvino"; None takes what is installed and computes as torch does.
         max_bytes: Largest request body, and JSON of base64 is a third larger than its image; all bodies together may
             hold four times as much, more are answered with 429.
         max_pixels: Largest image; the line's own images.max_pixels holds as well.
@@ -40,6 +42,7 @@ class ServingSettings(BaseSettings):
     model_version: str = ""
     token: str = Field(default="", repr=False)
     device: str = "cpu"
+    runtime: str | None = None
     max_bytes: PositiveInt = 64 * MEBIBYTE
     max_pixels: PositiveInt = 50_000_000
     max_files: PositiveInt = 64
@@ -53,6 +56,14 @@ class ServingSettings(BaseSettings):
     def _fits_into_a_header(cls, token: str) -> str:
         check_token(token)
         return token
+
+    @field_validator("runtime")
+    @classmethod
+    def _is_known(cls, runtime: str | None) -> str | None:
+        try:
+            return wanted_runtime(runtime) if runtime else None
+        except RuntimeRefused as error:
+            raise ValueError(str(error)) from None
 
     @classmethod
     def from_environment(cls) -> Self:

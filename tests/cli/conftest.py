@@ -11,7 +11,7 @@ from tests.cli.stub_scorer import ODD_NAMES, StubScorer
 def scorer(monkeypatch):
     stub = StubScorer()
     module = ModuleType("csad.scoring.scorer")
-    module.Scorer = type("Scorer", (), {"load": staticmethod(lambda folder, device: stub)})
+    module.Scorer = type("Scorer", (), {"load": staticmethod(lambda folder, device, runtime: stub)})
     monkeypatch.setitem(sys.modules, "csad.scoring.scorer", module)
     return stub
 

@@ -26,6 +26,11 @@ class StubScore:
     map: np.ndarray
 
 
+class StubRuntime:
+    def described(self):
+        return "a stub"
+
+
 @dataclass
 class StubManifest:
     """What the model says of its threshold: 1 % of good products, nine of ten foreign patches."""
@@ -44,6 +49,7 @@ class StubScorer:
     batches: list = field(default_factory=list)
     normal_tail: float = 0.1
     manifest: StubManifest = field(default_factory=StubManifest)
+    runtime: StubRuntime = field(default_factory=StubRuntime)
 
     def score_batch(self, images):
         print("a library's chatter")

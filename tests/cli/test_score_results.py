@@ -160,13 +160,13 @@ def test_results_of_the_release_before_are_kept_under_the_new_name_of_the_senten
     run_score(images, "--out", kept)
     table = parquet.read_table(kept)
     names = ["findings" if name == "explanations" else name for name in table.column_names]
-    parquet.write_table(table.rename_columns(names), kept)
+    parquet.write_table(table.rename_columns(names).replace_schema_metadata(table.schema.metadata), kept)
     Image.new("RGB", (8, 4), (10, 0, 0)).save(images / "b.png")
     scorer.batches.clear()
 
-    run_score(images, "--out", kept)
+    result = run_score(images, "--out", kept)
 
-    assert scorer.batches == [1], "only the new image is scored"
+    assert scorer.batches == [1], result.output
     assert [row["explanations"] for row in rows(kept)] == [[], [], ["cherry icon: missing", "banana: extra"], []]
     assert "findings" not in parquet.read_table(kept).column_names
 
@@ -251,7 +251,7 @@ def test_a_link_to_nowhere_is_named_and_the_rest_is_scored(kept, images):
 
 
 def test_an_image_that_vanishes_meanwhile_is_named_and_the_rest_is_scored(kept, images, scorer, monkeypatch):
-    def load(folder, device):
+    def load(folder, device, runtime):
         (images / "a.png").unlink()
         return scorer
 

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from csad.config.line import ProductLine
+from csad.runner.stage_order import NAMES, ORDER
 from pipelines.packages import Target, compile_for
 from pipelines.shape import Shape
 from pipelines.training import training
@@ -144,6 +145,20 @@ def test_the_first_step_and_what_decides_are_never_cached_and_all_stages_are(gpu
     assert "enableCache" not in deploying.task("deployment")["cachingOptions"]
     for name in ("tagging", *STAGES):
         assert full.task(name)["cachingOptions"]["enableCache"]
+
+
+@pytest.mark.parametrize("step", ORDER[1:], ids=NAMES[1:])
+def test_a_task_is_given_the_outputs_that_its_stage_reads(full, step):
+    """The images come as an address; the loop over the masks stands for them."""
+    artifacts = full.task(step.name)["inputs"].get("artifacts", {}).values()
+    given = {
+        origin["taskOutputArtifact"]["producerTask"].replace(LOOP, "masks")
+        if "taskOutputArtifact" in origin
+        else origin["componentInputArtifact"].removeprefix("pipelinechannel--").split("-")[0]
+        for origin in artifacts
+    }
+
+    assert given == set(step.inputs.values()) - {"ingest"}
 
 
 def test_a_cached_task_depends_on_parameters_and_on_cached_tasks_alone(gpu, full):

@@ -7,7 +7,6 @@ import torch
 from safetensors import SafetensorError
 
 from csad.common.errors import ModelFolderError
-from csad.scoring import model_folder
 from csad.scoring.model_folder import MANIFEST, Manifest, read_manifest, read_tensors, write_model
 
 
@@ -116,7 +115,7 @@ def test_a_full_disk_keeps_the_old_file_and_leaves_no_manifest_behind(manifest, 
     def full(tensors, path):
         raise SafetensorError(f"I/O error: {os.strerror(errno.ENOSPC)} (os error {errno.ENOSPC})")
 
-    monkeypatch.setattr(model_folder, "save_file", full)
+    monkeypatch.setattr("safetensors.torch.save_file", full)
     for folder in (tmp_path / "whole", tmp_path / "new"):
         with pytest.raises(ModelFolderError, match=r"lgst\.safetensors cannot be written .* free some space"):
             write_model(folder, manifest, {"lgst": {"mean": torch.ones(1)}})

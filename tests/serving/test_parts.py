@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from csad.common.errors import ServingError
-from csad.serving.cpu import usable_cpus
+from csad.compute.cpu import usable_cpus
 from csad.serving.decoding import Decoder, PixelBudget
 from csad.serving.model import read_metrics
 from csad.serving.problems import Problem

@@ -87,6 +87,19 @@ def test_a_new_seed_repeats_only_what_draws(trained, tiny_line_data, caplog, tmp
     assert sorted(reused) == ["ingest", "masks", "tagging"]
 
 
+def test_a_changed_threshold_trains_no_network_again(trained, tiny_line_data, caplog, tmp_path):
+    line, output, _ = trained
+    caplog.set_level("INFO")
+    other = tmp_path / "model"
+    shutil.copytree(f"{output}.stages", f"{other}.stages")
+    stricter = line.model_copy(update={"threshold": line.threshold.model_copy(update={"false_reject_rate": 0.002})})
+
+    train(stricter, tiny_line_data, other, seed=3, evaluate=True)
+
+    reused = [message.split(":")[0] for message in caplog.messages if message.endswith("unchanged, reused")]
+    assert sorted(reused) == sorted(set(STAGES) - {"statistics", "evaluation"})
+
+
 def test_a_folder_that_is_no_model_is_not_replaced(tiny_line, tiny_line_data, tmp_path):
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos/holiday.jpg").touch()

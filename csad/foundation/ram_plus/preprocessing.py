@@ -6,12 +6,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor
 from torchvision.transforms import v2
-
-MEAN = (0.485, 0.456, 0.406)
-DEVIATION = (0.229, 0.224, 0.225)
-"""ImageNet's, of RGB in 0..1."""
 
 
 def prepare(pixels: NDArray[np.uint8], side: int) -> Tensor:
@@ -29,7 +26,7 @@ def prepare(pixels: NDArray[np.uint8], side: int) -> Tensor:
             v2.Resize((side, side), v2.InterpolationMode.BILINEAR),
             v2.ToImage(),
             v2.ToDtype(torch.float32, scale=True),
-            v2.Normalize(MEAN, DEVIATION),
+            v2.Normalize(IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD),
         ]
     )
     prepared: Tensor = whole(Image.fromarray(pixels))[None]

@@ -36,7 +36,8 @@ class MeanMap:
         """Normalise and average the maps, (B, h, w) each: float32 (B, h, w), below 0 where all is as usual."""
         assert maps.local is not None
         assert maps.second_head is not None
-        return (self.local(maps.local) + self.second_head(maps.second_head)) / 2
+        mean: Tensor = (self.local(maps.local) + self.second_head(maps.second_head)) / 2
+        return mean
 
     def tensors(self) -> dict[str, Tensor]:
         """Flat tensors for the model folder."""

@@ -13,8 +13,9 @@ A file elsewhere does the same once it is imported.
 """
 
 from csad.common.modules import import_modules
-from csad.scoring.branches.protocol import BatchFeatures, Branch, Explanation, Loading, ModelOutputs
+from csad.scoring.branches.protocol import BatchFeatures, Branch, Loading, ModelOutputs
 from csad.scoring.branches.registry import branch_of, groups, outside_files, register, registered, score_names
+from csad.scoring.explainers import Explanation
 
 __all__ = [
     "BatchFeatures",

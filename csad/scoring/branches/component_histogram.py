@@ -13,18 +13,18 @@ from torch import Tensor
 
 from csad.config.settings import HistogramSettings
 from csad.scoring.branches.class_histograms import HistogramCollector, grid_columns, out_of_fold_columns
-from csad.scoring.branches.named_tensors import flat, part_of
 from csad.scoring.branches.observer import Observer, OutOfFold
-from csad.scoring.branches.protocol import BatchFeatures, Branch, Explanation, Loading, ModelOutputs
+from csad.scoring.branches.protocol import BatchFeatures, Branch, Loading, ModelOutputs
 from csad.scoring.branches.registry import register
 from csad.scoring.branches.training import Training
-from csad.scoring.component_statistics import ComponentStatistics, ComponentStatisticsBuilder
-from csad.scoring.explanations import describe
-from csad.scoring.histogram import PatchHistogram, counted_map
-from csad.scoring.mean_localisation import histogram_map, nearest_normal
+from csad.scoring.component_statistics import ComponentStatistics
+from csad.scoring.component_statistics_builder import ComponentStatisticsBuilder
+from csad.scoring.explainers import ComponentExplainer, Explanation, Outputs
+from csad.scoring.histogram import PatchHistogram
+from csad.scoring.named_tensors import flat, part_of
 from csad.segmentation.network import SegmentationNetwork, class_probabilities
 
-SCORE = "components"
+(SCORE,) = ComponentExplainer.scores
 
 
 @register
@@ -39,7 +39,7 @@ class ComponentBranch(Branch):
         component_statistics: Usual fractions and label maps; None before all training images were observed.
     """
 
-    kind: ClassVar[str] = "component_histogram"
+    kind: ClassVar[str] = ComponentExplainer.kind
     scores: ClassVar[tuple[str, ...]] = (SCORE,)
     group: ClassVar[str] = "histogram"
     rank: ClassVar[int] = 0
@@ -67,24 +67,21 @@ class ComponentBranch(Branch):
         """A column per grid."""
         return grid_columns(SCORE, self.histogram, outputs[SCORE]) if self.histogram else {}
 
-    def average_map(self, outputs: ModelOutputs, index: int) -> Tensor | None:
+    def average_map(self, outputs: Outputs, index: int) -> NDArray[np.float32] | None:
         """Differences from the nearest normal image's histograms (paper 3.5, appendix D)."""
-        if self.component_statistics is None:
-            return None
-        probabilities = outputs[SCORE]
-        labels = counted_map(probabilities[index : index + 1], self.settings).argmax(dim=1)[0]
-        classes = probabilities.shape[1]
-        normal = nearest_normal(labels, self.component_statistics.reference_label_maps, classes)
-        return histogram_map(labels, normal, classes, self.settings.grids)
+        return self._explainer.average_map(outputs, index) if self._explainer else None
 
-    def explain(self, outputs: ModelOutputs, index: int) -> Explanation:
+    def explain(self, outputs: Outputs, index: int) -> Explanation:
         """Name the components of which there is an unusual amount, and show where."""
-        if self.component_statistics is None:
-            return Explanation()
-        probabilities = outputs[SCORE][index]
-        deviations = self.component_statistics.deviations(probabilities)
-        heat = self.component_statistics.heat(probabilities, deviations) if deviations else None
-        return Explanation(describe(deviations), heat)
+        return self._explainer.explain(outputs, index) if self._explainer else Explanation()
+
+    @property
+    def _explainer(self) -> ComponentExplainer | None:
+        return ComponentExplainer(self.component_statistics, self.settings) if self.component_statistics else None
+
+    def for_export(self) -> Branch:
+        """With Gaussians in single precision."""
+        return replace(self, histogram=self.histogram.in_single_precision()) if self.histogram else self
 
     def to(self, device: torch.device | str) -> Self:
         """Move the network."""
@@ -96,7 +93,8 @@ class ComponentBranch(Branch):
         if self.histogram:
             parts["histogram"] = self.histogram.tensors()
         if self.component_statistics:
-            parts["component_statistics"] = self.component_statistics.tensors()
+            arrays = self.component_statistics.arrays()
+            parts["component_statistics"] = {name: torch.from_numpy(value) for name, value in arrays.items()}
         return flat(**parts)
 
     @classmethod
@@ -110,7 +108,9 @@ class ComponentBranch(Branch):
             network.eval(),
             settings,
             PatchHistogram.from_tensors(part_of(tensors, "histogram"), settings),
-            ComponentStatistics.from_tensors(part_of(tensors, "component_statistics")),
+            ComponentStatistics.from_arrays(
+                {name: value.numpy() for name, value in part_of(tensors, "component_statistics").items()}
+            ),
         )
 
 

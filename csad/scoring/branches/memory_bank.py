@@ -12,13 +12,14 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor
 
+from csad.lgst.grouped_search import GroupedSearch
 from csad.lgst.memory_bank import MEMORY_LAYERS, MemoryBank
-from csad.scoring.branches.named_tensors import flat, part_of
 from csad.scoring.branches.observer import LeaveOneOut, Observer
 from csad.scoring.branches.protocol import BatchFeatures, Branch, Loading, ModelOutputs
 from csad.scoring.branches.reductions import top_mean
 from csad.scoring.branches.registry import register
 from csad.scoring.branches.training import Training
+from csad.scoring.named_tensors import flat, part_of
 
 
 @register
@@ -59,6 +60,10 @@ class MemoryBankBranch(Branch):
         """The deviations."""
         return {name: outputs[name] for name in self.memory_banks}
 
+    def for_export(self) -> Branch:
+        """Searches a whole batch at once."""
+        return _GroupedMemoryBankBranch(self.memory_banks)
+
     def to(self, device: torch.device | str) -> Self:
         """Move all memory banks."""
         return type(self)({name: bank.to(device) for name, bank in self.memory_banks.items()})
@@ -72,3 +77,9 @@ class MemoryBankBranch(Branch):
         """Rebuild what `tensors` stored."""
         stored = {name: part_of(tensors, name) for name in MEMORY_LAYERS}
         return cls({name: MemoryBank.from_tensors(name, bank) for name, bank in stored.items() if bank})
+
+
+class _GroupedMemoryBankBranch(MemoryBankBranch):
+    def forward(self, batch: BatchFeatures) -> ModelOutputs:
+        searches = {name: GroupedSearch(bank) for name, bank in self.memory_banks.items()}
+        return {name: search.deviation_map(batch.pyramid) for name, search in searches.items()}

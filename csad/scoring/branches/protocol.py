@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Protocol, Self
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from csad.features.backbone import Backbone
 from csad.lgst.teacher import Teacher
+from csad.scoring.explainers import Explanation, Outputs
 
 if TYPE_CHECKING:
     from csad.config.line import ProductLine
@@ -53,20 +56,6 @@ class BatchFeatures:
         """Standardised teacher features, float32 (B, C, r, c), by default of a cell per 8 pixels."""
         grid = self._teacher.grid_of(self.images.shape[-2], self.images.shape[-1])
         return self._teacher.standardise(self._teacher.combine(self.pyramid, grid))
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """What a branch says of one image beyond its score.
-
-    Attributes:
-        sentences: What is unusual, worst first.
-        heat: Where, float32 (r, c), at least 0, on the scale of the map: 0.1 is what hardly a normal image reaches.
-            None where nothing is.
-    """
-
-    sentences: tuple[str, ...] = ()
-    heat: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -134,17 +123,21 @@ class Branch(Protocol):
         """Where it is unusual, float32 (B, r, c) by the name of a score, in any unit: calibration scales them."""
         return {}
 
-    def average_map(self, outputs: ModelOutputs, index: int) -> Tensor | None:
+    def average_map(self, outputs: Outputs, index: int) -> NDArray[np.float32] | None:
         """Its map of one image in the published average of maps (`fusion.maps: average`), float32 (r, c)."""
         return None
 
-    def explain(self, outputs: ModelOutputs, index: int) -> Explanation:
-        """Say what is unusual about one image of a batch."""
+    def explain(self, outputs: Outputs, index: int) -> Explanation:
+        """Say what is unusual about one image of a batch; where torch is absent, what `EXPLAINERS` has of its kind."""
         return Explanation()
+
+    def for_export(self) -> Branch:
+        """The same branch in single precision and in operations of ONNX; only `forward` and `columns` are exported."""
+        return self
 
     @abstractmethod
     def to(self, device: torch.device | str) -> Self:
-        """Move what `forward` uses to a device; `columns`, `maps` and `explain` work on the CPU."""
+        """Move what `forward` uses to a device; `columns` and `maps` work on the CPU."""
 
     @abstractmethod
     def tensors(self) -> dict[str, Tensor]:

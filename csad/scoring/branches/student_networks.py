@@ -12,11 +12,11 @@ from torch import Tensor
 from csad.lgst.paper.mean_map import BRANCH as MEAN_MAP
 from csad.lgst.paper.mean_map import MeanMap
 from csad.lgst.paper.students import Students
-from csad.scoring.branches.named_tensors import flat, part_of
 from csad.scoring.branches.protocol import BatchFeatures, Branch, Loading, ModelOutputs
 from csad.scoring.branches.reductions import maximum, top_mean
 from csad.scoring.branches.registry import register
 from csad.scoring.branches.training import Training
+from csad.scoring.named_tensors import flat, part_of
 
 GLOBAL, LOCAL = "global", "local"
 

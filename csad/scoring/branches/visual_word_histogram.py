@@ -14,12 +14,12 @@ from torch import Tensor
 from csad.config.settings import HistogramSettings
 from csad.features.codebook import Codebook, fit_codebook
 from csad.scoring.branches.class_histograms import HistogramCollector, grid_columns, out_of_fold_columns
-from csad.scoring.branches.named_tensors import flat, part_of
 from csad.scoring.branches.observer import Observer, OutOfFold
 from csad.scoring.branches.protocol import BatchFeatures, Branch, Loading, ModelOutputs
 from csad.scoring.branches.registry import register
 from csad.scoring.branches.training import Training
 from csad.scoring.histogram import PatchHistogram
+from csad.scoring.named_tensors import flat, part_of
 
 SCORE = "words"
 
@@ -65,6 +65,10 @@ class VisualWordBranch(Branch):
     def columns(self, outputs: ModelOutputs) -> dict[str, Tensor]:
         """A column per grid."""
         return grid_columns(SCORE, self.histogram, outputs[SCORE]) if self.histogram else {}
+
+    def for_export(self) -> Branch:
+        """With Gaussians in single precision."""
+        return replace(self, histogram=self.histogram.in_single_precision()) if self.histogram else self
 
     def to(self, device: torch.device | str) -> Self:
         """Move the codebook."""

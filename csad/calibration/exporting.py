@@ -1,0 +1,91 @@
+"""Fourth part of the statistics stage: the scorer as one graph, and which runtimes compute it as torch does."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from csad.calibration.calibrate import Calibration
+from csad.calibration.decision import Decision
+from csad.common.errors import RuntimeRefused
+from csad.compute.cpu import usable_cpus
+from csad.imaging.canvas import Canvas
+from csad.imaging.canvas_store import CanvasStore
+from csad.scoring.anomaly_model import AnomalyModel
+from csad.scoring.branches.training import BATCH
+from csad.scoring.runtimes.choice import GRAPH_RUNTIMES, is_installed, open_engine
+from csad.scoring.runtimes.export import export_graph
+from csad.scoring.runtimes.graph_runtime import GraphRuntime
+from csad.scoring.runtimes.parity import compare
+from csad.scoring.runtimes.record import Export, Parity
+
+logger = logging.getLogger(__name__)
+
+
+def export(
+    output: Path,
+    canvas: Canvas,
+    model: AnomalyModel,
+    decision: Decision,
+    calibration: Calibration,
+    validation: CanvasStore,
+) -> Export:
+    """Write the graph and compare every runtime that is installed with torch; what fails is said and never used.
+
+    Args:
+        output: The model folder.
+        canvas: Size of the inputs.
+        model: Networks and branches.
+        decision: Fusion and threshold.
+        calibration: What torch gave the validation images.
+        validation: The validation images as model inputs.
+    """
+    exported = export_graph(output, model, decision.fusion, canvas)
+    if not exported.file:
+        logger.warning("this model computes in torch alone: %s", exported.problem)
+        return exported
+    parity = {}
+    for name in GRAPH_RUNTIMES:
+        if not is_installed(name):
+            logger.info("%s is not installed, so it was not compared with torch and will not be used", name)
+            continue
+        found = parity[name] = _compare(name, output / exported.file, exported, decision, calibration, validation)
+        if found.accepted:
+            logger.info(
+                "%s %s computes as torch does: scores of %d images differ by at most %.0e",
+                name,
+                found.version,
+                found.images,
+                found.score_error,
+            )
+        else:
+            logger.warning("%s will not be used, but torch: %s", name, found.reason)
+    return exported.model_copy(update={"parity": parity})
+
+
+def _compare(
+    name: str, graph: Path, exported: Export, decision: Decision, calibration: Calibration, validation: CanvasStore
+) -> Parity:
+    try:
+        engine = open_engine(name, graph, usable_cpus())
+        runtime = GraphRuntime(name, engine, exported, explainers=())
+        return compare(
+            runtime,
+            engine.version,
+            _batches(validation),
+            calibration.validation,
+            decision.fusion,
+            decision.threshold.value,
+        )
+    except (RuntimeRefused, RuntimeError) as error:
+        return Parity.refused(str(error))
+
+
+def _batches(images: CanvasStore) -> Iterator[NDArray[np.uint8]]:
+    """All images, uint8 (B, H, W, 3) a batch."""
+    for start in range(0, len(images), BATCH):
+        yield images.read(start, BATCH)

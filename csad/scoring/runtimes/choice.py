@@ -1,0 +1,149 @@
+"""Which runtime computes a model: what is installed, what was found to compute as torch does, what a user wants."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from csad.common.errors import RuntimeRefused
+from csad.compute.cpu import usable_cpus
+from csad.compute.device import check_device
+from csad.scoring.model_folder import Manifest
+from csad.scoring.runtimes.graph_runtime import Engine, GraphRuntime, require_graph
+from csad.scoring.runtimes.protocol import TORCH, Runtime
+
+VARIABLE = "CSAD_RUNTIME"
+ONNXRUNTIME, OPENVINO = "onnxruntime", "openvino"
+GRAPH_RUNTIMES = (ONNXRUNTIME, OPENVINO)
+"""Those that compute the exported graph, in the order in which they are tried."""
+
+RUNTIMES = (*GRAPH_RUNTIMES, TORCH)
+CPU = "cpu"
+
+_log = logging.getLogger(__name__)
+
+
+def wanted_runtime(name: str | None = None) -> str | None:
+    """The runtime that is asked for by name or else by CSAD_RUNTIME; None leaves the choice to csad.
+
+    Raises:
+        RuntimeRefused: There is no such runtime.
+    """
+    wanted = name or os.environ.get(VARIABLE) or None
+    if wanted is not None and wanted not in RUNTIMES:
+        source = "" if name else f" ({VARIABLE} asks for it)"
+        raise RuntimeRefused(f"there is no runtime {wanted!r}{source}; expected one of: {', '.join(RUNTIMES)}")
+    return wanted
+
+
+def device_for(wanted: str | None, device: str | None) -> str:
+    """Where to compute: a device that is asked for, else the CPU for a graph, else a GPU where torch finds one.
+
+    Raises:
+        DeviceError: There is no such device.
+    """
+    if not is_installed(TORCH) or (device is None and wanted in GRAPH_RUNTIMES):
+        return device or CPU
+    from csad.compute.compute_device import chosen_device
+
+    return str(chosen_device(device))
+
+
+def is_installed(name: str) -> bool:
+    """Whether a runtime's package can be imported; it is not imported for that."""
+    return importlib.util.find_spec(name) is not None
+
+
+def open_runtime(
+    folder: Path, manifest: Manifest, device: str = CPU, wanted: str | None = None, threads: int | None = None
+) -> Runtime:
+    """Open a model whose files were checked.
+
+    Args:
+        folder: Model folder.
+        manifest: Its manifest.
+        device: "cpu", "cuda" or "cuda:N"; only torch computes on others than the CPU.
+        wanted: Name of a runtime, which is then taken or refused. None takes the first that is installed and computes
+            as torch does, and torch where none does.
+        threads: Processors that a graph may use; None: all that this process may.
+
+    Raises:
+        RuntimeRefused: The runtime that is wanted, or all, cannot be used; the message says why.
+        ModelFolderError: The folder is incomplete.
+        DeviceError: There is no such device.
+    """
+    check_device(device)
+    if wanted == TORCH or (device != CPU and wanted is None):
+        return _torch(folder, manifest, device, [])
+    if wanted is not None:
+        if device != CPU:
+            raise RuntimeRefused(f"{wanted} computes on the CPU alone, and {device} is asked for; use torch there")
+        return open_graph(wanted, folder, manifest, threads or usable_cpus(), asked_for=True)
+    refusals = []
+    for name in GRAPH_RUNTIMES:
+        try:
+            return open_graph(name, folder, manifest, threads or usable_cpus())
+        except RuntimeRefused as refusal:
+            refusals.append(f"{name}: {refusal}")
+            if is_installed(name) and manifest.export is not None:
+                _log.warning("%s is not used: %s", name, refusal)
+    return _torch(folder, manifest, device, refusals)
+
+
+def open_graph(name: str, folder: Path, manifest: Manifest, threads: int, asked_for: bool = False) -> GraphRuntime:
+    """Open a model's graph in a runtime.
+
+    Args:
+        name: One of `GRAPH_RUNTIMES`.
+        folder: Model folder.
+        manifest: Its manifest.
+        threads: Processors that it may use.
+        asked_for: A user wants this one: it need not have been compared with torch when the model was trained.
+
+    Raises:
+        RuntimeRefused: It is not installed, or does not compute as torch does.
+        ModelFolderError: The folder is incomplete.
+    """
+    if not is_installed(name):
+        raise RuntimeRefused(f"it is not installed; run: pip install {name}")
+    require_graph(manifest.export)
+    assert manifest.export is not None
+    parity = manifest.export.parity.get(name)
+    if parity is None and not asked_for:
+        raise RuntimeRefused("it was not compared with torch when the model was trained; run csad optimise")
+    if parity is not None and not parity.accepted:
+        raise RuntimeRefused(f"it did not compute as torch did when the model was trained: {parity.reason}")
+    return GraphRuntime.load(name, open_engine(name, folder / manifest.export.file, threads), folder, manifest)
+
+
+def open_engine(name: str, graph: Path, threads: int, precision: str = "float32") -> Engine:
+    """Have a runtime's library read a graph.
+
+    Raises:
+        RuntimeRefused: It does not.
+    """
+    try:
+        if name == ONNXRUNTIME:
+            from csad.scoring.runtimes.onnxruntime_engine import OnnxRuntimeEngine
+
+            return OnnxRuntimeEngine(graph, threads, precision)
+        from csad.scoring.runtimes.openvino_engine import OpenVinoEngine
+
+        return OpenVinoEngine(graph, threads, precision)
+    except Exception as error:  # each library has errors of its own, most of them RuntimeError
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise RuntimeRefused(f"it does not read {graph.name}: {first}") from error
+
+
+def _torch(folder: Path, manifest: Manifest, device: str, refusals: Sequence[str]) -> Runtime:
+    if not is_installed(TORCH):
+        others = "; ".join(refusals) or "no other was tried"
+        raise RuntimeRefused(
+            f"no runtime can compute {folder}: torch is not installed ({others}); install one of {', '.join(RUNTIMES)}"
+        )
+    from csad.scoring.runtimes.torch_runtime import TorchRuntime
+
+    return TorchRuntime.load(folder, manifest, device)
