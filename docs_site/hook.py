@@ -26,6 +26,7 @@ from docs_site import (
 ROOT = Path(__file__).parents[1]
 PARTS: Mapping[str, Callable[[], str]] = {
     "settings": settings_reference.reference,
+    "old-names": settings_reference.old_names,
     "csad-commands": command_reference.csad_commands,
     "pipelines-commands": command_reference.pipelines_commands,
     "http-operations": http_reference.operations,

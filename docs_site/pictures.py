@@ -10,7 +10,7 @@ import tempfile
 import time
 import urllib.request
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from html import escape
 from pathlib import Path
@@ -52,7 +52,9 @@ def draw_all(demo: Path, data: Path, output: Path) -> None:
     test = data / "test"
     with tempfile.TemporaryDirectory() as folder, page(program, Path(folder) / "profile") as tab:
         figure = Path(folder) / "figure.html"
-        figure.write_text(_rejected(Scorer.load(demo / "model"), test), encoding="utf-8")
+        figure.write_text(
+            rejected_page(Scorer.load(demo / "model"), [test / name for name in REJECTED]), encoding="utf-8"
+        )
         tab.call("Emulation.setScrollbarsHidden", hidden=True)
         _save(_shot(tab, figure.as_uri(), 1180, 400), output / "rejected.jpg", trim=True)
         _save(_shot(tab, (demo / "report.html").absolute().as_uri(), 1100, 905), output / "report.jpg")
@@ -66,15 +68,20 @@ def draw_all(demo: Path, data: Path, output: Path) -> None:
             _save(_picture(tab), output / "serving-page.jpg")
 
 
-def _rejected(scorer: Scorer, test: Path) -> str:
-    """A page with each image, its anomaly map and what the scorer says of it."""
+def rejected_page(scorer: Scorer, images: Sequence[Path]) -> str:
+    """A page with each image, its anomaly map and what the scorer says of it.
+
+    Args:
+        scorer: The model.
+        images: Files of images that it rejects.
+    """
     figures = []
-    for name in REJECTED:
-        image = read_rgb(test / name)
+    for file in images:
+        image = read_rgb(file)
         score = scorer.score(image)
         assert score.anomalous
         heat = draw_heat(image, score.map, HeatScale.of_model(scorer.normal_tail))
-        said = (score.findings[0] if score.findings else NOTHING_SAID).replace(" %", UNBROKEN)
+        said = (score.explanations[0] if score.explanations else NOTHING_SAID).replace(" %", UNBROKEN)
         figures.append(
             f"<figure><div>{_img(Image.fromarray(image))}{_img(Image.fromarray(heat))}</div>"
             f"<figcaption><b>Rejected</b>, score {score.value:.1f} above {score.threshold:.1f}: {escape(said)}."

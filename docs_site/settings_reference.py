@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+from csad.config.aliases import KEYS, VALUES
 from csad.config.line import ProductLine
 from csad.config.presets import PAPER
 from docs_site.tables import one_line, table
@@ -30,6 +31,20 @@ def reference() -> str:
         if model is not None:
             parts += [f"## {name}", one_line(model.__doc__ or ""), f"Read by: {_readers(name)}.", *_tables(model, name)]
     return "\n\n".join(parts)
+
+
+def old_names() -> str:
+    """What keys and values were called in the release before, and are called now."""
+    keys = [
+        (f"`{section}.{old}`", f"`{section}.{new}`") for section, known in KEYS.items() for old, new in known.items()
+    ]
+    values = [
+        (f"`{section}.{key}: {old}`", f"`{section}.{key}: {new}`")
+        for section, known in VALUES.items()
+        for key, names in known.items()
+        for old, new in names.items()
+    ]
+    return table(("old", "now"), [*keys, *values])
 
 
 def stage_sections() -> Mapping[str, tuple[str, ...]]:

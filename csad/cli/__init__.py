@@ -14,6 +14,7 @@ from csad.cli.gate import gate
 from csad.cli.line import line
 from csad.cli.masks import masks
 from csad.cli.models import models
+from csad.cli.optimise import optimise
 from csad.cli.package import package
 from csad.cli.score import score
 from csad.cli.serve import serve
@@ -31,6 +32,7 @@ The usual order:
   csad train bottles.yaml --data data/ --output model/
   csad score model/ new_images/ --maps maps/        decide, and see where and why
   csad evaluate model/ --data data/ --report report.html
+  csad optimise model/ --data data/                 the fastest runtime on this machine
   csad serve model/                                 a page and an API; csad watch feeds it from a folder
 
 \b
@@ -80,7 +82,7 @@ def main(quiet: bool) -> None:
     logging.getLogger("csad").setLevel(logging.WARNING if quiet else logging.INFO)
 
 
-for command in (benchmark, line, masks, train, score, serve, watch, evaluate, data, models, weights):
+for command in (benchmark, line, masks, train, score, optimise, serve, watch, evaluate, data, models, weights):
     main.add_command(command)
 for command in (gate, package, deploy, status, rollback, undeploy):
     main.add_command(command)

@@ -70,5 +70,5 @@ def evaluate(
         require_unchanged(images.contents)
         if report is not None:
             gallery = find_gallery(model)
-            write_report(evaluation, report, gallery, find_doubts(gallery))
+            write_report(evaluation, report, gallery, find_doubts(gallery), (*images.train, *images.validation))
     click.echo(json.dumps(evaluation.to_json(), indent=2) if as_json else evaluation.to_text())

@@ -25,12 +25,13 @@ from csad.evaluation.tables import (
     other_kinds,
     percent,
 )
-from csad.images import read_rgb
+from csad.images import ImageFile, read_rgb
 from csad.imaging.heat import encode_jpeg
 
 GALLERY_SUFFIXES = frozenset({".png", ".jpg", ".jpeg"})
 GALLERY_WIDTH = 680
 GALLERY_BYTES = 2_500_000
+SHOWN_ODD = 12
 SUSPICIOUS_BACKGROUND = 65.0
 SUSPICIOUS_SESSION = 65.0
 EXPLANATIONS = {
@@ -41,7 +42,13 @@ EXPLANATIONS = {
 }
 
 
-def write_report(evaluation: Evaluation, path: Path, gallery: Path | None = None, doubts: Sequence[str] = ()) -> None:
+def write_report(
+    evaluation: Evaluation,
+    path: Path,
+    gallery: Path | None = None,
+    doubts: Sequence[str] = (),
+    good: Sequence[ImageFile] = (),
+) -> None:
     """Write the page, whole or not at all.
 
     Args:
@@ -49,18 +56,26 @@ def write_report(evaluation: Evaluation, path: Path, gallery: Path | None = None
         path: HTML file to write.
         gallery: Folder with a picture (PNG or JPEG) per cluster of components, shown in the order of their names.
         doubts: What is doubtful about these clusters, a sentence each.
+        good: Train and validation images that are at hand: odd ones among them are shown.
 
     Raises:
         OSError: The folder is read-only or full.
     """
-    write_text(path, render(evaluation, gallery, doubts))
+    write_text(path, render(evaluation, gallery, doubts, good))
 
 
-def render(evaluation: Evaluation, gallery: Path | None = None, doubts: Sequence[str] = ()) -> str:
+def render(
+    evaluation: Evaluation,
+    gallery: Path | None = None,
+    doubts: Sequence[str] = (),
+    good: Sequence[ImageFile] = (),
+) -> str:
     """Return the page as text; see `write_report`."""
     total = sum(evaluation.images["test"].values())
     auroc, spro = evaluation.image_auroc, evaluation.spro
     pictures, files = _gallery(gallery)
+    files_of = {file.key: file.path for file in good}
+    odd = [files_of[key] for key in evaluation.odd_images if key in files_of]
     columns = _measured_kinds(auroc)
     return render_page(
         "evaluation",
@@ -85,6 +100,7 @@ def render(evaluation: Evaluation, gallery: Path | None = None, doubts: Sequence
             (category.value, EXPLANATIONS[category], [case for case in evaluation.cases if case.category is category])
             for category in Category
         ],
+        odd_images=_pictures(odd[:SHOWN_ODD]),
         gallery=pictures,
         gallery_files=files,
         data=list(_data(evaluation)),
@@ -186,6 +202,10 @@ def _gallery(folder: Path | None) -> tuple[list[tuple[str, bytes]], int]:
     if folder is None or not folder.is_dir():
         return [], 0
     paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in GALLERY_SUFFIXES)
+    return _pictures(paths), len(paths)
+
+
+def _pictures(paths: Sequence[Path]) -> list[tuple[str, bytes]]:
     pictures: list[tuple[str, bytes]] = []
     for path in paths:
         try:
@@ -195,7 +215,7 @@ def _gallery(folder: Path | None) -> tuple[list[tuple[str, bytes]], int]:
         if sum(len(picture) for _, picture in pictures) + len(data) > GALLERY_BYTES:
             break
         pictures.append((path.stem, data))
-    return pictures, len(paths)
+    return pictures
 
 
 def _at_most_as_wide(image: np.ndarray) -> np.ndarray:

@@ -155,6 +155,10 @@ class Scorer:
         """The product in the pose of the training images, uint8 (S, S, 3); the image itself where poses are fixed."""
         return self._pose(image).image
 
+    def to_input(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """What the networks see of an image: the region of interest in the pose of the training images, (h, w, 3)."""
+        return self._canvas.to_input(self.registered(image))
+
     def _pose(self, image: NDArray[np.uint8]) -> _Posed:
         if self._registration is None:
             return _Posed(image, image.shape[0], image.shape[1], None)

@@ -94,7 +94,9 @@ def run(line: ProductLine, images: Path, pseudo_labels: Path, model: Path, outpu
     with translate_os_errors(output):
         atomic.write_text(output / FIGURES, json.dumps(evaluation.to_json(), indent=2) + "\n")
         atomic.write_text(output / TABLE, evaluation.to_text() + "\n")
-        write_report(evaluation, output / REPORT, pseudo_labels / GALLERY, doubts)
+        write_report(
+            evaluation, output / REPORT, pseudo_labels / GALLERY, doubts, (*dataset.train, *dataset.validation)
+        )
     return _summarise(evaluation, len(dataset.test))
 
 

@@ -5,10 +5,14 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from csad.scoring.scorer import Score
 from csad.serving.schemas import ModelName, ScoreAnswer
 from docs_site import pipeline_graph
+from docs_site.pictures import rejected_page
 from docs_site.pipeline_graph import Task
 
 ROOT = Path(__file__).parents[2]
@@ -89,6 +93,22 @@ def test_the_graph_is_that_of_the_compiled_pipelines():
     committed = (ROOT / "docs/images/pipeline.svg").read_text(encoding="utf-8")
     command = "python -m docs_site.pipeline_graph docs/images/pipeline.svg"
     assert committed == pipeline_graph.draw(pipeline_graph.read_tasks()), f"the pipelines have changed; run {command}"
+
+
+def test_a_picture_of_a_rejected_image_says_why(tmp_path):
+    class Stub:
+        normal_tail = 0.1
+
+        def score(self, image):
+            said = ("component 3: missing; expected 2 %, found 0.017 % of the product",)
+            return Score(9.24, 7.0, {}, np.zeros(image.shape[:2], np.float32), said)
+
+    Image.new("RGB", (8, 6)).save(tmp_path / "kit.png")
+
+    page = rejected_page(Stub(), [tmp_path / "kit.png"])
+
+    assert page.count("<img ") == 2  # the image and its map
+    assert "score 9.2 above 7.0: component 3: missing; expected 2\N{NO-BREAK SPACE}%" in page
 
 
 def test_an_arrow_that_a_longer_way_says_is_left_out():

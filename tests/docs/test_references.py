@@ -7,7 +7,7 @@ import pytest
 from mkdocs.exceptions import PluginError
 
 from docs_site import command_reference, error_reference, hook
-from docs_site.settings_reference import range_of, type_of
+from docs_site.settings_reference import old_names, range_of, type_of
 from docs_site.tables import table
 
 
@@ -41,6 +41,12 @@ def test_a_type_is_said_in_words(schema, said):
 )
 def test_a_range_is_said_in_words(schema, said):
     assert range_of(schema, {}) == said
+
+
+def test_an_old_name_leads_to_the_new_one():
+    old = "memory" + "_size"  # a word that is not to come back
+    assert f"| `lgst.{old}` | `lgst.coreset_size` |" in old_names()
+    assert "| `lgst.local_student: memory_bank` |" in old_names()
 
 
 def test_a_command_is_shown_as_a_terminal_shows_it():

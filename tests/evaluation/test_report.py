@@ -10,7 +10,7 @@ from PIL import Image
 from csad.evaluation.evaluate import evaluate
 from csad.evaluation.figures import Evaluation
 from csad.evaluation.report import render, write_report
-from csad.images import ImageProblem
+from csad.images import ImageFile, ImageProblem
 from csad.scoring.branches import groups, score_names
 
 from .fakes import DataSet, FakeScorer, ScorerWithBackground, picture
@@ -165,3 +165,17 @@ def test_the_page_is_written_as_a_whole_and_takes_the_place_of_an_older_one(eval
 @pytest.mark.parametrize("branch", ["full", *groups(), *score_names()])
 def test_every_branch_has_a_colour_of_its_curve(branch):
     assert f".branch-{branch} {{ stroke" in STYLES
+
+
+def test_odd_images_are_shown_where_they_are_at_hand(evaluation, tmp_path):
+    for stem in ("000", "007"):
+        Image.fromarray(picture(200)).save(tmp_path / f"{stem}.png")
+    good = [ImageFile(stem, tmp_path / f"{stem}.png", "train", "good") for stem in ("000", "007")]
+    odd = evaluation.model_copy(update={"odd_images": ("train/good/007", "validation/good/001")})
+
+    page = Page(render(odd, good=good))
+
+    assert "Odd images among the good ones" in page.text
+    assert "<figcaption>007</figcaption>" in render(odd, good=good)
+    assert "<figcaption>000</figcaption>" not in render(odd, good=good)
+    assert "Odd images among the good ones" not in Page(render(odd)).text

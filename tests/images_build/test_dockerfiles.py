@@ -44,7 +44,8 @@ def test_every_variant_is_a_build_argument(dockerfile):
 
 
 def test_all_images_share_the_layer_of_torch():
-    stages = {name: (ROOT / "images" / name / "Dockerfile").read_text().split("\nFROM ")[1] for name in IMAGES}
+    texts = {name: (ROOT / "images" / name / "Dockerfile").read_text() for name in IMAGES}
+    stages = {name: text.split(" AS torch\n")[1].split("\n\n")[0] for name, text in texts.items()}
     assert stages["train"] == stages["serve"] == stages["foundation"]
 
 
@@ -57,3 +58,11 @@ def test_nothing_but_wheels_and_pins_enters_a_build():
     rules = (ROOT / ".dockerignore").read_text().splitlines()
     assert rules[1] == "*"
     assert all(rule.startswith(("!dist/", "!constraints")) for rule in rules[2:])
+
+
+def test_the_serving_image_has_no_torch_unless_it_is_asked_for():
+    text = (ROOT / "images" / "serve" / "Dockerfile").read_text()
+
+    assert "ARG ENGINE=plain" in text
+    assert "torch" not in text.split(" AS plain\n")[1].split("\n\n")[0]
+    assert "COPY --from=torch" not in text

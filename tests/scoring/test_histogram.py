@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from csad.config.settings import HistogramSettings
 from csad.scoring.histogram import (
+    FactoredGaussians,
     GaussianPerType,
     PatchHistogram,
     class_fractions,
@@ -212,3 +213,15 @@ def test_stored_tensors_rebuild_the_same_histogram():
     again = PatchHistogram.from_tensors(histogram.tensors(), settings)
 
     assert torch.equal(again.distances(probabilities), histogram.distances(probabilities))
+
+
+def test_distances_in_single_precision_are_those_in_double():
+    # Precision diag(4, 9), mean (1, 1): (3, 2) is at sqrt(4 * 4 + 9 * 1) = 5; the second type is nearer to (0, 0).
+    means = torch.tensor([[1.0, 1.0], [0.0, 0.5]], dtype=torch.float64)
+    precisions = torch.stack([torch.diag(torch.tensor([4.0, 9.0])), torch.eye(2)]).double()
+
+    single = FactoredGaussians(GaussianPerType(means[:1], precisions[:1]))
+    both = FactoredGaussians(GaussianPerType(means, precisions))
+
+    assert single.distance(torch.tensor([[3.0, 2.0]])).tolist() == [pytest.approx(5)]
+    assert both.distance(torch.tensor([[0.0, 0.0]])).tolist() == [pytest.approx(0.5)]

@@ -14,6 +14,7 @@ from csad.compute.device import check_device
 from csad.scoring.model_folder import Manifest
 from csad.scoring.runtimes.graph_runtime import Engine, GraphRuntime, require_graph
 from csad.scoring.runtimes.protocol import TORCH, Runtime
+from csad.scoring.runtimes.tuned import Tuned, read_tuned
 
 VARIABLE = "CSAD_RUNTIME"
 ONNXRUNTIME, OPENVINO = "onnxruntime", "openvino"
@@ -83,6 +84,12 @@ def open_runtime(
             raise RuntimeRefused(f"{wanted} computes on the CPU alone, and {device} is asked for; use torch there")
         return open_graph(wanted, folder, manifest, threads or usable_cpus(), asked_for=True)
     refusals = []
+    tuned = read_tuned(folder, manifest.checksum)
+    if tuned is not None:
+        try:
+            return _open_tuned(tuned, folder, manifest, threads or usable_cpus())
+        except RuntimeRefused as refusal:
+            _log.warning("what csad optimise chose is not used: %s", refusal)
     for name in GRAPH_RUNTIMES:
         try:
             return open_graph(name, folder, manifest, threads or usable_cpus())
@@ -116,7 +123,25 @@ def open_graph(name: str, folder: Path, manifest: Manifest, threads: int, asked_
         raise RuntimeRefused("it was not compared with torch when the model was trained; run csad optimise")
     if parity is not None and not parity.accepted:
         raise RuntimeRefused(f"it did not compute as torch did when the model was trained: {parity.reason}")
-    return GraphRuntime.load(name, open_engine(name, folder / manifest.export.file, threads), folder, manifest)
+    engine = open_engine(name, folder / manifest.export.file, threads)
+    return GraphRuntime.load(name, engine, folder, manifest, manifest.export)
+
+
+def _open_tuned(tuned: Tuned, folder: Path, manifest: Manifest, threads: int) -> Runtime:
+    """Open what was found to be fastest on this machine.
+
+    Raises:
+        RuntimeRefused: It is not installed any more, or computes otherwise than it did.
+    """
+    if tuned.runtime == TORCH:
+        return _torch(folder, manifest, CPU, [])
+    if not is_installed(tuned.runtime):
+        raise RuntimeRefused(f"{tuned.runtime} is not installed")
+    require_graph(manifest.export)
+    assert manifest.export is not None
+    export = manifest.export.model_copy(update={"file": tuned.file, "expected": tuned.expected})
+    engine = open_engine(tuned.runtime, folder / tuned.file, threads, tuned.precision)
+    return GraphRuntime.load(tuned.runtime, engine, folder, manifest, export)
 
 
 def open_engine(name: str, graph: Path, threads: int, precision: str = "float32") -> Engine:

@@ -57,29 +57,38 @@ class GraphRuntime:
         self._export = export
 
     @classmethod
-    def load(cls, name: str, engine: Engine, folder: Path, manifest: Manifest) -> GraphRuntime:
-        """Take an engine that has read the graph into use, if it computes what torch computed.
+    def load(cls, name: str, engine: Engine, folder: Path, manifest: Manifest, export: Export) -> GraphRuntime:
+        """Take an engine that has read a graph into use, if it computes what is expected.
+
+        Args:
+            name: Name of the runtime.
+            engine: What has read the graph.
+            folder: Model folder.
+            manifest: Its manifest.
+            export: The manifest's, or the same with what another precision gave for the check image.
 
         Raises:
             RuntimeRefused: The graph is of another version, another model or computes otherwise; the message says why.
             ModelFolderError: What explains its scores is missing.
         """
-        export = manifest.export
-        require_graph(export)
-        assert export is not None
         require_signature(engine, export, manifest)
-        settings = ProductLine.from_model(manifest.line).histogram
-        try:
-            explainers = [
-                EXPLAINERS[kind].from_arrays(read_arrays(folder, kind), settings)
-                for kind in manifest.branches
-                if kind in EXPLAINERS
-            ]
-        except KeyError as error:
-            raise ModelFolderError(f"{folder} lacks {error}; copy the whole model folder again") from error
-        runtime = cls(name, engine, export, explainers)
+        runtime = cls(name, engine, export, cls.explainers_of(folder, manifest))
         runtime.require_expected(manifest)
         return runtime
+
+    @staticmethod
+    def explainers_of(folder: Path, manifest: Manifest) -> list[Explainer]:
+        """What explains the scores of a model.
+
+        Raises:
+            ModelFolderError: A part of it is missing.
+        """
+        settings = ProductLine.from_model(manifest.line).histogram
+        kinds = [kind for kind in manifest.branches if kind in EXPLAINERS]
+        try:
+            return [EXPLAINERS[kind].from_arrays(read_arrays(folder, kind), settings) for kind in kinds]
+        except KeyError as error:
+            raise ModelFolderError(f"{folder} lacks {error}; copy the whole model folder again") from error
 
     def run(self, canvases: NDArray[np.uint8]) -> RuntimeOutputs:
         """Compute canvases, uint8 (B, H, W, 3)."""
@@ -107,15 +116,18 @@ class GraphRuntime:
             RuntimeRefused: It differs.
         """
         record = manifest.canvas
-        found = self.run(check_canvases(record.height, record.width))
+        try:
+            found = self.run(check_canvases(record.height, record.width))
+        except Exception as error:  # each library has errors of its own
+            raise RuntimeRefused(f"{self.described()} fails on the check image: {error}") from error
         expected = dict(self._export.expected)
         fused = np.array([expected.pop(FUSED, np.nan)])
         known = {name: np.array([value]) for name, value in expected.items()}
-        error = max(score_error(found.fused, fused), column_error(found.columns, known, manifest.fusion))
-        if not error <= tolerance:
+        distance = max(score_error(found.fused, fused), column_error(found.columns, known, manifest.fusion))
+        if not distance <= tolerance:
             raise RuntimeRefused(
-                f"{self.described()} computes the check image {error:.1e} away from what torch gave when the model was "
-                f"trained ({tolerance:.0e} is allowed): run csad optimise with this version, or use torch"
+                f"{self.described()} computes the check image {distance:.1e} away from what is expected "
+                f"({tolerance:.0e} is allowed): run csad optimise with this version, or use torch"
             )
 
 

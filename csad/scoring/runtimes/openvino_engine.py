@@ -30,8 +30,10 @@ class OpenVinoEngine:
         self.version = openvino.__version__.split("-")[0]
         self.precision = precision
         core = openvino.Core()
+        if precision == "bfloat16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+            raise RuntimeError("this processor has no bfloat16")
         settings = {
-            "INFERENCE_PRECISION_HINT": PRECISIONS.get(precision, "f32"),
+            "INFERENCE_PRECISION_HINT": PRECISIONS[precision],
             "INFERENCE_NUM_THREADS": threads,
             "PERFORMANCE_HINT": "LATENCY",
             "ENABLE_CPU_PINNING": False,
