@@ -9,7 +9,7 @@ EXAMPLE := examples/fastener_kit
 REGISTRY ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install foundation demo test test-slow test-cluster test-foundation lint format measure measure-serving bench compile wheel images push manifests clean
+.PHONY: help install foundation demo test test-slow test-cluster test-foundation lint format measure measure-serving bench docs pictures compile wheel images push manifests clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,7 +21,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 		|| { echo "Python 3.11 is needed, $(PYTHON) is another; say make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@test -x $(BIN)/python && $(BIN)/python -m pip --version > /dev/null 2>&1 || "$(PYTHON)" -m venv --clear $(VENV)
 	@echo 'Installing into $(VENV): about 3 minutes and 7 GB' >&2
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,serve,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,serve,dev,docs]'
 	@touch $@
 
 foundation: $(FOUNDATION)/.installed ## Make the environment of RAM++, Grounding DINO and SAM-HQ in .venv-foundation
@@ -69,6 +69,12 @@ bench: $(INSTALLED) ## Measure speed and memory
 measure-serving: $(INSTALLED) ## Measure the service over HTTP: latency, throughput, memory, hostile requests
 	$(BIN)/python -m benchmarks.serving
 
+docs: $(INSTALLED) ## Build the documentation into site/, without a network
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --clean
+
+pictures: $(INSTALLED) ## Take the pictures of docs/images again, from the last make demo (needs chromium)
+	$(BIN)/python -m docs_site.pictures demo $(EXAMPLE)/data docs/images
+
 compile: $(INSTALLED) ## Compile the pipeline for Kubeflow
 	$(BIN)/python -m pipelines compile
 
@@ -91,5 +97,5 @@ manifests: $(INSTALLED) ## Check the Kubernetes manifests
 	$(BIN)/python -m pytest tests/manifests
 
 clean: ## Remove outputs and caches; .venv stays
-	rm -rf build dist demo measurements local_outputs *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf build dist demo site measurements local_outputs *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +

@@ -4,13 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.drawn_lines.lines import LINES
 from csad.config.line import ProductLine
+from drawn_lines.lines import DRAWN, LINES, ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / "examples" / "fastener_kit"
 SHARED = ROOT.parent / "shared" / "data"
-DRAWN = ROOT / "measurements" / "drawn"
 
 
 @dataclass(frozen=True)
@@ -66,10 +64,15 @@ DATA_SETS = (
 )
 """What is measured unless others are named."""
 
-DRAWN_LINES = tuple(
-    DataSet(name, DRAWN / name, command=f"python -m benchmarks.drawn_lines --only {name}") for name in LINES
-)
+DRAWN_LINES = tuple(DataSet(name, DRAWN / name, command=f"python -m drawn_lines --only {name}") for name in LINES)
 """Made-up lines, measured by name."""
+
+TURNED_ROOT = ROOT / "measurements" / "turned"
+TURNABLE = ("juice_bottle", "circuitboard")
+TURNED = tuple(
+    DataSet(f"{name}_turned", TURNED_ROOT / name, command=f"python -m benchmarks.turned {name}") for name in TURNABLE
+)
+"""Aligned products on an even ground, each image turned by an angle of its own; measured by name."""
 
 FULL = Variant("full", {})
 NO_LSA = Variant("no_lsa", {"segmentation": {"lsa": False}})
@@ -83,7 +86,7 @@ PAPER_HISTOGRAM = Variant(
             "covariance": "pseudo_inverse",
             "per_type": False,
             "copies": False,
-            "words": 0,
+            "codebook_size": 0,
         }
     },
 )

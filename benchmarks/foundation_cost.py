@@ -24,8 +24,8 @@ import torch
 from PIL import Image
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.markdown import table
 from benchmarks.refine_speed import ellipses, region_of
+from csad.common.tables import markdown_table
 from csad.config.settings import FoundationSettings
 from csad.foundation.grounding import LONG_SIDE, SHORT_SIDE, scaled_size
 from csad.imaging.masks import save_masks
@@ -167,7 +167,7 @@ def report(size: tuple[int, int], proposals: int, boxes: int) -> Iterator[str]:
         yield f"{name}: one encoding {encoding / TERA:.3f} TFLOP, one prompt {prompt / 1e9:.2f} GFLOP."
     yield f"Grounding DINO: one pass {grounding / TERA:.3f} TFLOP.\n"
     head = ("", "encodings", "prompts", "Grounding DINO", "encoder TFLOP", "decoder TFLOP", "boxes TFLOP", "all TFLOP")
-    yield table(head, rows) + "\n"
+    yield markdown_table(head, rows) + "\n"
     seconds = cpu_seconds(size, proposals, boxes)
     for what, spent in seconds.items():
         yield f"CPU, {what}: {spent:.2f} s"

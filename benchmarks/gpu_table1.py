@@ -18,8 +18,8 @@ from pathlib import Path
 
 import torch
 
-from csad.cli.table import table
 from csad.common.errors import CsadError
+from csad.common.tables import table
 from csad.config.line import ProductLine
 from csad.reproduction.data_sets import Category, find_data_set
 from csad.reproduction.latency import RUNS, Latency, measure_latency

@@ -5,6 +5,7 @@ from statistics import fmean
 
 from benchmarks.datasets import CLASS_HISTOGRAM, FULL, NO_LSA, PAPER_HISTOGRAM, PAPER_STUDENTS, PLAIN_SUM
 from benchmarks.measurement import Measurement
+from csad.common.tables import markdown_table
 from csad.config.settings import LgstSettings
 
 ABSENT = "-"
@@ -28,12 +29,6 @@ ABLATION_ROWS = (
 """Title, variant that was trained, branch or group of its score."""
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table; all columns but the first are figures."""
-    rule = ["---", *("---:" for _ in head[1:])]
-    return "\n".join("| " + " | ".join(row) + " |" for row in (head, rule, *rows))
-
-
 def report(name: str, runs: Sequence[Measurement], command: str) -> str:
     """Everything about one data set.
 
@@ -54,7 +49,7 @@ def detection(full: Sequence[Measurement]) -> str:
     kinds = [kind for kind in KINDS if any(run.auroc["full"][kind] is not None for run in full)]
     head = ("image AUROC, percent", *(f"{kind}, {which}" for kind in kinds for which in ("mean", "worst")))
     rows = [(branch, *_cells(full, branch, kinds)) for branch in full[0].auroc]
-    return table(head, rows)
+    return markdown_table(head, rows)
 
 
 def ablations(runs: Sequence[Measurement]) -> str:
@@ -66,7 +61,7 @@ def ablations(runs: Sequence[Measurement]) -> str:
         chosen = [run for run in runs if run.variant == variant]
         if chosen:
             rows.append((title, *_cells(chosen, branch, kinds)))
-    return table(head, rows)
+    return markdown_table(head, rows)
 
 
 def other_figures(full: Sequence[Measurement]) -> str:
@@ -92,7 +87,7 @@ def other_figures(full: Sequence[Measurement]) -> str:
         values = _values(full, figure)
         if values:
             rows.append((title, format(fmean(values), style), format(worst(values), style)))
-    return table(("", "mean", "worst"), rows)
+    return markdown_table(("", "mean", "worst"), rows)
 
 
 def _cells(runs: Sequence[Measurement], branch: str, kinds: Sequence[str]) -> Iterator[str]:

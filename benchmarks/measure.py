@@ -5,8 +5,8 @@ Run `make measure`, or `python -m benchmarks.measure --only juice_bottle --seeds
 Each run takes the product line that `csad line new` writes, trains and evaluates it with the `csad` command in a
 process of its own, and leaves its figures in measurements/. The same command again resumes where it was interrupted; a
 result is measured anew when csad's code has changed. Real images are looked for in ../shared/data, and the lines that
-`python -m benchmarks.drawn_lines` draws in measurements/drawn; what is absent is left out. The drawn lines are
-measured only where --only names them.
+`python -m drawn_lines` draws in measurements/drawn; what is absent is left out. The drawn lines and those
+that `python -m benchmarks.turned` turns are measured only where --only names them.
 
 Beside the product stand two baselines with the same weights, PatchCore and a sketch with out-of-fold thresholds;
 --baselines runs these alone (about a minute per data set and seed).
@@ -18,12 +18,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.baselines import measure_baselines
-from benchmarks.datasets import ABLATIONS, DATA_SETS, DRAWN_LINES, FULL, DataSet, Variant
+from benchmarks.datasets import ABLATIONS, DATA_SETS, DRAWN_LINES, FULL, TURNED, DataSet, Variant
 from benchmarks.decisions import HEAD, decision_rows
-from benchmarks.markdown import report, table
+from benchmarks.markdown import report
 from benchmarks.measurement import measure
 from csad.common import atomic
 from csad.common.errors import CsadError
+from csad.common.tables import markdown_table
 
 SEEDS = (0, 1, 2)
 TABLES = "tables.md"
@@ -57,7 +58,7 @@ def main() -> None:
     if not decisions:
         sys.exit("Error: none of the chosen data sets is on this machine")
     seeds = f"mean of the seeds {', '.join(map(str, options.seeds))}; `{command}`"
-    reports.append(f"## Decisions\n\n{table(HEAD, list(decision_rows(decisions)))}\n\n{seeds}")
+    reports.append(f"## Decisions\n\n{markdown_table(HEAD, list(decision_rows(decisions)))}\n\n{seeds}")
     print(f"\n{reports[-1]}\n", flush=True)
     atomic.write_text(options.output / TABLES, "\n\n".join(reports) + "\n")
     print(f"tables in {options.output / TABLES}", file=sys.stderr)
@@ -67,7 +68,7 @@ def _chosen(names: Sequence[str] | None) -> tuple[DataSet, ...]:
     """The data sets of some names; the usual ones where none is named."""
     if not names:
         return DATA_SETS
-    return tuple(data for data in (*DATA_SETS, *DRAWN_LINES) if data.name in names)
+    return tuple(data for data in (*DATA_SETS, *DRAWN_LINES, *TURNED) if data.name in names)
 
 
 def _ablations(names: Sequence[str] | None) -> tuple[Variant, ...]:
@@ -79,7 +80,7 @@ def _ablations(names: Sequence[str] | None) -> tuple[Variant, ...]:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    names = [data.name for data in (*DATA_SETS, *DRAWN_LINES)]
+    names = [data.name for data in (*DATA_SETS, *DRAWN_LINES, *TURNED)]
     parser.add_argument(
         "--only",
         nargs="+",

@@ -22,9 +22,10 @@ import numpy as np
 from minio import Minio
 
 from benchmarks.measurement import machine
-from csad.store.datasets import pull_dataset, push_dataset, verify_dataset
+from csad.store.datasets import pull_dataset, verify_dataset
 from csad.store.embedded import EmbeddedStore
 from csad.store.objects import ObjectStore
+from csad.store.push import push_dataset
 from csad.store.settings import StoreSettings
 
 IMAGES = 5000

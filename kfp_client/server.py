@@ -1,6 +1,5 @@
 """A Kubeflow Pipelines server: pipelines, experiments, runs and recurring runs, through the published client."""
 
-import hashlib
 import io
 import os
 import re
@@ -18,6 +17,7 @@ from kfp_server_api import ApiException, V2beta1Pipeline, V2beta1RecurringRun
 from urllib3.exceptions import HTTPError
 
 from csad.common.errors import CsadError
+from csad.common.hashing import file_sha256
 from kfp_client.server_patience import be_patient
 
 ENDPOINT = "KFP_ENDPOINT"
@@ -227,7 +227,7 @@ def version_name(package: Path) -> str:
         PipelineServerError: The file cannot be read.
     """
     pipeline = pipeline_name(package)
-    return f"{pipeline}-{hashlib.sha256(package.read_bytes()).hexdigest()[:12]}"
+    return f"{pipeline}-{file_sha256(package)[:12]}"
 
 
 def _all(page: Callable[[str], Any], field: str) -> Iterator[Any]:

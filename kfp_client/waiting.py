@@ -21,7 +21,6 @@ def wait_for(
     started: StartedRun,
     minutes: float,
     every: float = EVERY_SECONDS,
-    silence: float = SILENCE_SECONDS,
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
     """Return when a run has succeeded.
@@ -31,7 +30,6 @@ def wait_for(
         started: The run.
         minutes: It may take.
         every: Seconds between two looks.
-        silence: Seconds that the server may stay away.
         clock: Seconds of a clock that only goes forward.
 
     Raises:
@@ -43,7 +41,7 @@ def wait_for(
         try:
             state = server.run_state(started.run)
         except PipelineServerError as error:
-            if clock() - answered > silence:
+            if clock() - answered > SILENCE_SECONDS:
                 raise
             _log.warning("run %s cannot be looked at, trying again: %s", started.run, error)
         else:

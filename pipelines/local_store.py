@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from csad.config.line import ProductLine
-from csad.store.datasets import push_dataset
 from csad.store.embedded import EmbeddedStore
 from csad.store.objects import ObjectStore
+from csad.store.push import push_dataset
 from csad.store.settings import ENDPOINT, StoreSettings
 
 

@@ -8,7 +8,7 @@ from kfp_client.parameters import compiled_defaults
 from pipelines.compiling import compile_pipeline
 from pipelines.promotion import promotion
 from pipelines.shape import Shape
-from pipelines.training import training_on_cpu, training_on_gpu
+from pipelines.training import training
 
 TRAINING_FILE, PROMOTION_FILE = "training.yaml", "promotion.yaml"
 
@@ -46,9 +46,9 @@ def compile_for(line: ProductLine, target: Target, folder: Path) -> tuple[Path, 
     Raises:
         OSError: A file cannot be written.
     """
-    training = _compile(target, target.shape(line), folder / TRAINING_FILE, target.line(line))
+    compiled = _compile(target, target.shape(line), folder / TRAINING_FILE, target.line(line))
     compile_pipeline(promotion, folder / PROMOTION_FILE)
-    return training, folder / PROMOTION_FILE
+    return compiled, folder / PROMOTION_FILE
 
 
 class Packages:
@@ -93,6 +93,5 @@ class Packages:
 
 
 def _compile(target: Target, shape: Shape, file: Path, line: ProductLine | None) -> Path:
-    pipeline = (training_on_gpu if target.gpu else training_on_cpu)(shape)
-    compile_pipeline(pipeline, file, compiled_defaults(line) if line else None)
+    compile_pipeline(training(shape, target.gpu), file, compiled_defaults(line) if line else None)
     return file

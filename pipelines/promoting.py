@@ -14,7 +14,7 @@ MINUTES = 90.0
 """A rollout gives up by itself after ten minutes for each of its steps; images may have to be pulled before."""
 
 
-def promote_and_wait(promotion: Promotion, minutes: float = MINUTES) -> str:
+def promote_and_wait(promotion: Promotion) -> str:
     """Do the work of `promote_from_task`, outside of KFP's executor.
 
     Raises:
@@ -42,7 +42,7 @@ def promote_and_wait(promotion: Promotion, minutes: float = MINUTES) -> str:
             promotion.namespace,
         )
     logging.getLogger(__name__).info("promote: run %s brings %s into service", started.run, promotion.version)
-    wait_for(server, started, minutes)
+    wait_for(server, started, MINUTES)
     return ServingNames(line.name, promotion.namespace).endpoint
 
 

@@ -6,13 +6,13 @@ from typing import Any
 
 from kfp_server_api import V2beta1Run
 
-from csad.cli.table import table
 from csad.common.errors import DeploymentError
+from csad.common.tables import table
 from kfp_client.server import PipelineServerError
 from kfp_client.server_runs import RunServer
 from pipelines.run_nodes import aware
 from pipelines.run_pods import Lookout, RunInCluster
-from pipelines.run_report import UNFINISHED, YOUNG_SECONDS, duration
+from pipelines.run_report import UNFINISHED, YOUNG_SECONDS, wall_time
 from pipelines.run_stages import read_stages
 
 NEWEST = 200
@@ -62,7 +62,9 @@ class RunList:
         """Write for people."""
         if not self.runs:
             return "no runs"
-        rows = [(one.run, one.state, duration(one.seconds), one.started[:16], one.name, one.waits) for one in self.runs]
+        rows = [
+            (one.run, one.state, wall_time(one.seconds), one.started[:16], one.name, one.waits) for one in self.runs
+        ]
         listed = table(("run", "state", "time", "started (UTC)", "name", "waits for"), rows)
         return f"{listed}\n\nnote: {self.note}" if self.note else listed
 

@@ -57,18 +57,17 @@ class RunLogs:
         self._keys = [key for folder in folders for key in store.list(folder) if "/executor-logs" in key]
 
     @classmethod
-    def open(cls, root: str, run: str, environment: Mapping[str, str] | None = None) -> Self:
+    def open(cls, root: str, run: str) -> Self:
         """Look for a run's logs.
 
         Args:
             root: Kubeflow's pipeline root; what it leaves out is as CSAD_STORE_* and AWS_* say.
             run: Id of the run.
-            environment: Variables; those of the process unless given.
 
         Raises:
             StoreError: The root is none, no keys are set, or the store does not answer.
         """
-        settings = artifact_settings(root, environment)
+        settings = artifact_settings(root)
         # Not `connect`, which would make a bucket where there is none.
         client = make_client(settings, silence=CONNECT_SECONDS)
         return cls(ObjectStore(settings, client, CONNECTING), run)

@@ -7,8 +7,9 @@ from typing import Any
 
 from kfp_server_api import V2beta1Run
 
-from csad.cli.table import table
 from csad.common.errors import StoreError
+from csad.common.humanize import duration
+from csad.common.tables import table
 from pipelines.run_logs import RunLogs, TaskLog
 from pipelines.run_nodes import aware, read_nodes
 from pipelines.run_pods import PodTrouble, RunInCluster
@@ -79,9 +80,9 @@ class RunReport:
 
     def to_text(self) -> str:
         """Write for people."""
-        head = f"{self.name} ({self.run}): {self.state}, {duration(self.seconds)}"
+        head = f"{self.name} ({self.run}): {self.state}, {wall_time(self.seconds)}"
         rows = [
-            (one.stage, one.state, one.how, f"{one.attempts or ''}", duration(one.seconds), one.waits or one.reason)
+            (one.stage, one.state, one.how, f"{one.attempts or ''}", wall_time(one.seconds), one.waits or one.reason)
             for one in self.stages
         ]
         titles = ("stage", "state", "how", "attempts", "time", "why")
@@ -125,15 +126,9 @@ def explain(
     return RunReport(run.run_id, run.display_name or "", state, seconds, reports, tuple(reasons), tuple(notes))
 
 
-def duration(seconds: float | None) -> str:
-    """Write a time for people: 42 s, 3 min 5 s, 2 h 10 min."""
-    if seconds is None:
-        return ""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+def wall_time(seconds: float | None) -> str:
+    """Write a time so far; nothing before the start."""
+    return "" if seconds is None else duration(round(seconds))
 
 
 def _stage(stage: StageState, cluster: RunInCluster, log: TaskLog | None, now: datetime) -> StageReport:

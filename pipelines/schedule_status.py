@@ -6,7 +6,7 @@ from typing import Any
 
 from kfp_server_api import V2beta1RecurringRun, V2beta1Run
 
-from csad.cli.table import table
+from csad.common.tables import table
 from csad.config.cron_times import next_time
 from kfp_client.server_runs import RunServer
 from pipelines.run_nodes import aware

@@ -6,6 +6,7 @@ from typing import Self
 from csad.config.line import ProductLine
 from csad.proposals.proposers import proposer_of
 from csad.runner.shard import Shard
+from csad.runner.stage_order import after
 from pipelines.resources import LARGE, MEDIUM, TINY, Resources
 
 USUAL_AREA = 131_072
@@ -63,8 +64,7 @@ class Shape:
 
     def stages(self) -> tuple[str, ...]:
         """The cached tasks, in order."""
-        tagging = ("tagging",) if self.asks_tagger else ()
-        return (*tagging, "masks", "clustering", "segnet", "lgst", "statistics", "evaluation")
+        return tuple(name for name in after("ingest") if self.asks_tagger or name != "tagging")
 
     def stages_on_gpu(self) -> tuple[str, ...]:
         """Those that gain by a GPU: the classical proposals compute on the CPU alone."""

@@ -7,6 +7,9 @@ A run has one service account, and code that trains must not be able to deploy. 
 of its own, `pipelines.promotion`, under the deployer's account; `promote` starts that run and waits for its end.
 """
 
+import functools
+import inspect
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -43,6 +46,8 @@ from pipelines.shape import Shape
 
 DESCRIPTION = "Train, evaluate, register and deploy a scorer for one product line, from good images only."
 CHANGED = "true"
+OF_GPUS = frozenset({"accelerator", "accelerator_count", "node_selector", "tolerations"})
+"""Parameters that a cluster without GPUs has no use for."""
 
 
 class Outputs(NamedTuple):
@@ -146,43 +151,47 @@ class Cluster:
     endpoint: str
     deployer: str
     namespace: str
-    pool: GpuPool | None = None
+    pool: GpuPool | None
 
 
-def _run_on(cluster: Cluster, shape: Shape, line_yaml: str, data_uri: str, seed: int, force: bool) -> None:
-    """Lay out a run on a cluster: `ingest`, and one branch for all that may not be needed."""
-    taken_in = ingest(line_yaml=line_yaml, data_uri=data_uri, seed=seed, force=force).set_caching_options(False)
-    use_store(place_on_cpu(taken_in, TINY if shape.small else SMALL), cluster.store_secret)
-    with dsl.If(taken_in.outputs["changed"] == CHANGED, name="changed"):
-        tasks = training_tasks(shape, taken_in, line_yaml, seed)
-        for name, task in {**tasks.stages, "gate": tasks.gate, "packaging": tasks.packaging}.items():
-            use_store(task, cluster.store_secret)
-            if cluster.pool is not None and name in shape.stages_on_gpu():
-                place_on_gpu(task, shape.resources(name), cluster.pool)
-                if name in shape.foundation_stages():
-                    task.set_container_image(FOUNDATION_IMAGE)
-            else:
-                place_on_cpu(task, shape.resources(name))
-        if shape.deploy:
-            started = promote(
-                line_yaml=line_yaml,
-                version=tasks.packaging.outputs["version"],
-                reason=tasks.gate.outputs["reason"],
-                endpoint=cluster.endpoint,
-                service_account=cluster.deployer,
-                namespace=cluster.namespace,
-                store_secret=cluster.store_secret,
-                task_image=TRAIN_IMAGE,
-                serve_image=SERVE_IMAGE,
-            )
-            ask_server(place_on_cpu(started.set_caching_options(False), WAITING))
+def _place(tasks: TrainingTasks, shape: Shape, cluster: Cluster) -> None:
+    """Say where each task behind `ingest` runs, and with what."""
+    for name, task in {**tasks.stages, "gate": tasks.gate, "packaging": tasks.packaging}.items():
+        use_store(task, cluster.store_secret)
+        if cluster.pool is not None and name in shape.stages_on_gpu():
+            place_on_gpu(task, shape.resources(name), cluster.pool)
+            if name in shape.foundation_stages():
+                task.set_container_image(FOUNDATION_IMAGE)
+        else:
+            place_on_cpu(task, shape.resources(name))
 
 
-def training_on_gpu(shape: Shape) -> dsl.base_component.BaseComponent:
-    """The pipeline of a shape for a cluster with a GPU node pool; what needs no GPU runs on any node."""
+def _promote(tasks: TrainingTasks, line_yaml: str, cluster: Cluster) -> None:
+    """Bring an accepted model into service."""
+    started = promote(
+        line_yaml=line_yaml,
+        version=tasks.packaging.outputs["version"],
+        reason=tasks.gate.outputs["reason"],
+        endpoint=cluster.endpoint,
+        service_account=cluster.deployer,
+        namespace=cluster.namespace,
+        store_secret=cluster.store_secret,
+        task_image=TRAIN_IMAGE,
+        serve_image=SERVE_IMAGE,
+    )
+    ask_server(place_on_cpu(started.set_caching_options(False), WAITING))
 
-    @dsl.pipeline(name=NAME, description=DESCRIPTION)
-    def training(
+
+def training(shape: Shape, gpu: bool) -> dsl.base_component.BaseComponent:
+    """The pipeline of a shape for a cluster.
+
+    Args:
+        shape: Which tasks there are.
+        gpu: The cluster has a GPU node pool, which the pipeline then has parameters for; what needs no GPU runs on any
+            node all the same.
+    """
+
+    def train(
         line_yaml: str,
         data_uri: str,
         seed: int = 0,
@@ -196,7 +205,7 @@ def training_on_gpu(shape: Shape) -> dsl.base_component.BaseComponent:
         node_selector: dict = GPU_NODE_SELECTOR,
         tolerations: list = GPU_TOLERATIONS,
     ) -> None:
-        """Train on the GPU node pool.
+        """Train a scorer, and bring it into service where it is accepted.
 
         Args:
             line_yaml: The product line, as text.
@@ -212,43 +221,31 @@ def training_on_gpu(shape: Shape) -> dsl.base_component.BaseComponent:
             node_selector: Labels of the GPU node pool.
             tolerations: Taints of the GPU node pool.
         """
-        pool = GpuPool(accelerator, accelerator_count, node_selector, tolerations)
+        pool = GpuPool(accelerator, accelerator_count, node_selector, tolerations) if gpu else None
         cluster = Cluster(store_secret, promotion_endpoint, deployer, namespace, pool)
-        _run_on(cluster, shape, line_yaml, data_uri, seed, force)
+        taken_in = ingest(line_yaml=line_yaml, data_uri=data_uri, seed=seed, force=force).set_caching_options(False)
+        use_store(place_on_cpu(taken_in, TINY if shape.small else SMALL), cluster.store_secret)
+        with dsl.If(taken_in.outputs["changed"] == CHANGED, name="changed"):
+            tasks = training_tasks(shape, taken_in, line_yaml, seed)
+            _place(tasks, shape, cluster)
+            if shape.deploy:
+                _promote(tasks, line_yaml, cluster)
 
-    return training
+    offered = train if gpu else _without(train, OF_GPUS)
+    return dsl.pipeline(name=NAME, description=DESCRIPTION)(offered)
 
 
-def training_on_cpu(shape: Shape) -> dsl.base_component.BaseComponent:
-    """The same for a cluster without GPUs."""
+def _without(function: Callable[..., None], names: Collection[str]) -> Callable[..., None]:
+    """The same function without some of its parameters, which keep their defaults."""
 
-    @dsl.pipeline(name=NAME, description=DESCRIPTION)
-    def training(
-        line_yaml: str,
-        data_uri: str,
-        seed: int = 0,
-        force: bool = False,
-        store_secret: str = STORE_SECRET,
-        promotion_endpoint: str = IN_CLUSTER_ENDPOINT,
-        deployer: str = DEPLOYER,
-        namespace: str = NAMESPACE,
-    ) -> None:
-        """Train on any node.
+    @functools.wraps(function)
+    def fewer(*given: object, **named: object) -> None:
+        function(*given, **named)
 
-        Args:
-            line_yaml: The product line, as text.
-            data_uri: store://LINE, store://LINE@DIGEST, or a folder that the pods mount.
-            seed: Same data, line, seed, device and threads give the same scores.
-            force: Run although the last run was of the same data, line, seed and code.
-            store_secret: Name of the Kubernetes secret with the keys to the store.
-            promotion_endpoint: Pipeline server, as pods reach it, for the promotion of an accepted model.
-            deployer: Service account of the promotion.
-            namespace: Where the model is served.
-        """
-        cluster = Cluster(store_secret, promotion_endpoint, deployer, namespace)
-        _run_on(cluster, shape, line_yaml, data_uri, seed, force)
-
-    return training
+    signature = inspect.signature(function)
+    kept = [parameter for name, parameter in signature.parameters.items() if name not in names]
+    fewer.__signature__ = signature.replace(parameters=kept)
+    return fewer
 
 
 def training_locally(shape: Shape) -> dsl.base_component.BaseComponent:

@@ -1,8 +1,8 @@
-"""A tiny line ingested and evaluated, an S3 server, and models made worse on purpose."""
+"""A tiny line ingested and evaluated, and models made worse on purpose."""
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,6 @@ import pytest
 from csad.config.line import ProductLine
 from csad.scoring.model_folder import Manifest, read_manifest, read_tensors, write_model
 from csad.stages import evaluation, ingest
-from csad.store.embedded import EmbeddedStore
 
 
 @pytest.fixture(scope="session")
@@ -99,12 +98,3 @@ def edited(copied: Callable[[Path, str], Path], evaluated: Path) -> Callable[...
         return folder
 
     return edit
-
-
-@pytest.fixture
-def server(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[EmbeddedStore]:
-    """A real S3 server that the environment names."""
-    with EmbeddedStore(tmp_path_factory.mktemp("s3")) as running:
-        for name, value in running.environment.items():
-            monkeypatch.setenv(name, value)
-        yield running

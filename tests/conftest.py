@@ -4,7 +4,9 @@
 """
 
 import logging
+import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,8 @@ from PIL import Image, ImageDraw
 from csad.config.line import ProductLine
 
 if TYPE_CHECKING:
+    from csad.store.embedded import EmbeddedStore
+    from csad.store.settings import StoreSettings
     from tests.pretended_gpu import PretendedGpu
 
 pytest_plugins = ["tests.accepted_model"]
@@ -43,6 +47,29 @@ def pretended_gpu() -> Iterator["PretendedGpu"]:
 
     with PretendedGpu() as pretended:
         yield pretended
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator["EmbeddedStore"]:
+    """A real S3 server for all tests that leave it running; each keeps to a prefix of its own: see `own_store`."""
+    from csad.store.embedded import EmbeddedStore
+
+    with EmbeddedStore(tmp_path_factory.mktemp("s3")) as running:
+        yield running
+
+
+@pytest.fixture
+def own_store(s3: "EmbeddedStore") -> "StoreSettings":
+    """An empty store: a prefix of its own on the shared server."""
+    return replace(s3.settings, prefix=f"{uuid.uuid4().hex}/")
+
+
+@pytest.fixture
+def named_store(own_store: "StoreSettings", monkeypatch: pytest.MonkeyPatch) -> "StoreSettings":
+    """An empty store that the environment names."""
+    for name, value in own_store.to_environment().items():
+        monkeypatch.setenv(name, value)
+    return own_store
 
 
 SIDE = 128
@@ -126,11 +153,19 @@ threshold: {false_reject_rate: 0.001}
 
 
 @pytest.fixture(scope="session")
-def tiny_model(tiny_line: ProductLine, tiny_line_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The model folder of the tiny line, trained once. Read only."""
+def tiny_training(tiny_line: ProductLine, tiny_line_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder with `model` and `model.stages` of the tiny line, trained and evaluated once with seed 3. Read only."""
     from csad.stages.training import train
 
-    return train(tiny_line, tiny_line_data, tmp_path_factory.mktemp("tiny") / "model", seed=3).model
+    folder = tmp_path_factory.mktemp("tiny")
+    train(tiny_line, tiny_line_data, folder / "model", seed=3, evaluate=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tiny_training: Path) -> Path:
+    """The model folder of the tiny line. Read only."""
+    return tiny_training / "model"
 
 
 @pytest.fixture(scope="session")

@@ -27,7 +27,7 @@ def test_constraints_are_plain_pins():
 
 def test_everything_that_make_installs_is_pinned():
     extras = PROJECT["optional-dependencies"]
-    installed = ("score", "train", "serve", "dev")
+    installed = ("score", "train", "serve", "dev", "docs")
     wanted = names(PROJECT["dependencies"]).union(*(names(extras[extra]) for extra in installed))
     assert wanted - names(PINS) == {"csad"}
 
@@ -39,7 +39,7 @@ def test_the_core_needs_no_torch():
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 def test_make_explains_its_targets():
     text = subprocess.run(["make", "-C", str(ROOT), "-s"], capture_output=True, text=True, check=True).stdout
-    for target in ("demo", "test", "lint", "measure", "bench", "compile", "clean"):
+    for target in ("demo", "test", "lint", "measure", "bench", "docs", "compile", "clean"):
         assert f"make {target} " in text
 
 

@@ -1,4 +1,4 @@
-"""Second part of the statistics stage: what good images say that no branch was fitted on, and synthetic anomalies."""
+"""Second part of the statistics stage: what unseen good images say (paper 3.5; by folds: ours)."""
 
 from __future__ import annotations
 

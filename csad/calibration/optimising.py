@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from csad.calibration.quantising import quantise
 from csad.calibration.synthetic_anomalies import synthetic_anomalies
 from csad.common.errors import RuntimeRefused
+from csad.common.hashing import file_sha256
 from csad.compute.cpu import usable_cpus
 from csad.metrics.auroc import auroc
-from csad.scoring.model_files import digest
 from csad.scoring.model_folder import Manifest, read_manifest
 from csad.scoring.runtimes.choice import (
     GRAPH_RUNTIMES,
@@ -153,7 +153,7 @@ def optimise(folder: Path, good: Sequence[Canvases], calibrating: Sequence[Canva
         version=best.runtime.described(),
         precision=best.precision,
         file=best.file,
-        sha256=digest(folder / best.file) if best.file else "",
+        sha256=file_sha256(folder / best.file) if best.file else "",
         expected=_expected(best.runtime, manifest),
         measured=tuple(measured),
     )

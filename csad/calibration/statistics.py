@@ -16,7 +16,9 @@ from csad.calibration.writing import write
 from csad.config.line import ProductLine
 from csad.features.backbone import backbone_of
 from csad.images import ImageFile, ImageSet
-from csad.images.training_images import canvas_of, open_canvases, sample_images
+from csad.images.canvases import open_canvases
+from csad.images.registered import read_registration
+from csad.images.training_images import canvas_of, sample_images
 from csad.imaging.border import fit_border
 from csad.imaging.canvas import Canvas
 from csad.lgst.fit import calibrating, load_lgst, load_out_of_fold
@@ -97,6 +99,7 @@ def fit(
         types=record.type_count,
         snapshot=images.training_digest,
         seed=seed,
+        registration=read_registration(images.root),
     )
 
 

@@ -1,6 +1,8 @@
-"""What each branch can tell apart, shown on anomalies made from normal images (no real anomaly chooses anything).
+"""Synthetic anomalies from normal images, and the AUROC of each branch on them (ours, for the weights of paper 3.5).
 
-They are a smoke test, not a judge between good branches (METHOD 9): they only find branches without any signal.
+No real anomaly chooses anything. Synthetic ones are a smoke test, not a judge between good branches: they only find
+branches without any signal. `foreign_patch` is CutPaste (arXiv:2104.04015) with a patch of another image,
+`moved_components` is LSA (paper 3.2).
 """
 
 from __future__ import annotations

@@ -5,15 +5,19 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
+import torch
+
 from csad.calibration.calibrate import Calibration
 from csad.calibration.decision import Decision
 from csad.config.line import ProductLine
 from csad.imaging.border import BorderModel
 from csad.imaging.canvas import Canvas
+from csad.imaging.registration import Registration
 from csad.scoring.anomaly_model import AnomalyModel
 from csad.scoring.model_folder import CanvasRecord, Manifest, write_model
 from csad.scoring.runtimes.record import Export
 from csad.scoring.runtimes.torch_runtime import TEACHER
+from csad.scoring.scorer import REGISTRATION
 
 
 def write(
@@ -30,6 +34,7 @@ def write(
     types: int,
     snapshot: str,
     seed: int,
+    registration: Registration | None,
 ) -> Manifest:
     """Write all parts of a model and the manifest that names them.
 
@@ -46,6 +51,7 @@ def write(
         types: Product types.
         snapshot: Digest of the training data.
         seed: Random seed of the training run.
+        registration: What brings the product to one pose; None where the images are as they came.
     """
     assert model.backbone.weights is not None
     manifest = Manifest(
@@ -67,4 +73,6 @@ def write(
         synthetic_detection=decision.synthetic_detection,
     )
     shared = {"backbone": dict(model.backbone.pyramid.state_dict()), TEACHER: model.teacher.tensors()}
+    if registration:
+        shared[REGISTRATION] = {name: torch.from_numpy(array) for name, array in registration.arrays().items()}
     return write_model(output, manifest, shared | {branch.kind: branch.tensors() for branch in model.branches})

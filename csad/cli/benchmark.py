@@ -167,7 +167,7 @@ def _run(
 
 
 def _print_tags(data: Path | None) -> None:
-    from csad.cli.table import table
+    from csad.common.tables import table
     from csad.reproduction.published import TAGS
     from csad.reproduction.tag_sources import known_agreements, seen_agreements
 

@@ -11,6 +11,7 @@ import click
 
 from csad.cli.store import connect
 from csad.common.errors import StoreError
+from csad.common.humanize import size
 
 if TYPE_CHECKING:
     from csad.store.snapshots import DatasetVersion
@@ -93,7 +94,7 @@ def list_versions(line: str | None, as_json: bool) -> None:
       csad data list
       csad data list bottles --json
     """
-    from csad.cli.table import table
+    from csad.common.tables import table
     from csad.store.datasets import list_datasets, list_lines
 
     store = connect()
@@ -103,7 +104,7 @@ def list_versions(line: str | None, as_json: bool) -> None:
         click.echo(json.dumps([asdict(version) for version in versions], indent=2))
         return
     if versions:
-        click.echo(table(("line", "digest", "images", "MB", "pushed"), [_row(version) for version in versions]))
+        click.echo(table(("line", "digest", "images", "size", "pushed"), [_row(version) for version in versions]))
     else:
         click.echo("no data in the store yet; push some: csad data push DIR --line NAME", err=True)
 
@@ -165,6 +166,6 @@ def _row(version: "DatasetVersion") -> tuple[str, ...]:
         version.line,
         version.digest[:12],
         str(version.images),
-        f"{version.bytes / 1e6:.1f}",
+        size(version.bytes),
         version.created[:19].replace("T", " "),
     )

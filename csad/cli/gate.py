@@ -65,7 +65,7 @@ def gate(
 
 
 def _for_people(decision: "GateDecision") -> str:
-    from csad.cli.table import table
+    from csad.common.tables import table
 
     rows = [("passed" if check.passed else "FAILED", check.rule.value, check.reason) for check in decision.checks]
     lines = [f"{decision.line}, on {decision.judged_on}", "", table(("", "check", "result"), rows), ""]

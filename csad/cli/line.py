@@ -109,7 +109,7 @@ def show(file: Path, as_json: bool) -> None:
     from csad.scoring.model_folder import read_manifest
 
     if file.is_dir():
-        shown = ProductLine.from_yaml(read_manifest(file).line, source=f"the line of {file}")
+        shown = ProductLine.from_model(read_manifest(file).line, f"the line of {file}")
     else:
         shown = ProductLine.from_file(file)
     if as_json:

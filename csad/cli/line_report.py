@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from csad.cli.table import table
 from csad.common.errors import DatasetError, WeightsError
 from csad.common.printable import printable
+from csad.common.tables import table
 from csad.config.line import ProductLine
 from csad.features.backbone import backbone_of
 from csad.images import ImageSet, Inspection, inspect
@@ -17,6 +17,7 @@ from csad.images.independence import describe
 from csad.images.records import ImageFile
 from csad.images.training_images import sample_images
 from csad.images.walking import say_ignored
+from csad.imaging.registration import fit_registration
 from csad.metrics.ground_truth import read_saturation_rules
 from csad.metrics.threshold import promised_rate
 from csad.metrics.truth_reader import TruthReader
@@ -190,6 +191,11 @@ def _copies(inspection: Inspection) -> Iterator[str]:
 
 def _plan(line: ProductLine, images: ImageSet) -> Iterator[str]:
     sample = sample_images(line, images.train)
+    registration = fit_registration(sample.images) if line.images.registration == "auto" else None
+    if registration:
+        how = "shifted" if registration.template is None else "at any angle"
+        yield f"bring the product, which lies {how}, to one pose (images.registration: none leaves it)"
+        sample = sample.registered(registration)
     canvas = sample.canvas(line)
     left, top, right, bottom = canvas.box
     yield (
@@ -202,4 +208,4 @@ def _plan(line: ProductLine, images: ImageSet) -> Iterator[str]:
         f"{'with' if line.segmentation.lsa else 'without'} synthetic logical anomalies"
     )
     yield f"fit LGST: global student {line.lgst.global_student}, local student {line.lgst.local_student}"
-    yield f"set the threshold on {len(images.validation)} validation images"
+    yield f"set the threshold on good images, {len(images.validation)} of which train nothing"

@@ -42,7 +42,7 @@ def list_versions(line: str, as_json: bool) -> None:
     Example:
       csad models list bottles
     """
-    from csad.cli.table import table
+    from csad.common.tables import table
     from csad.store.champion import read_champion
     from csad.store.registry import list_models
 
@@ -71,7 +71,7 @@ def show(line: str, version: str | None, as_json: bool) -> None:
       csad models show bottles
       csad models show bottles 20261124T101500Z-0123abcd --json
     """
-    from csad.cli.table import table
+    from csad.common.tables import table
     from csad.store.champion import read_champion
     from csad.store.registry import show_model
 

@@ -34,20 +34,16 @@ def optimise(model: Path, data: Path, as_json: bool) -> None:
     """
     with contextlib.redirect_stdout(sys.stderr):
         from csad.calibration.optimising import optimise as measure
-        from csad.config.line import ProductLine
         from csad.images import read_rgb, scan
         from csad.images.training_images import evenly_spaced
-        from csad.imaging.canvas import Canvas
-        from csad.scoring.model_folder import read_manifest
+        from csad.scoring.scorer import Scorer
 
-        manifest = read_manifest(model)
-        line = ProductLine.from_yaml(manifest.line)
+        scorer = Scorer.load(model)
+        line = scorer.line
         images = scan(data, line)
-        record = manifest.canvas
-        canvas = Canvas(record.box, record.height, record.width)
 
         def read(files: list[Path]) -> list:  # type: ignore[type-arg]
-            return [canvas.to_input(read_rgb(file, line.images.max_pixels)) for file in files]
+            return [scorer.to_input(read_rgb(file, line.images.max_pixels)) for file in files]
 
         validation = [file.path for file in images.validation]
         train = [images.train[index].path for index in evenly_spaced(len(images.train), 2 * MOST_GOOD)]
@@ -56,7 +52,7 @@ def optimise(model: Path, data: Path, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(tuned.model_dump(), indent=2))
         return
-    from csad.cli.table import table
+    from csad.common.tables import table
 
     head = ("runtime", "precision", "ms/image", "images/s", "AUROC", "")
     rows = [

@@ -12,7 +12,8 @@ from typing import Any, Self
 
 from csad.common.atomic import replacing
 from csad.common.errors import DatasetError
-from csad.common.file_stamp import FileStamp, sha256_of
+from csad.common.file_stamp import FileStamp
+from csad.common.hashing import file_sha256
 
 Row = dict[str, Any]
 
@@ -60,7 +61,7 @@ class FileState:
             return False
         if self.inode is not None and stamp == FileStamp(self.bytes, self.inode, self.modified or 0, self.changed or 0):
             return True
-        return sha256_of(path) == self.sha256
+        return file_sha256(path) == self.sha256
 
 
 def in_unicode(name: str) -> str:
@@ -193,7 +194,12 @@ class ResultsFile:
     def _keep(self, rows: list[Row]) -> None:
         for row in rows:
             if row.get("error") is None:  # an unreadable image may be readable today
-                self._rows[row["file"]] = row
+                self._rows[row["file"]] = _in_new_names(row)
+
+
+def _in_new_names(row: Row) -> Row:
+    """A row of the release before, which called the explanations findings."""
+    return {"explanations" if name == "findings" else name: value for name, value in row.items()}
 
 
 def _line(record: Row) -> str:

@@ -137,14 +137,28 @@ def score(
     elif out is not None:
         click.echo(f"{sum(result.anomalous for result in results)} of {len(results)} anomalous; {out}", err=True)
     elif results:
-        from csad.cli.table import table
+        from csad.common.tables import table
 
         head = ("file", "score", "threshold", "decision", "first explanation")
         click.echo(table(head, [result.to_row() for result in results]))
         click.echo(f"{sum(result.anomalous for result in results)} of {len(results)} anomalous", err=True)
+    if not as_json:
+        click.echo(_expectation(scorer), err=True)
     if failures:
         reasons = "\n".join(f"  {failure.error}" for failure in failures)
         raise ImageError(f"{len(failures)} of {len(files)} images could not be scored:\n{reasons}")
+
+
+def _expectation(scorer: "Scorer") -> str:
+    """What the threshold is expected to do, from good images and synthetic anomalies alone."""
+    threshold, found = scorer.manifest.threshold, scorer.manifest.synthetic_detection
+    low, high = threshold.interval
+    said = (
+        f"threshold {threshold.value:.3g} is for {threshold.promised_rate:.2g} of good products rejected (95 % "
+        f"interval {low:.2g} to {high:.2g}, {threshold.images} good images)"
+    )
+    detection = ", ".join(f"{kind} {rate:.0%}" for kind, rate in found.items())
+    return said + (f"; synthetic anomalies found: {detection}" if found else "")
 
 
 def _require_maps_apart(images: Path, maps: Path) -> None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from csad.cli.results import FileState
-from csad.common.file_stamp import FileStamp, sha256_of
+from csad.common.file_stamp import FileStamp
+from csad.common.hashing import file_sha256
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class ScoredFile:
         try:
             stamp = FileStamp.of(path)
             state = FileState.of(stamp, None)
-            return cls(path, stamp, replace(state, sha256=sha256_of(path)))
+            return cls(path, stamp, replace(state, sha256=file_sha256(path)))
         except OSError:
             return None
 

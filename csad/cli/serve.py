@@ -33,13 +33,14 @@ def serve(model: Path, host: str, port: int, device: str, runtime: str | None, v
     CSAD_MAX_PIXELS, CSAD_MAX_FILES, CSAD_MAX_REQUESTS, CSAD_MAX_WAITING, CSAD_MAX_BATCH.
     """
     from csad.common.errors import ServingError
+
+    if importlib.util.find_spec("bentoml") is None:
+        raise ServingError("serving needs bentoml, which is not installed; run: pip install 'csad[serve]'")
     from csad.scoring.model_files import check_folder
     from csad.serving.settings import ServingSettings
 
     ServingSettings.from_environment()
     check_folder(model)
-    if importlib.util.find_spec("bentoml") is None:
-        raise ServingError("serving needs bentoml, which is not installed; run: pip install 'csad[serve]'")
     environment = os.environ | {
         "CSAD_MODEL_FOLDER": str(model.resolve()),
         "CSAD_DEVICE": device,

@@ -84,7 +84,9 @@ def watch(
             _log.warning("%s", result["error"])
         else:
             decision = "ANOMALOUS" if result["anomalous"] else "good"
-            explanations = "".join(f"; {explanation}" for explanation in result.get("explanations", ())[:1])
+            # A service of the release before calls them findings.
+            sentences = result.get("explanations", result.get("findings", ()))
+            explanations = "".join(f"; {explanation}" for explanation in sentences[:1])
             _log.info("%s: %s, %.3f of %.3f%s", file, decision, result["score"], result["threshold"], explanations)
 
     out = out or folder / "csad-results.jsonl"

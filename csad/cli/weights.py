@@ -54,7 +54,8 @@ def list_weights(folder: Path, as_json: bool) -> None:
     Example:
       csad weights list
     """
-    from csad.cli.table import table
+    from csad.common.humanize import size
+    from csad.common.tables import table
     from csad.weights.catalogue import read_catalogue
     from csad.weights.digests import read_digests
     from csad.weights.intake import is_present
@@ -68,9 +69,9 @@ def list_weights(folder: Path, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
-    head = ("name", "MB", "licence", "present", "for")
+    head = ("name", "size", "licence", "present", "for")
     cells = [
-        (row["name"], f"{row['megabytes']:.0f}", row["licence"], "yes" if row["present"] else "no", row["purpose"])
+        (row["name"], size(1e6 * row["megabytes"]), row["licence"], "yes" if row["present"] else "no", row["purpose"])
         for row in rows
     ]
     click.echo(table(head, cells))
@@ -160,7 +161,7 @@ def _mirror() -> "Mirror | None":
 
 
 def _say(came: dict[str, str], folder: Path, as_json: bool) -> None:
-    from csad.cli.table import table
+    from csad.common.tables import table
 
     if as_json:
         click.echo(json.dumps(came, indent=2))

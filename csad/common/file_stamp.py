@@ -4,12 +4,13 @@ Size and time of modification alone do not tell: archives, `cp -p` and `rsync -t
 of anything about a file cannot be set, and a file that was put in another's place has another inode.
 """
 
-import hashlib
 import os
 from pathlib import Path
 from typing import IO, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict
+
+from csad.common.hashing import file_sha256
 
 SETTLED = 2_000_000_000
 """Nanoseconds after which a second change surely gets another time: the coarsest clock of a file system in use."""
@@ -83,7 +84,7 @@ class SeenFile(BaseModel):
             OSError: It cannot be read.
         """
         stamp = FileStamp.of(file)
-        return cls(stamp=stamp, sha256=sha256_of(file))
+        return cls(stamp=stamp, sha256=file_sha256(file))
 
     def is_still(self, file: Path) -> bool:
         """Whether a file holds the same bytes; it is read only where its stamp is another.
@@ -92,14 +93,4 @@ class SeenFile(BaseModel):
             OSError: It cannot be read.
         """
         stamp = FileStamp.of(file)
-        return stamp == self.stamp or (stamp.size == self.stamp.size and sha256_of(file) == self.sha256)
-
-
-def sha256_of(file: Path) -> str:
-    """SHA-256 of a file's bytes.
-
-    Raises:
-        OSError: It cannot be read.
-    """
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+        return stamp == self.stamp or (stamp.size == self.stamp.size and file_sha256(file) == self.sha256)

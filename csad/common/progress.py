@@ -9,6 +9,8 @@ from typing import TypeVar
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from csad.common.humanize import duration
+
 T = TypeVar("T")
 
 LINES = 10
@@ -64,13 +66,8 @@ def _in_a_log(iterable: Iterable[T], description: str, total: int | None) -> Ite
         now = time.monotonic()
         if total and count < total and count * LINES >= next_line * total and now - logged_at >= QUIET_SECONDS:
             remaining = (now - start) / count * (total - count)
-            _log.info("%s: %d of %d, %s left", description, count, total, _duration(remaining))
+            _log.info("%s: %d of %d, %s left", description, count, total, duration(round(remaining)))
             next_line = count * LINES // total + 1
             logged_at = now
     if count:
-        _log.info("%s: %d done in %s", description, count, _duration(time.monotonic() - start))
-
-
-def _duration(seconds: float) -> str:
-    whole = round(seconds)
-    return f"{whole} s" if whole < 120 else f"{whole // 60} min {whole % 60:02d} s"
+        _log.info("%s: %d done in %s", description, count, duration(round(time.monotonic() - start)))

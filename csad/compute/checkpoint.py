@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from csad.common.atomic import replacing
+from csad.common.hashing import json_sha256
 
 CHECKPOINT = "checkpoint.safetensors"
 """Name in the folder of a stage; gone when the stage is done."""
@@ -46,7 +47,7 @@ def fingerprint(run: Mapping[str, object], contents: Iterable[NDArray[Any]]) -> 
         run: Settings, seed and counts, as JSON can write them.
         contents: What is learned from, always in the same order.
     """
-    digest = hashlib.sha256(json.dumps(run, sort_keys=True).encode())
+    digest = hashlib.sha256(json_sha256(run).encode())
     for content in contents:
         digest.update(content.tobytes())
     return digest.hexdigest()

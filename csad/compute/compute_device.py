@@ -8,6 +8,7 @@ import os
 import torch
 
 from csad.common.errors import DeviceError
+from csad.common.humanize import plural
 from csad.compute.device import check_device
 from csad.compute.malloc import tune_malloc
 
@@ -78,7 +79,7 @@ def described(device: torch.device) -> str:
 
 def _threads() -> str:
     threads = torch.get_num_threads()
-    return f"{threads} thread{'' if threads == 1 else 's'}"
+    return plural(threads, "thread")
 
 
 def disable_tf32() -> None:

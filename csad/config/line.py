@@ -6,8 +6,7 @@
 A file needs only a name. `csad line new` writes one with every setting and its comment.
 """
 
-import hashlib
-import json
+import logging
 import re
 from pathlib import Path
 from typing import Any, Self
@@ -15,7 +14,8 @@ from typing import Any, Self
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from csad.common.errors import LineError
-from csad.config import line_yaml
+from csad.common.hashing import json_sha256
+from csad.config import aliases, line_yaml
 from csad.config.presets import Method, with_preset
 from csad.config.settings import (
     BackboneSettings,
@@ -53,6 +53,8 @@ __all__ = [
 
 NO_PART_OF_A_SCORE = {"gate", "deployment", "schedule"}
 NAME = re.compile(r"[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?")
+
+_log = logging.getLogger(__name__)
 
 
 class ProductLine(Settings):
@@ -101,18 +103,34 @@ class ProductLine(Settings):
 
     @classmethod
     def from_yaml(cls, text: str, source: str = "product line") -> Self:
-        """Parse a product line.
+        """Parse a product line; one line in the log names the old names that it holds (see `csad.config.aliases`).
 
         Args:
             text: YAML; missing keys take their defaults.
-            source: What the text is called in error messages, usually its file.
+            source: What the text is called in messages, usually its file.
 
         Raises:
             LineError: Broken YAML, an unknown or repeated key, a wrong value; all of them in one message.
         """
-        values = line_yaml.parse(text, source)
+        line, renamed = cls._parse(text, source)
+        if renamed:
+            _log.warning("%s", aliases.deprecation(renamed, source))
+        return line
+
+    @classmethod
+    def from_model(cls, text: str, source: str = "the line of a model") -> Self:
+        """Parse the line that a model folder holds: old names count without a word, for nobody can change them there.
+
+        Raises:
+            LineError: Same as for `from_yaml`.
+        """
+        return cls._parse(text, source)[0]
+
+    @classmethod
+    def _parse(cls, text: str, source: str) -> tuple[Self, tuple[aliases.Renamed, ...]]:
+        values, renamed = aliases.rename(line_yaml.parse(text, source), source)
         try:
-            return cls.model_validate(values)
+            return cls.model_validate(values), renamed
         except ValidationError as error:
             raise LineError(line_yaml.explain(error, cls, text, source)) from None
 
@@ -145,7 +163,7 @@ class ProductLine(Settings):
 
     def digest(self) -> str:
         """SHA-256 of the settings that make the scorer; how it is served and when it retrains do not change it."""
-        return _sha256(self.model_dump(mode="json", exclude=NO_PART_OF_A_SCORE))
+        return json_sha256(self.model_dump(mode="json", exclude=NO_PART_OF_A_SCORE))
 
     def section_digest(self, *names: str) -> str:
         """SHA-256 of some sections only: what a stage that reads just these depends on.
@@ -154,7 +172,7 @@ class ProductLine(Settings):
             KeyError: A name that is no section.
         """
         values = self.model_dump(mode="json")
-        return _sha256({name: values[name] for name in names})
+        return json_sha256({name: values[name] for name in names})
 
 
 def _flat(values: dict[str, Any], above: str = "") -> dict[str, Any]:
@@ -163,8 +181,3 @@ def _flat(values: dict[str, Any], above: str = "") -> dict[str, Any]:
     for key, value in values.items():
         flat.update(_flat(value, f"{above}{key}.") if isinstance(value, dict) else {f"{above}{key}": value})
     return flat
-
-
-def _sha256(values: dict[str, object]) -> str:
-    canonical = json.dumps(values, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()

@@ -34,6 +34,7 @@ FEW_STEPS = "Two cores; a line is ready in minutes."
 PAPER: Mapping[str, Choice] = {
     "images.size": Choice((256, 256), "The aspect ratio is kept, so that round parts stay round.", "area"),
     "images.product_box": Choice("full", "No pixels for the bare background around the product."),
+    "images.registration": Choice("none", "A product at any angle is compared best in one pose."),
     "backbone.name": Choice("wide_resnet50_2.tv2_in1k", "The weights come with the installation; no GPU needed."),
     "pseudo_labels.proposals": Choice("foundation", "No foundation models and no GPU needed."),
     "pseudo_labels.component_features": Choice("deep", "Juices of two colours are nearly one point to the network."),

@@ -71,6 +71,11 @@ class ImageSettings(Settings):
         description="Part of the image that shows the product: auto (found on the training images), full, "
         "or [left, top, right, bottom] as fractions of width and height.",
     )
+    registration: Literal["auto", "none"] = Field(
+        default="auto",
+        description="auto: where the good images show one product shifted or at any angle on an even background, "
+        "every image is brought to one pose; none: images stay as they are.",
+    )
     area: int = Field(
         default=131_072,
         ge=16_384,

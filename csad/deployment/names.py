@@ -1,8 +1,9 @@
 """What the objects of a line are called in a cluster."""
 
-import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
+
+from csad.common.hashing import bytes_sha256
 
 LONGEST = 40
 """Length of the line's part in a name: with everything added it stays below Kubernetes' 63 characters."""
@@ -37,7 +38,7 @@ class ServingNames:
         name = self.line.replace("_", "-")
         if name != self.line or len(name) > LONGEST:
             # Two lines that differ in what a DNS name cannot hold still need two names.
-            name = f"{name[: LONGEST - 9].rstrip('-')}-{hashlib.sha256(self.line.encode()).hexdigest()[:8]}"
+            name = f"{name[: LONGEST - 9].rstrip('-')}-{bytes_sha256(self.line.encode())[:8]}"
         return f"csad-{name}"
 
     @property

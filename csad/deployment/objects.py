@@ -1,6 +1,5 @@
 """The Kubernetes objects of a line, from the templates beside this module."""
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from csad.common.hashing import json_sha256
 from csad.config.line import ProductLine
 from csad.deployment.cluster import Object
 from csad.deployment.names import (
@@ -253,4 +253,4 @@ def _filled(node: Any, values: Mapping[str, object]) -> Any:
 
 
 def _digest(template: Object) -> str:
-    return hashlib.sha256(json.dumps(template, sort_keys=True).encode()).hexdigest()[:16]
+    return json_sha256(template)[:16]

@@ -125,10 +125,10 @@ def _explained(cluster: Cluster, name: str, problem: Problem) -> str:
     advice = ADVICE.get(problem.reason)
     if advice:
         parts.append(advice)
-    return "; ".join([*parts, *_evidence(cluster, problem)])
+    return "; ".join([*parts, *_signs(cluster, problem)])
 
 
-def _evidence(cluster: Cluster, problem: Problem) -> list[str]:
+def _signs(cluster: Cluster, problem: Problem) -> list[str]:
     found = []
     if problem.crashed:
         log = cluster.log_tail(problem.pod, problem.container, previous=True) or cluster.log_tail(
@@ -154,10 +154,10 @@ def _out_of_time(cluster: Cluster, name: str, deployment: Object, pods: list[Obj
         initial = pod.get("status", {}).get("initContainerStatuses") or []
         container = next((one["name"] for one in initial if not one.get("ready")), "serve")
         log = cluster.log_tail(pod_name, container, previous=False)
-        evidence = [
+        signs = [
             f"pod {pod_name}, container {container}, never became ready",
             *(f"events: {' / '.join(found)}" for found in [warnings(cluster, pod_name)] if found),
             *(f"its last lines: {' / '.join(lines)}" for lines in [log] if lines),
         ]
-        return "; ".join([start, *evidence])
+        return "; ".join([start, *signs])
     return f"{start}; see `kubectl get pods`"

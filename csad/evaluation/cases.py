@@ -49,11 +49,11 @@ class CaseCollector:
 
     Args:
         threshold: Threshold of the scorer.
-        scale: What the colours of a map stand for; None shows each map up to its own maximum.
+        scale: What the colours of a map stand for.
         limit: Images per category.
     """
 
-    def __init__(self, threshold: float, scale: HeatScale | None, limit: int = PER_CATEGORY) -> None:
+    def __init__(self, threshold: float, scale: HeatScale, limit: int = PER_CATEGORY) -> None:
         self._threshold = threshold
         self._scale = scale
         self._limit = limit

@@ -1,4 +1,4 @@
-"""The evaluation of a scorer on images whose truth is known (method 7)."""
+"""The evaluation of a scorer on images whose truth is known."""
 
 import logging
 from collections import Counter
@@ -50,14 +50,12 @@ def evaluate(scorer: ImageScorer, images: ImageSet, batch: int = BATCH, maps: Ma
         raise DatasetError(f"{images.root} has no test images; expected test/good and test/<kind of anomaly>")
     rules = read_saturation_rules(images.root)
     seconds = 0.0
-    peaks: list[float] = []
     validation: list[ImageRecord] = []
     for scored in score_images(scorer, images.validation, "Scoring validation images", batch):
         validation.append(_record(scored))
-        peaks.append(float(scored.score.map.max(initial=0.0)))
         seconds += scored.seconds
     test: list[ImageRecord] = []
-    cases = CaseCollector(scorer.threshold, HeatScale.of(peaks))
+    cases = CaseCollector(scorer.threshold, HeatScale.of_model(scorer.normal_tail))
     truth = TruthReader(images, rules)
     with Spro() as spro:
         for scored in score_images(scorer, images.test, "Scoring test images", batch):

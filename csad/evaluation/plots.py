@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
+from markupsafe import Markup
 
+from csad.common.humanize import plain
 from csad.evaluation.by_kind import TYPES, anomalous_kinds, type_of
 from csad.evaluation.figures import Evaluation, ImageRecord
 from csad.evaluation.svg import Axis, dot, line, path, rectangle, svg, text
@@ -22,10 +24,9 @@ BAR = 46
 ROC_SIZE = 300
 FULL = "full"
 INTERVAL_WIDTH = 260
-NICE = (1.0, 2.0, 5.0)
 
 
-def score_histograms(evaluation: Evaluation) -> str:
+def score_histograms(evaluation: Evaluation) -> Markup:
     """Draw one histogram per kind of image over a common axis, with the threshold.
 
     The axis is linear from the good images up to the threshold and logarithmic beyond, so that a few huge scores do not
@@ -65,13 +66,13 @@ def score_histograms(evaluation: Evaluation) -> str:
     return svg(WIDTH, height, "histograms of the scores per kind of image", parts)
 
 
-def roc_plots(evaluation: Evaluation) -> list[str]:
+def roc_plots(evaluation: Evaluation) -> list[Markup]:
     """Draw the ROC curves of every branch, one plot per type of anomaly, or one for all where there are no types."""
     test = [record for record in evaluation.records if record.key.startswith("test/")]
     good = [record for record in test if record.kind == GOOD]
     kinds = anomalous_kinds(record.kind for record in test)
     panels = {name: [kind for kind in kinds if type_of(kind) == name] for name in TYPES}
-    panels |= {kind.replace("_", " "): [kind] for kind in kinds if type_of(kind) is None}
+    panels |= {plain(kind): [kind] for kind in kinds if type_of(kind) is None}
     plots = []
     for name, members in panels.items():
         anomalous = [record for record in test if record.kind in members]
@@ -80,7 +81,7 @@ def roc_plots(evaluation: Evaluation) -> list[str]:
     return plots
 
 
-def interval_axis() -> str:
+def interval_axis() -> Markup:
     """Draw the numbers above a column of `interval_plot`."""
     axis = _interval_axis()
     parts = [text(axis(value), 14, f"{value:g}", "note", "middle") for value in (50, 60, 70, 80, 90, 100)]
@@ -91,7 +92,7 @@ def _interval_axis() -> Axis:
     return Axis(lambda value: value, 50.0, 100.0, 12.0, INTERVAL_WIDTH - 12.0)
 
 
-def interval_plot(figure: float | None, interval: tuple[float, float] | None, css: str) -> str:
+def interval_plot(figure: float | None, interval: tuple[float, float] | None, css: str) -> Markup:
     """Draw an AUROC in percent and its interval between 50 and 100."""
     axis = _interval_axis()
     parts = [line(axis(value), 2, axis(value), 20, "grid") for value in (50, 60, 70, 80, 90, 100)]
@@ -109,11 +110,13 @@ def _rows(records: Sequence[ImageRecord]) -> list[tuple[str, str, list[ImageReco
     ]
     for kind in anomalous_kinds(record.kind for record in records):
         css = type_of(kind) or "other"
-        found.append((kind.replace("_", " "), css, [record for record in records if record.kind == kind]))
+        found.append((plain(kind), css, [record for record in records if record.kind == kind]))
     return [row for row in found if row[2]]
 
 
-def _roc_plot(name: str, branches: Sequence[str], good: Sequence[ImageRecord], anomalous: Sequence[ImageRecord]) -> str:
+def _roc_plot(
+    name: str, branches: Sequence[str], good: Sequence[ImageRecord], anomalous: Sequence[ImageRecord]
+) -> Markup:
     side, left, top = ROC_SIZE, 44, 30
     x = Axis(lambda value: value, 0.0, 1.0, left, left + side)
     y = Axis(lambda value: value, 0.0, 1.0, top + side, top)

@@ -1,23 +1,30 @@
 """The evaluation as one HTML page that needs nothing else: no network, no script, no other file."""
 
-import base64
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from html import escape
-from importlib.resources import files
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from string import Template
 
 import numpy as np
+from markupsafe import Markup
 from PIL import Image
 
 from csad.common.atomic import write_text
 from csad.common.errors import ImageError
-from csad.common.printable import printable
+from csad.common.humanize import plain
+from csad.common.pages import render_page
 from csad.evaluation.by_kind import TYPES, type_of
-from csad.evaluation.cases import Case, Category
-from csad.evaluation.figures import AurocByKind, Evaluation, SproByKind
+from csad.evaluation.cases import Category
+from csad.evaluation.figures import AurocByKind, Evaluation
 from csad.evaluation.plots import interval_axis, interval_plot, roc_plots, score_histograms
-from csad.evaluation.tables import averaged, branch_rows, decision_lines, fraction, other_kinds, percent
+from csad.evaluation.tables import (
+    averaged,
+    branch_rows,
+    decision_lines,
+    fraction,
+    localisation_rows,
+    other_kinds,
+    percent,
+)
 from csad.images import read_rgb
 from csad.imaging.heat import encode_jpeg
 
@@ -51,54 +58,83 @@ def write_report(evaluation: Evaluation, path: Path, gallery: Path | None = None
 
 def render(evaluation: Evaluation, gallery: Path | None = None, doubts: Sequence[str] = ()) -> str:
     """Return the page as text; see `write_report`."""
-    template = Template(files("csad.evaluation").joinpath("report.html").read_text(encoding="utf-8"))
-    counts = evaluation.images["test"]
-    total = sum(counts.values())
-    page = template.substitute(
-        title=escape(f"{evaluation.line}: evaluation"),
-        line=escape(evaluation.line),
+    total = sum(evaluation.images["test"].values())
+    auroc, spro = evaluation.image_auroc, evaluation.spro
+    pictures, files = _gallery(gallery)
+    columns = _measured_kinds(auroc)
+    return render_page(
+        "evaluation",
+        "report.html",
+        line=evaluation.line,
         subtitle=f"{total} test images, {sum(evaluation.images['validation'].values())} for validation; "
-        f"seed {evaluation.seed}; data {escape(evaluation.data[:12])}",
-        tiles="".join(_tiles(evaluation)),
+        f"seed {evaluation.seed}; data {evaluation.data[:12]}",
+        tiles=list(_tiles(evaluation)),
         notices=_notices(evaluation, doubts),
         histograms=score_histograms(evaluation),
-        branches=_branches(evaluation),
-        roc=_plots(roc_plots(evaluation)),
-        spro=_spro(evaluation),
-        decision=_facts(decision_lines(evaluation)),
-        cases="".join(_cases(evaluation)),
-        gallery=_gallery(gallery),
-        data=_facts(_data(evaluation)),
-        model=_facts(_model(evaluation)),
-        settings=_facts(_flat(evaluation.settings)),
+        branch_columns=columns,
+        interval_axis=interval_axis(),
+        branches=[_branch_row(name, figures, columns) for name, figures in branch_rows(evaluation)],
+        detection_mean=averaged(auroc),
+        roc_curves=roc_plots(evaluation),
+        localisation=list(localisation_rows(spro)) if spro else [],
+        localisation_limits=[f"{limit:g}" for limit in spro.all] if spro else [],
+        localisation_mean=averaged(spro) if spro else "",
+        decision=decision_lines(evaluation),
+        threshold=evaluation.threshold,
+        categories=[
+            (category.value, EXPLANATIONS[category], [case for case in evaluation.cases if case.category is category])
+            for category in Category
+        ],
+        gallery=pictures,
+        gallery_files=files,
+        data=list(_data(evaluation)),
+        model=list(_model(evaluation)),
+        settings=list(_flat(evaluation.settings)),
     )
-    return printable(page)
 
 
-def _tiles(evaluation: Evaluation) -> Iterator[str]:
+@dataclass(frozen=True)
+class Tile:
+    """A headline figure."""
+
+    label: str
+    figure: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class BranchRow:
+    """A line of the ablation: per kind of anomaly the AUROC and its plot."""
+
+    name: str
+    cells: list[tuple[str, Markup]]
+    mean: str
+
+
+def _tiles(evaluation: Evaluation) -> Iterator[Tile]:
     auroc = evaluation.image_auroc
-    shown = [*(name for name in TYPES if getattr(auroc, name) is not None), *other_kinds(auroc)]
+    shown = _measured_kinds(auroc)
     for kind in shown:
         figure, interval = _figure_of(auroc, kind)
         known = f"95 % interval {interval[0]:.1f} to {interval[1]:.1f}" if interval else ""
-        yield _tile(f"AUROC {_humanize(kind)}", percent(figure), known)
+        yield Tile(f"AUROC {plain(kind)}", percent(figure), known)
     if auroc.mean is not None and len(shown) > 1:
-        yield _tile("AUROC mean", percent(auroc.mean), f"of {', '.join(map(_humanize, auroc.mean_of))}")
+        yield Tile("AUROC mean", percent(auroc.mean), f"of {', '.join(map(plain, auroc.mean_of))}")
     rejects = evaluation.false_rejects
     if rejects.test_good.rate is not None:
         seen = f"{rejects.test_good.rejected} of {rejects.test_good.images}; promised {fraction(rejects.promised)}"
-        yield _tile("good images rejected", fraction(rejects.test_good.rate), seen)
+        yield Tile("good images rejected", fraction(rejects.test_good.rate), seen)
     for kind, found in evaluation.detection_rate.items():
-        yield _tile(f"{_humanize(kind)} found", fraction(found.rate or 0.0), f"{found.rejected} of {found.images}")
+        yield Tile(f"{plain(kind)} found", fraction(found.rate or 0.0), f"{found.rejected} of {found.images}")
     if evaluation.spro is not None and evaluation.spro.mean is not None:
-        over = ", ".join(map(_humanize, evaluation.spro.mean_of))
-        yield _tile("sPRO", percent(evaluation.spro.mean[0.3]), f"up to a false positive rate of 0.3; mean of {over}")
-    yield _tile(
+        over = ", ".join(map(plain, evaluation.spro.mean_of))
+        yield Tile("sPRO", percent(evaluation.spro.mean[0.3]), f"up to a false positive rate of 0.3; mean of {over}")
+    yield Tile(
         "per image", f"{evaluation.timing.milliseconds_per_image:.0f} ms", f"in batches of {evaluation.timing.batch}"
     )
 
 
-def _notices(evaluation: Evaluation, doubts: Sequence[str]) -> str:
+def _notices(evaluation: Evaluation, doubts: Sequence[str]) -> list[str]:
     notices = [f"Doubtful pseudo-labels: {doubt}." for doubt in doubts]
     notices += [f"Worth a look: {doubt}" for doubt in evaluation.doubts]
     if evaluation.odd_images:
@@ -123,31 +159,19 @@ def _notices(evaluation: Evaluation, doubts: Sequence[str]) -> str:
             f"(AUROC {session:.1f}, 50 = alike): the threshold will reject "
             f"{'more' if session > 50 else 'fewer'} good products than promised on images like the test images.",
         )
-    if not notices:
-        return ""
-    return f'<div class="notice">{"".join(f"<p>{escape(notice)}</p>" for notice in notices)}</div>'
+    return notices
 
 
-def _branches(evaluation: Evaluation) -> str:
-    extra = other_kinds(evaluation.image_auroc)
-    columns = [name for name in TYPES if getattr(evaluation.image_auroc, name) is not None] + extra
-    head = "".join(f"<th>{escape(_humanize(name))}</th><th>{interval_axis()}</th>" for name in columns)
-    rows = []
-    for name, figures in branch_rows(evaluation):
-        cells = "".join(_auroc_cells(figures, column) for column in columns)
-        css = ' class="full"' if name == "full" else ""
-        rows.append(f"<tr{css}><td>{escape(name)}</td>{cells}<td>{percent(figures.mean)}</td></tr>")
-    table = f"<table><tr><th></th>{head}<th>mean</th></tr>{''.join(rows)}</table>"
-    return table + _mean_line(evaluation.image_auroc)
+def _measured_kinds(auroc: AurocByKind) -> list[str]:
+    return [*(name for name in TYPES if getattr(auroc, name) is not None), *other_kinds(auroc)]
 
 
-def _mean_line(figures: AurocByKind | SproByKind) -> str:
-    return f'<p class="soft">The mean is over {escape(averaged(figures))}.</p>' if figures.mean_of else ""
-
-
-def _auroc_cells(figures: AurocByKind, column: str) -> str:
-    figure, interval = _figure_of(figures, column)
-    return f"<td>{percent(figure)}</td><td>{interval_plot(figure, interval, type_of(column) or 'other')}</td>"
+def _branch_row(name: str, figures: AurocByKind, columns: Sequence[str]) -> BranchRow:
+    cells = []
+    for column in columns:
+        figure, interval = _figure_of(figures, column)
+        cells.append((percent(figure), interval_plot(figure, interval, type_of(column) or "other")))
+    return BranchRow(name, cells, percent(figures.mean))
 
 
 def _figure_of(figures: AurocByKind, name: str) -> tuple[float | None, tuple[float, float] | None]:
@@ -157,79 +181,21 @@ def _figure_of(figures: AurocByKind, name: str) -> tuple[float | None, tuple[flo
     return figures.by_kind.get(name), figures.kind_intervals.get(name)
 
 
-def _plots(plots: list[str]) -> str:
-    return f'<h3>ROC curves</h3><div class="plots">{"".join(plots)}</div>' if plots else ""
-
-
-def _spro(evaluation: Evaluation) -> str:
-    spro = evaluation.spro
-    if spro is None:
-        return '<p class="soft">The anomalous test images have no masks, so localisation cannot be measured.</p>'
-    named = {"logical": spro.logical, "structural": spro.structural}
-    named |= {_humanize(kind): figures for kind, figures in spro.by_kind.items() if type_of(kind) is None}
-    named |= {"mean": spro.mean, "all together": spro.all}
-    head = "".join(f"<th>{limit:g}</th>" for limit in spro.all)
-    rows = [
-        f"<tr><td>{escape(name)}</td>{''.join(f'<td>{percent(value)}</td>' for value in figures.values())}</tr>"
-        for name, figures in named.items()
-        if figures is not None
-    ]
-    return (
-        '<p class="soft">sPRO in percent: how much of each defect is found, averaged up to a limit of the false '
-        f"positive rate over pixels.</p>"
-        f'<div class="scroll"><table><tr><th>limit</th>{head}</tr>{"".join(rows)}</table></div>{_mean_line(spro)}'
-    )
-
-
-def _cases(evaluation: Evaluation) -> Iterator[str]:
-    yield (
-        '<p class="soft"><span class="swatch outline"></span>true defect &ensp; '
-        '<span class="swatch heat"></span>anomaly map, from what good images show to far more</p>'
-    )
-    for category in Category:
-        cases = [case for case in evaluation.cases if case.category is category]
-        yield f"<h3>{category.value.capitalize()}</h3>"
-        if cases:
-            yield f'<p class="soft">{EXPLANATIONS[category]}</p>'
-            yield f'<div class="cases">{"".join(_case(case, evaluation.threshold) for case in cases)}</div>'
-        else:
-            yield '<p class="soft">None.</p>'
-
-
-def _case(case: Case, threshold: float) -> str:
-    explanations = "".join(f"<li>{escape(explanation)}</li>" for explanation in case.explanations)
-    return (
-        f'<figure><div class="pair"><img src="{_jpeg(case.photo)}" alt="{escape(case.key)}">'
-        f'<img src="{_jpeg(case.overlay)}" alt="anomaly map of {escape(case.key)}"></div>'
-        f"<figcaption><b>{escape(case.key)}</b><br>score {case.score:.3g}, threshold {threshold:.3g}"
-        f"{f'<ul>{explanations}</ul>' if explanations else ''}</figcaption></figure>"
-    )
-
-
-def _gallery(folder: Path | None) -> str:
-    """Embed the pictures of a folder until their part of the page is used up."""
+def _gallery(folder: Path | None) -> tuple[list[tuple[str, bytes]], int]:
+    """Name and JPEG of the pictures of a folder, until their part of the page is used up; how many there are."""
     if folder is None or not folder.is_dir():
-        return ""
+        return [], 0
     paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in GALLERY_SUFFIXES)
-    figures: list[str] = []
-    size = 0
+    pictures: list[tuple[str, bytes]] = []
     for path in paths:
         try:
             data = encode_jpeg(_at_most_as_wide(read_rgb(path)))
         except ImageError:
             continue
-        if size + len(data) > GALLERY_BYTES:
+        if sum(len(picture) for _, picture in pictures) + len(data) > GALLERY_BYTES:
             break
-        size += len(data)
-        caption = escape(_humanize(path.stem))
-        figures.append(f'<figure><img src="{_jpeg(data)}" alt="{caption}"><figcaption>{caption}</figcaption></figure>')
-    if not figures:
-        return ""
-    more = f" The first {len(figures)} of {len(paths)}." if len(figures) < len(paths) else ""
-    return (
-        f'<h2>Components</h2><p class="soft">The classes that were found on good images, one picture each.{more}</p>'
-        f'<div class="gallery">{"".join(figures)}</div>'
-    )
+        pictures.append((path.stem, data))
+    return pictures, len(paths)
 
 
 def _at_most_as_wide(image: np.ndarray) -> np.ndarray:
@@ -242,7 +208,7 @@ def _at_most_as_wide(image: np.ndarray) -> np.ndarray:
 
 def _data(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
     for split, kinds in evaluation.images.items():
-        yield split, ", ".join(f"{count} {_humanize(kind)}" for kind, count in kinds.items()) or "none"
+        yield split, ", ".join(f"{count} {plain(kind)}" for kind, count in kinds.items()) or "none"
     yield "content digest, evaluated", evaluation.data
     yield "content digest, trained", evaluation.snapshot
 
@@ -270,20 +236,3 @@ def _flat(values: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str,
             yield label, "yes" if value else "no"
         else:
             yield label, "none" if value is None else str(value)
-
-
-def _facts(pairs: Iterable[tuple[str, str]]) -> str:
-    rows = "".join(f"<tr><td>{escape(name)}</td><td>{escape(value)}</td></tr>" for name, value in pairs)
-    return f'<table class="facts">{rows}</table>'
-
-
-def _tile(label: str, figure: str, detail: str) -> str:
-    return f'<div class="tile"><span>{escape(label)}</span><b>{escape(figure)}</b><span>{escape(detail)}</span></div>'
-
-
-def _jpeg(data: bytes) -> str:
-    return f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"
-
-
-def _humanize(kind: str) -> str:
-    return kind.replace("_", " ")

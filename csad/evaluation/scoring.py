@@ -65,6 +65,11 @@ class ImageScorer(Protocol):
         ...
 
     @property
+    def normal_tail(self) -> float:
+        """What the upper tail of good images' maps reaches, above 0: the scale of pictures."""
+        ...
+
+    @property
     def manifest(self) -> Manifest:
         """Where the model comes from."""
         ...

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from markupsafe import Markup
+
 TICK_DISTANCE = 46
 
 
@@ -41,9 +43,9 @@ class Axis:
         return sorted(kept)
 
 
-def svg(width: int, height: int, label: str, parts: Iterable[str]) -> str:
+def svg(width: int, height: int, label: str, parts: Iterable[str]) -> Markup:
     """Wrap elements; the picture scales with the page."""
-    return (
+    return Markup(
         f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(label, quote=True)}" '
         f'style="max-width:{width}px">{"".join(parts)}</svg>'
     )

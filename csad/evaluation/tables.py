@@ -1,26 +1,18 @@
-"""An evaluation on the terminal: aligned columns that are neither wrapped nor cut."""
+"""An evaluation on the terminal."""
 
-import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from rich import box
-from rich.console import Console, Group
-from rich.table import Table
-from rich.text import Text
-
+from csad.common.humanize import plain
+from csad.common.tables import table
 from csad.evaluation.by_kind import TYPES, type_of
 from csad.evaluation.figures import AurocByKind, Evaluation, Rate, SproByKind
 
-WIDTH = 2000
 ABSENT = "-"
 
 
 def summary(evaluation: Evaluation) -> str:
     """Render detection, localisation and the decision as plain text."""
-    console = Console(file=io.StringIO(), width=WIDTH, color_system=None, highlight=False, legacy_windows=False)
-    console.print(Group(*_parts(evaluation)))
-    text = console.file.getvalue() if isinstance(console.file, io.StringIO) else ""
-    return "\n".join(line.rstrip() for line in text.splitlines()).strip()
+    return "\n\n".join("\n".join(lines) for lines in _parts(evaluation))
 
 
 def branch_rows(evaluation: Evaluation) -> list[tuple[str, AurocByKind]]:
@@ -68,7 +60,7 @@ def decision_lines(evaluation: Evaluation) -> list[tuple[str, str]]:
         ("good test images rejected", rate(rejects.test_good)),
         ("good validation images rejected", rate(rejects.validation)),
     ]
-    lines += [(f"{_humanize(kind)} rejected", rate(found)) for kind, found in evaluation.detection_rate.items()]
+    lines += [(f"{plain(kind)} rejected", rate(found)) for kind, found in evaluation.detection_rate.items()]
     if evaluation.synthetic_detection:
         found = (f"{kind} {fraction(rate)}" for kind, rate in evaluation.synthetic_detection.items())
         lines.append(("synthetic anomalies rejected", ", ".join(found)))
@@ -80,64 +72,45 @@ def decision_lines(evaluation: Evaluation) -> list[tuple[str, str]]:
     return lines
 
 
-def _parts(evaluation: Evaluation) -> Iterator[Table | Text]:
-    yield Text(f"{evaluation.line}: image AUROC in percent")
-    yield _detection(evaluation)
-    if evaluation.image_auroc.by_kind:
-        yield from _mean_line(evaluation.image_auroc)
+def localisation_rows(spro: SproByKind) -> Iterator[tuple[str, list[str]]]:
+    """Name and sPRO in percent at each limit of `spro.all`: by type, by kind, the mean and all together."""
+    named = {"logical": spro.logical, "structural": spro.structural}
+    named |= {plain(kind): figures for kind, figures in spro.by_kind.items() if type_of(kind) is None}
+    named |= {"mean": spro.mean, "all together": spro.all}
+    for name, figures in named.items():
+        if figures is not None:
+            yield name, [percent(figures[limit]) for limit in spro.all]
+
+
+def _parts(evaluation: Evaluation) -> Iterator[list[str]]:
+    auroc, spro = evaluation.image_auroc, evaluation.spro
+    detection = [f"{evaluation.line}: image AUROC in percent", _detection(evaluation)]
+    if auroc.by_kind:
+        yield [*detection, *_mean_line(auroc)]
     else:
-        yield Text("no AUROC: it takes good test images (test/good) and anomalous ones (test/<kind>)\n")
-    if evaluation.spro is None:
-        yield Text("no sPRO: the anomalous test images have no masks\n")
+        yield [*detection, "no AUROC: it takes good test images (test/good) and anomalous ones (test/<kind>)"]
+    if spro is None:
+        yield ["no sPRO: the anomalous test images have no masks"]
     else:
-        yield Text("localisation: sPRO in percent, by limit of the false positive rate")
-        yield _localisation(evaluation)
-        yield from _mean_line(evaluation.spro)
-    yield Text("decision at the threshold, with 95 % confidence intervals")
-    yield _table(("", ""), decision_lines(evaluation), right_from=2)
+        rows = [(name, *figures) for name, figures in localisation_rows(spro)]
+        limits = ("", *(f"{limit:g}" for limit in spro.all))
+        title = "localisation: sPRO in percent, by limit of the false positive rate"
+        yield [title, table(limits, rows, right_from=1), *_mean_line(spro)]
+    yield ["decision at the threshold, with 95 % confidence intervals", table(("", ""), decision_lines(evaluation))]
     if evaluation.problems:
-        yield Text("\n".join(["problems:", *(f"  {problem}" for problem in evaluation.problems)]))
+        yield ["problems:", *(f"  {problem}" for problem in evaluation.problems)]
     if evaluation.doubts:
-        yield Text("\n".join(["worth a look:", *(f"  {doubt}" for doubt in evaluation.doubts)]))
+        yield ["worth a look:", *(f"  {doubt}" for doubt in evaluation.doubts)]
 
 
-def _mean_line(figures: AurocByKind | SproByKind) -> Iterator[Text]:
-    if figures.mean_of:
-        yield Text(f"mean of {averaged(figures)}\n")
+def _mean_line(figures: AurocByKind | SproByKind) -> list[str]:
+    return [f"mean of {averaged(figures)}"] if figures.mean_of else []
 
 
-def _detection(evaluation: Evaluation) -> Table:
+def _detection(evaluation: Evaluation) -> str:
     extra = other_kinds(evaluation.image_auroc)
-    head = ("", *TYPES, "mean", *extra)
     rows = []
     for name, row in branch_rows(evaluation):
         figures = (row.logical, row.structural, row.mean, *(row.by_kind[kind] for kind in extra))
         rows.append((name, *map(percent, figures)))
-    return _table(head, rows)
-
-
-def _localisation(evaluation: Evaluation) -> Table:
-    spro = evaluation.spro
-    assert spro is not None
-    named = {"logical": spro.logical, "structural": spro.structural}
-    named |= {kind: figures for kind, figures in spro.by_kind.items() if type_of(kind) is None}
-    named |= {"mean": spro.mean, "all together": spro.all}
-    rows = [
-        (name, *(percent(figures[limit]) for limit in spro.all))
-        for name, figures in named.items()
-        if figures is not None
-    ]
-    return _table(("", *(f"{limit:g}" for limit in spro.all)), rows)
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]], right_from: int = 1) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, show_header=any(head), pad_edge=False, padding=(0, 2, 0, 0))
-    for index, name in enumerate(head):
-        table.add_column(name, justify="right" if index >= right_from else "left", no_wrap=True, overflow="ignore")
-    for row in rows:
-        table.add_row(*row)
-    return table
-
-
-def _humanize(kind: str) -> str:
-    return kind.replace("_", " ")
+    return table(("", *TYPES, "mean", *extra), rows, right_from=1)

@@ -1,4 +1,7 @@
-"""Which pretrained networks can be the backbone, and how each one's input is scaled."""
+"""Which pretrained networks can be the backbone, and how each one's input is scaled.
+
+The paper's is WideResNet-50 (3.2; arXiv:1605.07146), our default EfficientNet-Lite0.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import timm
+from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 
 from csad.common.errors import WeightsError
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
 CLOSE_MATCHES = 5
 
 
@@ -43,8 +45,8 @@ TESTED: Mapping[str, BackboneArchitecture] = {
         foldable=True,
     ),
     "wide_resnet50_2.tv2_in1k": BackboneArchitecture(
-        mean=IMAGENET_MEAN,
-        std=IMAGENET_STD,
+        mean=IMAGENET_DEFAULT_MEAN,
+        std=IMAGENET_DEFAULT_STD,
         remedy="download timm/wide_resnet50_2.tv2_in1k (model.safetensors) from the Hugging Face hub on a machine "
         "with internet access and set backbone.weights to that file",
         foldable=True,

@@ -1,8 +1,7 @@
-"""The frozen pretrained pyramid that every branch looks through (paper 3.2, 3.4)."""
+"""The frozen pretrained pyramid that every branch reads (paper 3.2, 3.4)."""
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from csad.common.errors import WeightsError
+from csad.common.hashing import file_sha256
 from csad.features.architectures import TESTED, architecture_of
 from csad.features.pyramid import STRIDES, build_pyramid, check_pyramid, pyramid_state
 
@@ -111,7 +111,7 @@ def load_backbone(name: str, weights: str = EMBEDDED, stages: int = 4) -> Backbo
     """
     architecture = architecture_of(name)
     path, source = _locate(name, weights)
-    record = WeightsRecord(name, source, hashlib.sha256(path.read_bytes()).hexdigest())
+    record = WeightsRecord(name, source, file_sha256(path))
     backbone = Backbone(name, record, stages)
     state = _read_state(path)
     full = timm.create_model(name, pretrained=False)

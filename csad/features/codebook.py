@@ -1,4 +1,8 @@
-"""Visual words: a histogram of typical feature vectors, the cheap second opinion beside the components (METHOD 9)."""
+"""Bag of visual words over the teacher's features, a cheap second opinion beside the components (ours; paper 3.3, 3.4).
+
+After Sivic and Zisserman (doi:10.1109/ICCV.2003.1238663): the codebook holds the centres of k-means, and an image is
+the histogram of its words, scored as the component histogram is (Eq. 4). Ours: the assignment is soft.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A feature pyramid of strides 4, 8, 16 and 32 from any network of timm that gives feature maps."""
+"""A feature pyramid of strides 4, 8, 16 and 32 from any network of timm that gives feature maps.
+
+The networks of paper 3.2 and 3.4 read its stages 1 and 3, and 2 and 3.
+"""
 
 from __future__ import annotations
 

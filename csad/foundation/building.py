@@ -1,4 +1,7 @@
-"""Grounding DINO and SAM-HQ from the published files: every weight must be there, and nothing is downloaded."""
+"""Grounding DINO and SAM-HQ from the published files: every weight must be there, and nothing is downloaded.
+
+For the masks of paper 3.1; Grounding DINO is arXiv:2303.05499, HQ-SAM arXiv:2306.01567.
+"""
 
 from __future__ import annotations
 

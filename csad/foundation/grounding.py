@@ -1,7 +1,7 @@
-"""Boxes of the things that words name: Grounding DINO (Liu et al. 2023) through the package groundingdino-py.
+"""Boxes of the things that prompts name: Grounding DINO (arXiv:2303.05499; paper 3.1) through groundingdino-py.
 
-The image is scaled as the authors do it (short side 800, long side at most 1333, ImageNet normalisation), the words are
-lower-cased and joined by " . ". More words than the network's 256 tokens hold are asked in several passes.
+The image is scaled as the authors do it (short side 800, long side at most 1333, ImageNet normalisation), the prompts
+are lower-cased and joined by " . ". More prompts than the network's 256 tokens hold are asked in several passes.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor
 from torchvision.ops import nms
+from torchvision.transforms.v2.functional import normalize
 
 from csad.common.errors import StageError
 from csad.config.settings import FoundationSettings
 
 SHORT_SIDE = 800
 LONG_SIDE = 1333
-MEAN = (0.485, 0.456, 0.406)
-DEVIATION = (0.229, 0.224, 0.225)
 SEPARATOR = " . "
 
 
@@ -143,8 +143,8 @@ class Grounding:
         height, width = scaled_size(image.shape[0], image.shape[1], *self._sides)
         resized = Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR)
         pixels = torch.from_numpy(np.array(resized)).to(self._device).permute(2, 0, 1)[None].float() / 255
-        mean, deviation = (torch.tensor(values, device=self._device).view(1, 3, 1, 1) for values in (MEAN, DEVIATION))
-        return (pixels - mean) / deviation
+        scaled: Tensor = normalize(pixels, list(IMAGENET_DEFAULT_MEAN), list(IMAGENET_DEFAULT_STD))
+        return scaled
 
     @torch.inference_mode()
     def _ask(self, pixels: Tensor, prompt: str, shape: tuple[int, ...]) -> list[Detection]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import yaml
 
 from csad.common.errors import WeightsError
+from csad.common.hashing import bytes_sha256
 
 
 def read_packaged(path: Path, sha256: str) -> dict[str, str]:
@@ -24,7 +24,7 @@ def read_packaged(path: Path, sha256: str) -> dict[str, str]:
         content = path.read_bytes()
     except OSError as error:
         raise WeightsError(f"{path} cannot be read ({error.strerror}); install csad again") from error
-    found = hashlib.sha256(content).hexdigest()
+    found = bytes_sha256(content)
     if found != sha256:
         raise WeightsError(
             f"{path} was changed: its sha256 is {found}, expected {sha256}; install csad again, or put the new digest "

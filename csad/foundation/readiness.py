@@ -1,4 +1,4 @@
-"""Whether this machine has what the foundation models of a line need, without loading any of it."""
+"""Whether this machine has what the foundation models of a line need, without loading any of it (paper 3.1)."""
 
 from __future__ import annotations
 

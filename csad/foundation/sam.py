@@ -1,7 +1,7 @@
 """SAM-HQ above its network: an image is encoded once, any number of prompts share the encoding.
 
-After the predictor of Segment Anything (Kirillov et al. 2023) and HQ-SAM (Ke et al. 2023); the network itself is the
-package segment-anything-hq's.
+After the predictor of Segment Anything (arXiv:2304.02643) and HQ-SAM (arXiv:2306.01567), for paper 3.1; the network
+itself is the package segment-anything-hq's.
 """
 
 from __future__ import annotations

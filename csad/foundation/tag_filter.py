@@ -1,4 +1,4 @@
-"""Which of the tags that a tagging model found are worth looking for (METHOD 1.1; the paper does this by hand)."""
+"""Which of the tags that a tagging model found become prompts (paper 3.1 and table 8, which edit them by hand)."""
 
 from __future__ import annotations
 

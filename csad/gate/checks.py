@@ -5,6 +5,7 @@ from enum import StrEnum
 
 import numpy as np
 
+from csad.common.humanize import plain, plural
 from csad.config.settings import GateSettings
 from csad.evaluation.figures import ImageRecord, Rate, Record
 from csad.gate.bootstrap import (
@@ -17,7 +18,6 @@ from csad.gate.bootstrap import (
 )
 from csad.images.records import GOOD
 from csad.metrics.auroc import auroc, auroc_interval
-from csad.runner.summary import plural
 
 SEED = 0
 """Random seed of every bootstrap: the same images give the same decision."""
@@ -84,7 +84,7 @@ def check_floor(challenger: Sequence[ImageRecord], settings: GateSettings) -> li
     checks = []
     for kind, area in areas.items():
         passed = (best_synthetic if kind in SYNTHETIC_KINDS else area) >= settings.minimum_auroc
-        reason = f"{_humanize(kind)}: detection AUROC {area:.3f}, "
+        reason = f"{plain(kind)}: detection AUROC {area:.3f}, "
         reason += f"{'at least' if area >= settings.minimum_auroc else 'less than'} {settings.minimum_auroc:g}"
         if passed and area < settings.minimum_auroc:
             reason += f"; synthetic anomalies may be invisible, and another kind reaches {best_synthetic:.3f}"
@@ -179,7 +179,7 @@ def check_regression(
                 rule=Rule.REGRESSION,
                 subject=kind,
                 passed=passed,
-                reason=f"AUROC on {_humanize(kind)} {_signed(difference)}: {judgement}",
+                reason=f"AUROC on {plain(kind)} {_signed(difference)}: {judgement}",
                 challenger=figures[0],
                 champion=figures[1],
                 limit=-settings.tolerated_loss,
@@ -233,7 +233,7 @@ def check_decisions(
                 rule=Rule.DECISIONS,
                 subject=kind,
                 passed=passed,
-                reason=f"{_humanize(kind)} found at the threshold, less rejected good images, {_signed(difference)}: "
+                reason=f"{plain(kind)} found at the threshold, less rejected good images, {_signed(difference)}: "
                 f"{verdict} {settings.maximum_loss:g} lost",
                 challenger=figures[0],
                 champion=figures[1],
@@ -325,7 +325,3 @@ def _pair(take: Values, challenger: Sequence[ImageRecord], champion: Sequence[Im
 def _signed(difference: Difference) -> str:
     few = f", widened for only {plural(difference.images, 'image')}" if difference.images < FEW_IMAGES else ""
     return f"{difference.estimate:+.3f} ({difference.low:+.3f} to {difference.high:+.3f}{few})"
-
-
-def _humanize(kind: str) -> str:
-    return kind.replace("_", " ")

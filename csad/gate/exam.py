@@ -119,11 +119,11 @@ class Exam:
         if self.anomalous:
             return records
         files = _spread(self.good, SYNTHETIC_FROM)
-        maker = _Maker(canvas, [self._read(file, scorers) for file in self.donors], scorers[0].line.pseudo_labels.mode)
+        maker = _Maker(canvas, [self._posed(file, scorers) for file in self.donors], scorers[0].line.pseudo_labels.mode)
         starts = range(0, len(files), BATCH)
         for start in track(starts, "Scoring synthetic anomalies", total=len(starts)):
             batch = files[start : start + BATCH]
-            pixels = [self._read(file, scorers) for file in batch]
+            pixels = [self._posed(file, scorers) for file in batch]
             for kind, made in maker.make(pixels):
                 named = {f"{kind}/{file.stem}": image for file, image in zip(batch, made, strict=True)}
                 for scorer, mine in zip(scorers, records, strict=True):
@@ -164,6 +164,10 @@ class Exam:
 
     def _read(self, file: ImageFile, scorers: Sequence[Scorer]) -> Pixels:
         return read_rgb(file.path, scorers[0].line.images.max_pixels)
+
+    def _posed(self, file: ImageFile, scorers: Sequence[Scorer]) -> Pixels:
+        """In the pose of the first model's canvas, so that its box shows the product; scorers take it as it is."""
+        return scorers[0].registered(self._read(file, scorers))
 
 
 def record_of(key: str, kind: str, score: ImageScore) -> ImageRecord:

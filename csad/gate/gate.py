@@ -18,6 +18,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from csad.common.errors import DeploymentError, ModelFolderError
+from csad.common.humanize import plural
 from csad.config.line import ProductLine
 from csad.config.settings import GateSettings
 from csad.evaluation.figures import ImageRecord
@@ -30,7 +31,6 @@ from csad.images import ImageSet
 from csad.images.records import GOOD
 from csad.imaging.canvas import Canvas
 from csad.runner.snapshot import open_snapshot
-from csad.runner.summary import plural
 from csad.scoring.model_folder import Manifest
 from csad.scoring.scorer import Scorer
 from csad.stages.evaluation import FIGURES

@@ -5,7 +5,6 @@ so everything behind it is: addresses of packed images in the store, named by th
 what each stage reads.
 """
 
-import hashlib
 import json
 import logging
 import os
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from csad.common import atomic
+from csad.common.hashing import json_sha256
 from csad.config.line import ProductLine
 from csad.gate.unchanged import origin_of, why_unchanged
 from csad.runner.code import code_version, package_versions
@@ -25,23 +25,20 @@ from csad.runner.reduced_line import reduced_line
 from csad.runner.snapshot import FILE as SNAPSHOT
 from csad.runner.snapshot import Snapshot
 from csad.runner.stage import Stage
+from csad.runner.stage_order import after
 from csad.runner.summary import MetricSink
 from csad.runner.task import STORE_VARIABLE, failing_clearly, run_task
-from csad.stages import clustering, evaluation, ingest, lgst, masks, segnet, statistics, tagging
+from csad.stages import ingest, masks, tagging
 from csad.stages.ingest import IngestSummary
+from csad.stages.order import STAGES
 from csad.store.data_source import exact_address
 from csad.store.objects import ObjectStore
 from csad.store.packed_sets import KnownSet, find_known, put_known, put_packed
 from csad.store.settings import StoreSettings
 
 STAGES_OF_TASKS: Mapping[str, tuple[Stage[Any], ...]] = {
-    "tagging": (tagging.STAGE,),
-    "masks": (masks.STAGE, tagging.STAGE),
-    "clustering": (clustering.STAGE,),
-    "segnet": (segnet.STAGE,),
-    "lgst": (lgst.STAGE,),
-    "statistics": (statistics.STAGE,),
-    "evaluation": (evaluation.STAGE,),
+    name: (STAGES[name], tagging.STAGE) if name == masks.STAGE.name else (STAGES[name],)
+    for name in after(ingest.STAGE.name)
 }
 """What each task behind this one runs; `masks` names the prompts itself where no model has to be asked."""
 
@@ -125,7 +122,7 @@ def _lines(line: ProductLine) -> dict[str, str]:
 def _known_or_checked(store: ObjectStore, line: ProductLine, exact: str) -> KnownSet:
     module = ingest.STAGE.run.__module__
     parts = [exact, line.section_digest(*ingest.STAGE.sections), code_version(module), dict(package_versions(module))]
-    key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    key = json_sha256(parts)
     known = find_known(store, line.name, key)
     if known is None:
         known = _check(store, line, exact)

@@ -1,11 +1,16 @@
-"""The gate's decision as one HTML page that needs nothing else: no network, no script, no other file."""
+"""The gate's decision as one HTML page that needs nothing else."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
 from html import escape
-from importlib.resources import files
 from string import Template
 
+from markupsafe import Markup
+
+from csad.common.humanize import plain
+from csad.common.pages import render_page
 from csad.config.settings import GateSettings
+from csad.evaluation.svg import Axis, dot, line, svg
 from csad.gate.checks import Check, Rule
 from csad.gate.decision import GateDecision, Judged
 
@@ -50,70 +55,74 @@ DIFFERENCES = frozenset({Rule.REGRESSION, Rule.MORE_FALSE_REJECTS, Rule.DECISION
 TIMES = frozenset({Rule.LATENCY, Rule.SLOWER})
 
 
+@dataclass(frozen=True)
+class Row:
+    """A check: its cells, and "pass" or "fail"."""
+
+    cells: list[str]
+    outcome: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """The checks of one rule."""
+
+    title: str
+    explanation: str
+    head: list[str]
+    rows: list[Row]
+
+
 def render(decision: GateDecision) -> str:
     """Return the page as text."""
-    template = Template(files("csad.gate").joinpath("gate.html").read_text(encoding="utf-8"))
-    return template.substitute(
-        title=escape(f"{decision.line}: gate"),
-        line=escape(decision.line),
-        subtitle=escape(f"Judged on {decision.judged_on}; data {decision.data[:12]}"),
-        verdict=_verdict(decision),
-        notices=_notices(decision.notices),
-        sections="".join(_sections(decision)),
-        models=_models(decision),
-        settings=_settings(decision.settings),
+    models = {"new model": _facts(decision.challenger)}
+    if decision.champion is not None:
+        models["champion"] = _facts(decision.champion)
+    return render_page(
+        "gate",
+        "gate.html",
+        line=decision.line,
+        subtitle=f"Judged on {decision.judged_on}; data {decision.data[:12]}",
+        decision=decision,
+        sections=list(_sections(decision)),
+        models=models,
+        limits=[
+            (name, "none" if value is None else f"{value:g}", GateSettings.model_fields[name].description or "")
+            for name, value in decision.settings
+        ],
     )
 
 
-def _verdict(decision: GateDecision) -> str:
-    if decision.accepted:
-        return f'<div class="verdict accepted"><b>Accepted</b><p>{escape(_sentence(decision.reason))}</p></div>'
-    reasons = "".join(f"<li>{escape(_sentence(check.reason))}</li>" for check in decision.refusals)
-    return f'<div class="verdict refused"><b>Refused</b><ul>{reasons}</ul></div>'
-
-
-def _notices(notices: Sequence[str]) -> str:
-    if not notices:
-        return ""
-    return f'<div class="notice">{"".join(f"<p>{escape(_sentence(notice))}</p>" for notice in notices)}</div>'
-
-
-def _sections(decision: GateDecision) -> Iterator[str]:
+def _sections(decision: GateDecision) -> Iterator[Section]:
     for rule, (title, explanation) in TITLES.items():
         checks = [check for check in decision.checks if check.rule == rule]
         if checks:
             text = Template(explanation).substitute(maximum_loss=f"{decision.settings.maximum_loss:g}")
-            yield f'<h2>{escape(title)}</h2><p class="soft">{escape(text)}</p>'
-            yield f'<div class="scroll">{_table(checks)}</div>'
+            rows = [Row(list(_cells(check)), "pass" if check.passed else "fail") for check in checks]
+            yield Section(title, text, _head(checks[0]), rows)
 
 
-def _table(checks: Sequence[Check]) -> str:
-    rule = checks[0].rule
+def _head(check: Check) -> list[str]:
     head = ["", "images", "new model"]
-    if checks[0].champion is not None:
-        head += ["champion", "difference" if rule in DIFFERENCES else "ratio"]
-    head += ["limit", "interval", ""] if rule not in TIMES else ["limit", ""]
-    rows = "".join(f"<tr>{''.join(_cells(check))}</tr>" for check in checks)
-    heads = "".join(f'<th class="plot">{name}</th>' if name == "interval" else f"<th>{name}</th>" for name in head)
-    return f"<table><tr>{heads}</tr>{rows}</table>"
+    if check.champion is not None:
+        head += ["champion", "difference" if check.rule in DIFFERENCES else "ratio"]
+    return head + (["limit", "interval", ""] if check.rule not in TIMES else ["limit", ""])
 
 
 def _cells(check: Check) -> Iterator[str]:
     good, anomalous = check.images
-    yield f"<td>{escape(_humanize(check.subject))}</td>"
-    yield f"<td>{f'{good} + {anomalous}' if anomalous else good}</td>"
-    yield f"<td>{_figure(check, check.challenger)}</td>"
+    yield plain(check.subject)
+    yield f"{good} + {anomalous}" if anomalous else str(good)
+    yield _figure(check, check.challenger)
     if check.challenger is not None and check.champion is not None:
-        yield f"<td>{_figure(check, check.champion)}</td>"
+        yield _figure(check, check.champion)
         if check.rule in DIFFERENCES:
-            yield f"<td>{check.challenger - check.champion:+.3f}</td>"
+            yield f"{check.challenger - check.champion:+.3f}"
         else:
-            yield f"<td>{check.challenger / check.champion:.2f}</td>"
-    yield f"<td>{'' if check.limit is None else f'{check.limit:g}'}</td>"
+            yield f"{check.challenger / check.champion:.2f}"
+    yield "" if check.limit is None else f"{check.limit:g}"
     if check.rule not in TIMES:
-        yield f"<td>{_plot(check)}</td>"
-    css, word = ("pass", "passed") if check.passed else ("fail", "failed")
-    yield f'<td class="{css}">{word}</td>'
+        yield _plot(check)
 
 
 def _figure(check: Check, value: float | None) -> str:
@@ -122,45 +131,24 @@ def _figure(check: Check, value: float | None) -> str:
     return f"{value:.1f} ms" if check.rule in TIMES else f"{value:.3f}"
 
 
-def _plot(check: Check) -> str:
+def _plot(check: Check) -> Markup:
     """The interval on an axis of 0..1, or of -0.3..0.3 for differences, with the limit as a dashed line."""
     if check.interval is None or check.challenger is None:
-        return ""
+        return Markup("")
     differs = check.rule in DIFFERENCES
     low, high = (-0.3, 0.3) if differs else (0.0, 1.0)
     value = check.challenger - (check.champion or 0.0) if differs else check.challenger
-
-    def place(figure: float) -> str:
-        fraction = (min(max(figure, low), high) - low) / (high - low)
-        return f"{MARGIN + fraction * (WIDTH - 2 * MARGIN):.1f}"
-
-    def upright(css: str, figure: float) -> str:
-        return f'<line class="{css}" x1="{place(figure)}" x2="{place(figure)}" y1="1" y2="{HEIGHT - 1}"/>'
-
-    left, right = (place(end) for end in check.interval)
-    middle = HEIGHT / 2
+    axis = Axis(lambda figure: figure, low, high, MARGIN, WIDTH - MARGIN)
+    css, middle = "pass" if check.passed else "fail", HEIGHT / 2
     words = f"{value:.3f}, interval {check.interval[0]:.3f} to {check.interval[1]:.3f}"
-    zero = upright("zero", 0.0) if differs else ""
-    limit = "" if check.limit is None else upright("limit", check.limit)
-    return (
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{words}"><title>{words}</title>{zero}{limit}'
-        f'<g class="{"pass" if check.passed else "fail"}">'
-        f'<line class="interval" x1="{left}" x2="{right}" y1="{middle}" y2="{middle}"/>'
-        f'<circle cx="{place(value)}" cy="{middle}" r="4"/></g></svg>'
-    )
-
-
-def _models(decision: GateDecision) -> str:
-    columns = {"new model": decision.challenger}
-    if decision.champion is not None:
-        columns["champion"] = decision.champion
-    head = "".join(f"<th>{name}</th>" for name in columns)
-    facts = [_facts(model) for model in columns.values()]
-    rows = "".join(
-        f"<tr><td>{name}</td>{''.join(f'<td>{escape(column[name])}</td>' for column in facts)}</tr>"
-        for name in facts[0]
-    )
-    return f'<table class="facts"><tr><th></th>{head}</tr>{rows}</table>'
+    uprights = ({"zero": 0.0} if differs else {}) | ({} if check.limit is None else {"limit": check.limit})
+    parts = [
+        f"<title>{escape(words)}</title>",
+        *(line(axis(figure), 1, axis(figure), HEIGHT - 1, name) for name, figure in uprights.items()),
+        line(axis(check.interval[0]), middle, axis(check.interval[1]), middle, f"interval {css}"),
+        dot(axis(value), middle, 4, css),
+    ]
+    return svg(WIDTH, HEIGHT, words, parts)
 
 
 def _facts(model: Judged) -> dict[str, str]:
@@ -172,20 +160,3 @@ def _facts(model: Judged) -> dict[str, str]:
         "training data": model.snapshot,
         "checksum": model.checksum,
     }
-
-
-def _settings(settings: GateSettings) -> str:
-    rows = "".join(
-        f"<tr><td>{name}</td><td>{'none' if value is None else f'{value:g}'}</td>"
-        f"<td>{escape(GateSettings.model_fields[name].description or '')}</td></tr>"
-        for name, value in settings
-    )
-    return f'<table class="facts">{rows}</table>'
-
-
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."
-
-
-def _humanize(kind: str) -> str:
-    return kind.replace("_", " ")

@@ -1,8 +1,6 @@
 """Whether a run would end where the last one ended: same data, same line, same seed, same code."""
 
-import hashlib
-import json
-
+from csad.common.hashing import json_sha256
 from csad.config.line import ProductLine
 from csad.runner.code import code_version, package_versions
 from csad.store.champion import read_champion
@@ -29,7 +27,7 @@ def origin_of(line: ProductLine, data: str, seed: int) -> str:
         "code": [code_version(module) for module in ENDS],
         "packages": [dict(package_versions(module)) for module in ENDS],
     }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    return json_sha256(parts)
 
 
 def deployed_as(line: ProductLine, version: str) -> Deployed:

@@ -1,6 +1,5 @@
 """The check of every file before anything trains on it, and the digest of what was found."""
 
-import hashlib
 import logging
 import os
 import unicodedata
@@ -11,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from csad.common.content import content_digest
 from csad.common.errors import DatasetError, ImageError
 from csad.common.file_stamp import FileStamp, SeenFile
+from csad.common.hashing import files_sha256, stream_sha256
 from csad.common.printable import printable
 from csad.common.progress import track
 from csad.config.line import ProductLine
@@ -222,7 +221,7 @@ def _check(image: ImageFile, root: Path, max_pixels: int) -> FileFormat | ImageP
             mode = opened.mode
             pixels = to_rgb(load(opened, name), name)
             stream.seek(0)
-            sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+            sha256 = stream_sha256(stream)
             if FileStamp.of_open(stream) != stamp:
                 raise ImageError(f"{name}: changed while it was read; run again when nothing writes to it any more")
     except ImageError as error:
@@ -259,7 +258,7 @@ def _annotations(root: Path, images: Iterable[ImageFile]) -> list[Path]:
 
 def _digest(root: Path, contents: Mapping[Path, SeenFile]) -> str:
     """Hash the sorted pairs of relative name and content."""
-    return content_digest({_relative(path, root): seen.sha256 for path, seen in contents.items()})
+    return files_sha256({_relative(path, root): seen.sha256 for path, seen in contents.items()})
 
 
 def _relative(path: Path, root: Path) -> str:

@@ -1,6 +1,6 @@
 """Which good images are near-equal: bursts of one product, re-encoded copies, frames of a stopped belt.
 
-Such images are one piece of evidence, not several: on both sides of a split they make a threshold that rejects every
+Such images are one independent sample, not several: on both sides of a split they make a threshold that rejects every
 other product. Two images belong together when their thumbnails differ by far less than images of the line usually do.
 """
 

@@ -13,7 +13,7 @@ from csad.config.line import ProductLine
 from csad.images import ImageFile, ImageSet, read_rgb
 from csad.images.records import FittedCanvas
 from csad.imaging.canvas import Canvas, fit_canvas
-from csad.imaging.canvas_store import CanvasStore
+from csad.imaging.registration import Registration
 from csad.imaging.working_image import working_image
 
 SECTION = "images"
@@ -38,6 +38,11 @@ class SampleImages:
     images: tuple[NDArray[np.uint8], ...]
     sizes: tuple[tuple[int, int], ...]
 
+    def registered(self, registration: Registration) -> SampleImages:
+        """The same products in one pose."""
+        images = tuple(registration.register(image, registration.place(image)) for image in self.images)
+        return SampleImages(images, tuple((image.shape[0], image.shape[1]) for image in images))
+
     def canvas(self, line: ProductLine) -> Canvas:
         """Choose the canvas of the line from these images."""
         canvas = fit_canvas(self.images, line.images.area, line.images.product_box, self.sizes)
@@ -49,7 +54,7 @@ class SampleImages:
 def sample_images(line: ProductLine, files: Sequence[ImageFile]) -> SampleImages:
     """Read up to `SAMPLE` images, evenly spaced over the sorted files, each reduced before the next one is read."""
     images, sizes = [], []
-    for image in _read(line, [files[index] for index in evenly_spaced(len(files), SAMPLE)]):
+    for image in read_images(line, [files[index] for index in evenly_spaced(len(files), SAMPLE)]):
         images.append(working_image(image))
         sizes.append((image.shape[0], image.shape[1]))
     return SampleImages(tuple(images), tuple(sizes))
@@ -76,11 +81,7 @@ def canvas_of(line: ProductLine, images: ImageSet) -> Canvas:
     return Canvas(fitted.box, fitted.height, fitted.width)
 
 
-def open_canvases(line: ProductLine, canvas: Canvas, files: Sequence[ImageFile]) -> CanvasStore:
-    """Decode images once onto the canvas; use as a context manager."""
-    return CanvasStore(canvas, _read(line, files))
-
-
-def _read(line: ProductLine, files: Sequence[ImageFile]) -> Iterator[NDArray[np.uint8]]:
+def read_images(line: ProductLine, files: Sequence[ImageFile]) -> Iterator[NDArray[np.uint8]]:
+    """Decode images one after the other, uint8 (H, W, 3) each."""
     for file in files:
         yield read_rgb(file.path, line.images.max_pixels)

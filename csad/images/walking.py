@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from csad.common.errors import DatasetError
+from csad.common.humanize import plural
 from csad.common.printable import printable
 from csad.config.settings import MAXIMUM_DEPTH
 from csad.images.reading import EXTENSIONS
@@ -85,7 +86,7 @@ def say_ignored(ignored: Counter[str]) -> str:
     total = ignored.total()
     ordered = sorted(ignored.most_common(), key=lambda item: not item[0].startswith((".", NO_EXTENSION)))
     parts = ", ".join(f"{reason} {count}" for reason, count in ordered if count)
-    return f"{total} file{'' if total == 1 else 's'} ignored: {parts}" if total else ""
+    return f"{plural(total, 'file')} ignored: {parts}" if total else ""
 
 
 class _Walker:

@@ -1,4 +1,4 @@
-"""What the bare border of an image tells: the measure of differences between recording sessions (METHOD 10).
+"""What the bare border of an image tells: the measure of differences between recording sessions (ours).
 
 A detector that only looks at the border must not do better than chance; where it does, good and anomalous images were
 taken under different conditions and every other figure is flattered.

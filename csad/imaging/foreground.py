@@ -30,8 +30,11 @@ def foreground_mask(image: NDArray[np.uint8]) -> NDArray[np.bool_] | None:
         so that nothing can be told from it.
     """
     distance = border_distance(image)
-    if distance is None:
-        return None
+    return None if distance is None else foreground_of(distance)
+
+
+def foreground_of(distance: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Where the distance from the background, float64 (h, w), shows a product; closed and with holes filled."""
     threshold = max(MINIMUM_DISTANCE, 0.5 * float(threshold_otsu(distance))) if np.ptp(distance) > 0 else np.inf
     mask = ndimage.binary_opening(distance > threshold, iterations=1)
     mask = ndimage.binary_closing(np.pad(mask, 5), iterations=4)[5:-5, 5:-5]

@@ -21,7 +21,7 @@ OUTLINE = np.array([0, 175, 255], dtype=np.uint8)
 
 @dataclass(frozen=True)
 class HeatScale:
-    """Map values that are shown as no heat and as full heat, alike for all images.
+    """Map values that are shown as no heat and as full heat, alike wherever a model's maps are drawn.
 
     Attributes:
         low: Nothing is drawn up to here.
@@ -30,17 +30,6 @@ class HeatScale:
 
     low: float
     high: float
-
-    @classmethod
-    def of(cls, peaks: Sequence[float]) -> Self | None:
-        """Choose from the largest map values of good images, so that heat means "more than good images show".
-
-        Returns:
-            None without images, or with maps that are mostly zero: each map is then shown up to its own maximum.
-        """
-        if not len(peaks) or np.median(peaks) <= 0:
-            return None
-        return cls(low=float(np.median(peaks)) / 2, high=2 * float(np.quantile(peaks, 0.9)))
 
     @classmethod
     def of_model(cls, normal_tail: float) -> Self:
@@ -73,18 +62,17 @@ def shrink(picture: np.ndarray) -> np.ndarray:
     return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BOX))
 
 
-def draw_heat(image: np.ndarray, heat: np.ndarray, scale: HeatScale | None) -> np.ndarray:
+def draw_heat(image: np.ndarray, heat: np.ndarray, scale: HeatScale) -> np.ndarray:
     """Lay heat over an image that fades to grey.
 
     Args:
         image: uint8 (H, W, 3).
         heat: float32 (H, W), >= 0.
-        scale: What the colours stand for; None takes 0 to this map's maximum.
+        scale: What the colours stand for.
 
     Returns:
         uint8 (H, W, 3).
     """
-    scale = scale or HeatScale(0.0, max(float(heat.max(initial=0.0)), 1e-12))
     drawn = np.empty(image.shape, dtype=np.uint8)
     for strip in strips(image.shape[0], image.shape[1]):
         drawn[strip] = _draw_strip(image[strip], heat[strip], scale)

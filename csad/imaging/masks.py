@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pycocotools import mask as coco
 
 from csad.common.atomic import replacing
 from csad.common.errors import StageError
+from csad.common.hashing import json_sha256
 
 VERSION = 1
 
@@ -88,7 +88,7 @@ def save_masks(path: Path, masks: Sequence[ComponentMask]) -> None:
         masks: May be empty.
     """
     records = [_record(component) for component in masks]
-    content = {"format": "csad component masks", "version": VERSION, "sha256": _digest(records), "masks": records}
+    content = {"format": "csad component masks", "version": VERSION, "sha256": json_sha256(records), "masks": records}
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(content), encoding="utf-8")
 
@@ -113,7 +113,7 @@ def load_masks(path: Path) -> list[ComponentMask]:
     if version != VERSION:
         raise StageError(f"mask file {path} has version {version}, expected {VERSION}; {remedy}")
     # The run-length decoder is native code: nothing that was tampered with may reach it.
-    if digest != _digest(records):
+    if digest != json_sha256(records):
         raise StageError(f"mask file {path} does not match its own sha256; {remedy}")
     return [_component(record) for record in records]
 
@@ -147,7 +147,3 @@ def _component(record: dict[str, Any]) -> ComponentMask:
         box=None if box is None else (box[0], box[1], box[2], box[3]),
         stability=record.get("stability"),
     )
-
-
-def _digest(records: Any) -> str:
-    return hashlib.sha256(json.dumps(records, sort_keys=True).encode()).hexdigest()

@@ -16,8 +16,9 @@ from csad.common.errors import StageError
 from csad.config.line import ProductLine
 from csad.features.backbone import Backbone, backbone_of
 from csad.images import ImageSet
+from csad.images.canvases import open_canvases
 from csad.images.folds import folds_of
-from csad.images.training_images import canvas_of, evenly_spaced, open_canvases
+from csad.images.training_images import canvas_of, evenly_spaced
 from csad.imaging.canvas_store import CanvasStore
 from csad.lgst import copies
 from csad.lgst.copies import REACH, groups_with_copies, with_copies

@@ -1,4 +1,8 @@
-"""Bring maps of different students to one scale on normal images (paper 3.4)."""
+"""Bring maps of different students to one scale on normal images (paper 3.4).
+
+As EfficientAD (arXiv:2303.14535): a linear map sends the quantile q_a = 0.9 of normal cells (`low`) to 0 and q_b =
+0.995 (`high`) to 0.1.
+"""
 
 from __future__ import annotations
 

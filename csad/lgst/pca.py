@@ -1,4 +1,4 @@
-"""Global student as PCA reconstruction error of the whole feature map: no training, seconds to fit (METHOD 4, ours).
+"""Global student as PCA reconstruction error of the whole feature map: no training, seconds to fit (ours; paper 3.4).
 
 It knows which arrangements of features normal products show; what it cannot rebuild is out of place. It suits products
 that always lie alike; `csad.scoring.fusion` finds out how much weight it earns.
@@ -6,7 +6,7 @@ that always lie alike; `csad.scoring.fusion` finds out how much weight it earns.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -59,21 +59,16 @@ class PcaReconstruction:
         return cls(tensors["mean"].float(), tensors["components"].float())
 
 
-def fit_pca(batches: Iterable[Tensor], explained_variance: float, maximum_components: int) -> PcaReconstruction:
+def fit_pooled(maps: Tensor, explained_variance: float, maximum_components: int) -> PcaReconstruction:
     """Fit the principal components of normal feature maps.
 
     Time and memory grow with the square of the images: give at most `MAXIMUM_IMAGES`, from the whole set.
 
     Args:
-        batches: Teacher features of normal images, float32 (B, C, H, W) each.
+        maps: Pooled teacher features of normal images, float32 (N, C, h, w).
         explained_variance: Fraction of the variance to keep, in (0, 1).
         maximum_components: Limit on the components.
     """
-    return fit_pooled(torch.cat([pool(batch) for batch in batches]), explained_variance, maximum_components)
-
-
-def fit_pooled(maps: Tensor, explained_variance: float, maximum_components: int) -> PcaReconstruction:
-    """The same of maps that are pooled already, float32 (N, C, h, w)."""
     mean = maps.mean(dim=0)
     centred = (maps - mean).flatten(1)
     # The N x N Gram matrix has the same spectrum as the D x D covariance, and N is far smaller than D.

@@ -1,4 +1,8 @@
-"""The frozen teacher of the student-teacher branch (paper 3.4)."""
+"""The frozen teacher of the student-teacher branch (paper 3.4).
+
+The paper's feature map is [512, 56, 56]: stages 2 and 3 on one grid, averaged over 3 x 3, projected to C = 512 channels
+and normalised by the mean and deviation of each channel over the training images.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Area under the ROC curve of image scores, by definition (method 7)."""
+"""Area under the ROC curve of image scores, by definition (doi:10.1148/radiology.143.1.7063747)."""
 
 import math
 from dataclasses import dataclass

@@ -1,4 +1,8 @@
-"""Where the defects of a test image are, and how much of each has to be found (method 7)."""
+"""Where the defects of a test image are, and how much of each has to be found (MVTec LOCO AD).
+
+Saturation as doi:10.1007/s11263-022-01578-9 defines it: s = int(t A) for a relative threshold t, else min(t, A), with A
+the area of the defect; one channel of the ground truth is one defect.
+"""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""Saturated per-region overlap, sPRO, as MVTec LOCO AD defines it (method 7).
+"""Saturated per-region overlap, sPRO, as MVTec LOCO AD defines it (doi:10.1007/s11263-022-01578-9).
 
 A pixel is predicted anomalous when its score exceeds a threshold. Over all thresholds this traces a curve:
 

@@ -1,4 +1,7 @@
-"""The area under one sPRO curve, accumulated while thresholds fall."""
+"""The area under one sPRO curve, accumulated while thresholds fall.
+
+sPRO is defined in doi:10.1007/s11263-022-01578-9.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""From sorted pixels to pieces of an sPRO curve."""
+"""From sorted pixels to pieces of an sPRO curve (doi:10.1007/s11263-022-01578-9)."""
 
 import math
 from collections.abc import Collection, Sequence

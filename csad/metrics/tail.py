@@ -1,4 +1,8 @@
-"""The upper tail of normal scores: an exponential law that a few odd images do not move."""
+"""The upper tail of normal scores: an exponential law that a few odd images do not move.
+
+Ours: peaks over a threshold (Pickands 1975, doi:10.1214/aos/1176343003) with a shape of 0, which is the exponential
+law.
+"""
 
 import math
 from dataclasses import dataclass

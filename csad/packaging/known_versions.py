@@ -1,8 +1,7 @@
 """Versions that packaging has registered before."""
 
-import hashlib
-
 from csad.common.errors import DeploymentError
+from csad.common.hashing import bytes_sha256
 from csad.gate.decision import GateDecision
 from csad.gate.registered import judged_version
 from csad.packaging.bento import PROVENANCE_FILE
@@ -28,7 +27,7 @@ def find_packaged(store: ObjectStore, provenance: Provenance, decision: GateDeci
     Raises:
         StoreError: A manifest is damaged, or the store does not answer.
     """
-    wanted = hashlib.sha256(provenance.to_json().encode("utf-8")).hexdigest()
+    wanted = bytes_sha256(provenance.to_json().encode())
     for version in reversed(list_models(store, provenance.line)):
         record = version.files.get(PROVENANCE_FILE)
         same = record is not None and record.sha256 == wanted and {BENTO_FILE, SMOKE_FILE} <= version.files.keys()

@@ -12,12 +12,14 @@ from pathlib import Path
 
 from csad.common import atomic
 from csad.common.errors import DeploymentError
+from csad.common.hashing import file_sha256
+from csad.common.humanize import size
 from csad.packaging.archive_smoke import check_archive
 from csad.packaging.bento import PROVENANCE_FILE, build_bento, write_archive
 from csad.packaging.provenance import Provenance
 from csad.packaging.smoke import SMOKE_FILE, SmokeTest
 from csad.runner.files import translate_os_errors
-from csad.scoring.model_folder import digest, read_manifest
+from csad.scoring.model_folder import read_manifest
 
 BENTO_FILE = "bento.tar.gz"
 
@@ -70,13 +72,13 @@ def package(model: Path, output: Path, provenance: Provenance, test: SmokeTest) 
         bento = build_bento(model, manifest, provenance, work / "build")
         write_archive(bento, archive)
         shutil.rmtree(work / "build")
-        _log.info("serving the Bento: %.1f MB", archive.stat().st_size / 1e6)
+        _log.info("serving the Bento: %s", size(archive.stat().st_size))
         check_archive(archive, test, work / "check")
         return _publish(archive, test, provenance, output)
 
 
 def _publish(archive: Path, test: SmokeTest, provenance: Provenance, output: Path) -> Package:
-    done = Package(output / BENTO_FILE, digest(archive), output / SMOKE_FILE, output / PROVENANCE_FILE)
+    done = Package(output / BENTO_FILE, file_sha256(archive), output / SMOKE_FILE, output / PROVENANCE_FILE)
     with atomic.replacing(done.bento) as temporary:
         shutil.copyfile(archive, temporary)
     atomic.write_text(done.provenance, provenance.to_json())

@@ -70,7 +70,7 @@ class Provenance:
         score_kinds: dict[str, tuple[str, ...]] | None = None,
     ) -> "Provenance":
         """Describe a model folder, packaged here and now."""
-        line = ProductLine.from_yaml(manifest.line)
+        line = ProductLine.from_model(manifest.line)
         return cls(
             line=line.name,
             snapshot=manifest.snapshot,

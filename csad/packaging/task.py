@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from csad.common.errors import DeploymentError
+from csad.common.humanize import size
 from csad.config.line import ProductLine
 from csad.gate.decision import GATE_FILE, GATE_PAGE, GateDecision, read_decision
 from csad.gate.gate import read_known
@@ -112,8 +113,8 @@ def package_and_register(
         if (gate / GATE_PAGE).is_file():
             files[GATE_PAGE] = gate / GATE_PAGE
         version = register_model(store, model, provenance.registry_labels(), files)
-        size = version.files[BENTO_FILE].bytes
-        _log.info("packaging: version %s, a Bento of %.1f MB that scores as evaluated", version.version, size / 1e6)
+        bento = version.files[BENTO_FILE].bytes
+        _log.info("packaging: version %s, a Bento of %s that scores as evaluated", version.version, size(bento))
         return version
 
 

@@ -1,6 +1,6 @@
 """Object proposals of a whole image: SAM-HQ asked at a grid of points, on the image and on its crops (paper 3.1).
 
-After the automatic mask generator of Segment Anything (Kirillov et al. 2023, appendix B), with two differences: an
+After the automatic mask generator of Segment Anything (arXiv:2304.02643, appendix B), with two differences: an
 image that was encoded for other prompts is not encoded again, and a mask whose predicted quality is too low is never
 drawn at full size.
 """
@@ -167,7 +167,7 @@ def _is_cut_off(region: Region, crop: Crop, image: Crop) -> bool:
 
 
 def _without_copies(regions: Sequence[Region], ranks: Sequence[float], overlap: float) -> list[Region]:
-    """Of regions whose bounding boxes overlap more, keep the highest rank; the best first."""
+    """Keep the highest rank among regions whose bounding boxes overlap more; the best first."""
     if not regions:
         return []
     boxes = [(r.left, r.top, r.left + r.width - 1, r.top + r.height - 1) for r in regions]

@@ -1,4 +1,8 @@
-"""The components of an image by the foundation models: coarse (what the prompts name) and fine (filtered proposals)."""
+"""The components of an image by the foundation models: coarse and fine (paper 3.1).
+
+Coarse: X_ref = X_sem, the masks of what the prompts name. Fine: X_ref is X_seg, the object proposals, after the filters
+of `csad.proposals.refine`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the foundation models find the components of a line, and which of their files that takes."""
+"""How the foundation models find the components of a line (paper 3.1), and which of their files that takes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def foundation_finder(line: ProductLine, images: ImageSet, prompts: Sequence[str
     """Build the foundation models for a line's mode.
 
     Raises:
-        StageError: The coarse mode has no prompts to look for.
+        StageError: The coarse mode has no prompts.
         WeightsError: The foundation models or their files are missing.
     """
     mode = line.pseudo_labels.mode
@@ -63,12 +63,12 @@ def build_foundation_finder(line: ProductLine, prompts: Sequence[str], mode: Mod
     """Build the foundation models for one mode; what a mode does not use is not loaded.
 
     Raises:
-        StageError: The coarse mode has no prompts to look for.
+        StageError: The coarse mode has no prompts.
         WeightsError: The foundation models or their files are missing.
     """
     if mode == "coarse" and not prompts:
         raise StageError(
-            "the coarse mode looks for prompts, and there are none; name the parts in tags.prompts, or set "
+            "the coarse mode needs prompts, and there are none; name the parts in tags.prompts, or set "
             "pseudo_labels.mode: fine"
         )
     from csad.foundation.building import build_grounding, build_sam, foundation_device
@@ -81,6 +81,6 @@ def build_foundation_finder(line: ProductLine, prompts: Sequence[str], mode: Mod
             build_grounding(settings.foundation, device), build_sam(settings.foundation, device), prompts
         )
     if settings.filter_by_grounding and not prompts:
-        logger.warning("filter-by-grounding is left out: there are no prompts to look for; name them in tags.prompts")
+        logger.warning("filter-by-grounding is left out: there are no prompts; name them in tags.prompts")
     grounding = build_grounding(settings.foundation, device) if _filters_by_grounding(line, prompts) else None
     return FineComponents(build_sam(settings.foundation, device), settings, grounding, prompts)

@@ -1,7 +1,7 @@
 """Whether the prompts of a line name its parts or the whole product: which decides the mode where a line leaves it.
 
-The paper chooses by hand: fine for a bottle of juice and a bag of screws, coarse for parts that lie apart. Words such
-as "bottle" or "bag" find one mask that holds all others; as a component of its own it would hide them.
+The paper chooses by hand (3.1): fine for a bottle of juice and a bag of screws, coarse for parts that lie apart. Words
+such as "bottle" or "bag" find one mask that holds all others; as a component of its own it would hide them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Ways of telling separate parts from what they lie on, and which of them suits a line."""
+"""Ways of telling separate parts from what they lie on, and which of them suits a line.
+
+Ours, in place of the foundation models of paper 3.1.
+"""
 
 from __future__ import annotations
 

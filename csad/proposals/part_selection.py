@@ -1,4 +1,7 @@
-"""Which object proposals can be a component: connected, no frame, no background, no speck (the paper's program)."""
+"""Which object proposals can be a component: connected, no frame, no background, no speck (the paper's program).
+
+It prepares X_seg for the filters of paper 3.1.
+"""
 
 from __future__ import annotations
 

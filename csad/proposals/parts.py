@@ -1,4 +1,7 @@
-"""Separate parts of a foreground, and whether normal images show them reliably."""
+"""Separate parts of a foreground, and whether normal images show them reliably.
+
+Ours, in place of the foundation models of paper 3.1.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What a way of finding components hands to the masks stage: the masks that are left, and what each rule did."""
+"""What a way of finding components hands to the masks stage: the masks that are left, and what each rule did.
+
+The masks are X_ref of paper 3.1.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a mask proposer is: what `pseudo_labels.proposals` names, from its weights to its answers."""
+"""What a mask proposer is (paper 3.1): what `pseudo_labels.proposals` names, from its weights to its answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Refinement of object proposals (paper 3.1): which of the proposed masks are components.
+"""Refinement of object proposals (paper 3.1, figure 13): which of the proposed masks are components.
+
+X_seg are the proposals, X_sem the open-vocabulary masks, X_ref what is left. Filter-by-grounding keeps m of X_seg when
+|X_sem and m| / |m| > 0.9; filter-by-combine visits masks from small to large with the union U of those kept.
 
 Both filters work on bitsets, 64 pixels a word, so that 300 masks of 1600 x 1280 cost little more than reading them
 once. Whoever applies both filters to the same masks packs them first.

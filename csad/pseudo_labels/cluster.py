@@ -1,4 +1,8 @@
-"""Group the components of all images into classes (paper 3.1)."""
+"""Group the components of all images into classes (paper 3.1).
+
+Mean shift on one vector per component; clusters with fewer members than alpha, half the number of images, are dropped.
+Ours counts the images that show a cluster, and takes the bandwidth as a quantile of pairwise distances.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""One vector per component: what it looks like, whatever its angle and size (paper 3.1)."""
+"""One vector per component: what it looks like, whatever its angle and size (paper 3.1).
+
+The component on black, its rectangle's diagonal scaled to 64 pixels, in many rotations (the paper's 60), through the
+last stage of the backbone; the mean over places and rotations. Ours adds the mean colour.
+"""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Pictures of the pseudo-labels for people: a gallery per class, an overlay per image, a contact sheet."""
+"""Pictures of the pseudo-labels (paper 3.1) for people: a gallery per class, an overlay per image, a contact sheet."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,7 +104,6 @@ def draw_galleries(
     image_of_component: NDArray[np.integer],
     picture_of: Callable[[int], Picture],
     seed: int,
-    names: Mapping[int, str] | None = None,
 ) -> list[Path]:
     """Draw one picture per class: up to 24 components from different images.
 
@@ -115,7 +114,6 @@ def draw_galleries(
         picture_of: Gives the picture of a component by its index, see `component_picture`; asked in ascending order, so
             that a caller may keep the last image.
         seed: Draws the examples.
-        names: Name of each class; without one it is "component 3".
 
     Returns:
         `component_001.png` and so on, by class.
@@ -125,8 +123,7 @@ def draw_galleries(
     paths = []
     for label, indices in examples.items():
         size, images = clustering.sizes[label - 1], clustering.images_per_cluster[label - 1]
-        name = (names or {}).get(label, f"component {label}")
-        title = f"{name}: {size} components in {images} images"
+        title = f"component {label}: {size} components in {images} images"
         sheet = _grid([pictures[index] for index in indices], title, _colour(label))
         paths.append(_save(folder / f"component_{label:03d}.png", sheet))
     return paths

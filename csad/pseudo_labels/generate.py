@@ -214,13 +214,13 @@ def _draw_galleries(
     first = np.searchsorted(components.image, np.arange(len(files)))
 
     @lru_cache(maxsize=1)
-    def opened(index: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    def image_and_mask(index: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
         image = _open(line, files[index])
         return image, _masks_of(masks, files[index], image.shape[:2])
 
     def picture_of(component: int) -> NDArray[np.uint8]:
         index = int(components.image[component])
-        image, found = opened(index)
+        image, found = image_and_mask(index)
         return component_picture(image, found[component - first[index]])
 
     draw_galleries(output / GALLERY, clustering, components.image, picture_of, seed)

@@ -1,5 +1,8 @@
 """Keep the label maps that look usual, and tell product types apart by what they are made of (paper 3.1, Eq. 1).
 
+Ours keeps every cluster of HDBSCAN (doi:10.1007/978-3-642-37456-2_14) that is large enough, as a product type; Eq. 1,
+which keeps the largest, is in `csad.pseudo_labels.published_filter`.
+
 Histograms are compared by the square root of their fractions, so that a small component counts as much as a large one:
 on simulated lines of 1 to 6 types this found the right types where plain fractions drowned them in noise.
 """

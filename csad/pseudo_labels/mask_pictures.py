@@ -1,4 +1,4 @@
-"""Pictures of component masks for people."""
+"""Pictures of component masks (paper 3.1) for people."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def evenly_spaced(files: Sequence[ImageFile], count: int) -> list[ImageFile]:
 
 
 def mask_overlay(
-    image: NDArray[np.uint8], masks: Sequence[ComponentMask], labels: Sequence[int] | None = None, side: int = SIDE
+    image: NDArray[np.uint8], masks: Sequence[ComponentMask], labels: Sequence[int] | None = None
 ) -> NDArray[np.uint8]:
     """Colour the masks of an image, small ones over large ones.
 
@@ -59,12 +59,11 @@ def mask_overlay(
         image: RGB, uint8 (H, W, 3).
         masks: Masks of the image's proportions, at any size.
         labels: Colour of each mask, 0 for none; without them every mask has its own.
-        side: Pixels of the picture's long side, at most.
 
     Returns:
         RGB, uint8 (h, w, 3).
     """
-    scale = min(1.0, side / max(image.shape[:2]))
+    scale = min(1.0, SIDE / max(image.shape[:2]))
     size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
     small = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0))
     colours = range(1, len(masks) + 1) if labels is None else labels

@@ -1,4 +1,4 @@
-"""Mean shift with a flat kernel for tens of thousands of components (paper 3.1).
+"""Mean shift with a flat kernel for tens of thousands of components (paper 3.1; doi:10.1109/34.1000236).
 
 The result is that of scikit-learn's `MeanShift(bin_seeding=False)`: every seed climbs to the mean of the points within
 the bandwidth until it rests, resting places within a bandwidth of a busier one give way to it, a point belongs to the

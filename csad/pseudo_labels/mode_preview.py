@@ -1,4 +1,4 @@
-"""Both modes of a line side by side on a few images, with a bandwidth sweep, so that a person can choose."""
+"""Both modes of a line (paper 3.1) side by side on a few images, with a bandwidth sweep, for a person to choose."""
 
 from __future__ import annotations
 

@@ -1,28 +1,16 @@
-"""A preview of both modes as one HTML page that needs nothing else, or as one picture."""
+"""A preview of both modes (paper 3.1) as one HTML page that needs nothing else, or as one picture."""
 
 from __future__ import annotations
 
-import base64
-import io
-from html import escape
 from pathlib import Path
 
-from PIL import Image
-
 from csad.common.atomic import write_text
+from csad.common.pages import render_page
+from csad.imaging.heat import encode_jpeg
 from csad.pseudo_labels.gallery import Tile, draw_contact_sheet
-from csad.pseudo_labels.mode_preview import ModePreview, Picture, Preview
+from csad.pseudo_labels.mode_preview import ModePreview, Preview
 
 SIDE = 300
-STYLE = (
-    "body{font:16px system-ui;margin:2rem;max-width:90rem}table{border-collapse:collapse;width:100%}"
-    "td,th{padding:.2rem .6rem .6rem 0;text-align:left;vertical-align:top;width:33%}img{width:100%;display:block}"
-    "small{color:#555}"
-)
-ADVICE = (
-    "Coarse where the prompts alone find every part; fine where parts are missing or several parts share a mask. "
-    "One colour is one class: the same part should have the same colour everywhere."
-)
 
 
 def write_preview(path: Path, preview: Preview) -> Path:
@@ -71,13 +59,14 @@ def _tiles(preview: Preview) -> list[Tile]:
 
 def _page(preview: Preview) -> str:
     rows = _rows(preview)
-    images, sweep = rows[: len(preview.stems)], rows[len(preview.stems) :]
-    summary = "".join(f"<li>{escape(describe_mode(mode))}</li>" for mode in preview.modes)
-    return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(preview.line)}: coarse or fine</title>'
-        f"<style>{STYLE}</style><h1>{escape(preview.line)}: coarse or fine</h1><p>{escape(ADVICE)}</p>"
-        f"<p>The line says <code>mode: {escape(preview.chosen)}</code>.</p><ul>{summary}</ul>{_table(images)}"
-        f"<h2>Other bandwidths</h2>{_table(sweep) if sweep else '<p>No components to group.</p>'}</html>\n"
+    return render_page(
+        "pseudo_labels",
+        "mode_preview.html",
+        preview=preview,
+        summary=[describe_mode(mode) for mode in preview.modes],
+        images=rows[: len(preview.stems)],
+        sweep=rows[len(preview.stems) :],
+        jpeg=encode_jpeg,
     )
 
 
@@ -90,18 +79,3 @@ def describe_mode(mode: ModePreview) -> str:
         f"{mode.mode} ({mode.finder}): {mean:.1f} masks an image ({min(mode.masks)} to {max(mode.masks)}), "
         f"{mode.classes} classes in at least two images"
     )
-
-
-def _table(rows: list[list[Tile]]) -> str:
-    lines = ["".join(map(_cell, row)) for row in rows]
-    return f"<table>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"
-
-
-def _cell(tile: Tile) -> str:
-    return f'<td><img alt="{escape(tile.caption)}" src="{_data(tile.picture)}"><small>{escape(tile.caption)}</small>'
-
-
-def _data(picture: Picture) -> str:
-    encoded = io.BytesIO()
-    Image.fromarray(picture).save(encoded, format="JPEG", quality=88)
-    return f"data:image/jpeg;base64,{base64.b64encode(encoded.getvalue()).decode()}"

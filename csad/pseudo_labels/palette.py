@@ -1,4 +1,4 @@
-"""One colour per class, the same everywhere and told apart easily."""
+"""One colour per class (paper 3.1), the same everywhere and told apart easily."""
 
 from functools import lru_cache
 

@@ -1,4 +1,8 @@
-"""Which label maps are usual by the published rule: clusters of class histograms (paper 3.1, Eq. 1)."""
+"""Which label maps are usual by the published rule: clusters of class histograms (paper 3.1, Eq. 1).
+
+Eq. 1 keeps the label maps whose class histogram lies in the largest cluster of HDBSCAN
+(doi:10.1007/978-3-642-37456-2_14): `histograms` are those of all images, the cluster found is 0, the others -1.
+"""
 
 from __future__ import annotations
 

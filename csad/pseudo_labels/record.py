@@ -1,4 +1,4 @@
-"""`clusters.json`: what the pseudo-labels of a line are."""
+"""`clusters.json`: what the pseudo-labels of a line are (paper 3.1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The smallest rectangle, at any angle, around a component."""
+"""The smallest rectangle, at any angle, around a component.
+
+Its diagonal scales the component before its features are taken (paper 3.1).
+"""
 
 from dataclasses import dataclass
 
@@ -27,11 +30,6 @@ class Rectangle:
     def diagonal(self) -> float:
         """Length of the diagonal."""
         return float(np.hypot(self.long_side, self.short_side))
-
-    @property
-    def elongation(self) -> float:
-        """Long side over short side, at least 1."""
-        return self.long_side / self.short_side
 
 
 def minimum_area_rectangle(mask: NDArray[np.bool_]) -> Rectangle:

@@ -1,4 +1,7 @@
-"""One image of each product type, before anything is known about its components."""
+"""One image of each product type, before anything is known about its components.
+
+The paper tags one image of each type, chosen by hand (3.1).
+"""
 
 from __future__ import annotations
 

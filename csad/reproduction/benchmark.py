@@ -9,6 +9,7 @@ from pathlib import Path
 
 from csad.common import atomic
 from csad.common.errors import CsadError, LineError
+from csad.common.tables import markdown_table
 from csad.config.line import ProductLine
 from csad.config.presets import Method
 from csad.reproduction.data_sets import Category, DataSet
@@ -132,9 +133,13 @@ def to_markdown(result: Result) -> str:
     """Tables, notes and failures for people."""
     parts = []
     for table in result.tables:
-        rows = [table.head, tuple("---" for _ in table.head), *table.rows]
-        lines = [f"| {' | '.join(row)} |" for row in rows]
-        parts.append("\n".join([f"## {table.title}", "", *lines, *(f"\n{note}" for note in table.notes)]))
+        lines = [
+            f"## {table.title}",
+            "",
+            markdown_table(table.head, table.rows),
+            *(f"\n{note}" for note in table.notes),
+        ]
+        parts.append("\n".join(lines))
     parts.append("\n".join(f"- {note}" for note in result.notes))
     if result.failures:
         parts.append("Not measured:\n\n" + "\n".join(f"- {failure}" for failure in result.failures))

@@ -12,6 +12,7 @@ import yaml
 
 from csad.common.errors import LineError
 from csad.config import line_yaml
+from csad.config.aliases import new_key
 from csad.config.line import ProductLine
 from csad.config.presets import Method
 from csad.reproduction.data_sets import Category
@@ -95,7 +96,7 @@ def distinct_variants(lines: Mapping[Variant, ProductLine]) -> dict[Variant, Var
 
 
 def parse_setting(text: str) -> tuple[str, Any]:
-    """Read "section.key=value" with a value in YAML.
+    """Read "section.key=value" with a value in YAML; an old name of a key counts as its new one.
 
     Raises:
         LineError: It has another form.
@@ -104,7 +105,7 @@ def parse_setting(text: str) -> tuple[str, Any]:
     if not equals or "." not in key:
         raise LineError(f"--set {text}: expected section.key=value, such as lgst.steps=2000")
     try:
-        return key.strip(), yaml.safe_load(value)
+        return new_key(key.strip()), yaml.safe_load(value)
     except yaml.YAMLError as error:
         raise LineError(f"--set {text}: the value is no YAML ({' '.join(str(error).split())})") from None
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from csad.common import atomic
+from csad.common.tables import markdown_table
 from csad.config.line import ProductLine
 from csad.config.presets import PAPER
 
@@ -69,12 +70,12 @@ nearest to its mean |
 def page() -> str:
     """The page as it must be."""
     default = ProductLine(name="any")
-    rows = ["| setting | paper | default | why |", "| --- | --- | --- | --- |"]
+    rows = []
     for key, choice in PAPER.items():
         section, name = key.split(".")
         ours = getattr(getattr(default, section), name)
-        rows.append(f"| `{key}` | {_shown(choice.value)} | {_shown(ours)} | {choice.why_ours} |")
-    return HEAD + "\n".join(rows) + "\n" + PROGRAM
+        rows.append((f"`{key}`", _shown(choice.value), _shown(ours), choice.why_ours))
+    return HEAD + markdown_table(("setting", "paper", "default", "why"), rows, right_from=4) + "\n" + PROGRAM
 
 
 def _shown(value: Any) -> str:

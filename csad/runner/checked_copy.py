@@ -4,7 +4,8 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from csad.common.errors import DatasetError
-from csad.common.file_stamp import SeenFile, sha256_of
+from csad.common.file_stamp import SeenFile
+from csad.common.hashing import file_sha256
 from csad.common.printable import printable
 from csad.runner.files import copy_file
 
@@ -24,7 +25,7 @@ def copy_checked(source: Path, target: Path, contents: Mapping[Path, SeenFile]) 
     if not source.is_file():
         raise _changed(source)
     copy_file(source, target)
-    if sha256_of(target) != contents[source].sha256:
+    if file_sha256(target) != contents[source].sha256:
         target.unlink()
         raise _changed(source)
 

@@ -1,6 +1,5 @@
 """What a task reads: data sets by their address, and the outputs of tasks that divided a stage's work."""
 
-import hashlib
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -9,6 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from csad.common.errors import DatasetError
+from csad.common.hashing import bytes_sha256
 from csad.runner.files import copy_file, translate_os_errors
 from csad.runner.packed import unpack, unpacked
 from csad.runner.stage import RECORD
@@ -65,7 +65,7 @@ def resolve_uri(uri: str, kept: Path | None = None) -> Iterator[Path]:
     from csad.store.data_source import fetch
 
     if kept is not None and "@" in uri:
-        folder = kept / folder_name(FETCHED, hashlib.sha256(uri.encode()).hexdigest())
+        folder = kept / folder_name(FETCHED, bytes_sha256(uri.encode()))
         with translate_os_errors(folder):
             fetch(uri, folder)
             os.utime(folder)

@@ -6,7 +6,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from csad.common import atomic
 from csad.common.file_stamp import FileStamp, SeenFile
-from csad.runner.files import file_digest, translate_os_errors
+from csad.common.hashing import file_sha256
+from csad.runner.files import translate_os_errors
 
 _SEEN = TypeAdapter(dict[str, SeenFile])
 
@@ -31,7 +32,7 @@ class FileDigests:
         known = self._read().get(place)
         if known and known.stamp == stamp:
             return known.sha256
-        digest = file_digest(file)
+        digest = file_sha256(file)
         seen = {**self._read(), place: SeenFile(stamp=stamp, sha256=digest)}
         with translate_os_errors(self._memory):
             atomic.write_text(self._memory, _SEEN.dump_json(seen, indent=2).decode() + "\n")

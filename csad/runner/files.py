@@ -1,7 +1,6 @@
 """Folders that stages hand to each other."""
 
 import errno
-import hashlib
 import os
 import re
 import shutil
@@ -14,7 +13,7 @@ from safetensors import SafetensorError
 
 from csad.common.errors import OS_REMEDIES, StageError
 from csad.common.file_copy import copy_bytes
-from csad.common.file_stamp import sha256_of
+from csad.common.hashing import file_sha256, files_sha256
 from csad.config.settings import MAXIMUM_DEPTH
 
 REFUSALS = OS_REMEDIES.keys() - {errno.ENOENT, errno.EISDIR}
@@ -58,16 +57,12 @@ def copy_file(source: Path, target: Path) -> None:
 
 def content_digest(folder: Path) -> str:
     """SHA-256 over the names and bytes of everything in a folder, hidden files excepted."""
-    digest = hashlib.sha256()
-    for file in visible_files(folder):
-        name = unicodedata.normalize("NFC", file.relative_to(folder).as_posix())
-        digest.update(f"{name}\0{file_digest(file)}\n".encode(errors="surrogateescape"))
-    return digest.hexdigest()
-
-
-def file_digest(file: Path) -> str:
-    """SHA-256 of a file's bytes."""
-    return sha256_of(file)
+    return files_sha256(
+        {
+            unicodedata.normalize("NFC", file.relative_to(folder).as_posix()): file_sha256(file)
+            for file in visible_files(folder)
+        }
+    )
 
 
 def replace_folder(source: Path, target: Path, leave_out: Collection[str] = ()) -> None:

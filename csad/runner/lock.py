@@ -1,19 +1,21 @@
 """One run at a time on one output."""
 
-import fcntl
 import os
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+
+from filelock import FileLock, Timeout
 
 from csad.common.errors import StageError
 
 FILE = ".lock"
 PATIENCE = 2.0
 """Seconds that the tasks of a killed run get to end."""
+NO_HOLDER = 0.1
+"""Seconds after which a lock is surely held by a run: two tasks that look at a free one do so for microseconds."""
+POLL = 0.02
 
 
 @contextmanager
@@ -26,20 +28,19 @@ def exclusive(folder: Path) -> Iterator[None]:
     Raises:
         StageError: Another run holds it; the message names its process.
     """
-    with (folder / FILE).open("a+") as stream:
-        deadline = time.monotonic() + PATIENCE
-        while not _try(stream, fcntl.LOCK_EX):
-            if time.monotonic() > deadline:
-                stream.seek(0)
-                raise StageError(
-                    f"another run (process {stream.read().strip() or 'unknown'}) is working in {folder}; "
-                    "wait for it to end, or choose another output"
-                )
-            time.sleep(0.05)
-        stream.truncate(0)
-        stream.write(str(os.getpid()))
-        stream.flush()
+    lock = FileLock(folder / FILE, timeout=PATIENCE)
+    try:
+        lock.acquire(poll_interval=POLL)
+    except Timeout:
+        holder = (folder / FILE).read_text().strip() or "unknown"
+        raise StageError(
+            f"another run (process {holder}) is working in {folder}; wait for it to end, or choose another output"
+        ) from None
+    try:
+        (folder / FILE).write_text(str(os.getpid()))
         yield
+    finally:
+        lock.release()
 
 
 def end_with_holder(folder: Path) -> None:
@@ -49,21 +50,15 @@ def end_with_holder(folder: Path) -> None:
     """
     if not (folder / FILE).is_file():
         return
-    stream = (folder / FILE).open("a+")
-    if _try(stream, fcntl.LOCK_SH):
-        stream.close()
-        return
-
-    def wait() -> None:
-        fcntl.flock(stream, fcntl.LOCK_SH)
-        os._exit(1)
-
-    threading.Thread(target=wait, daemon=True).start()
-
-
-def _try(stream: IO[str], operation: int) -> bool:
+    lock = FileLock(folder / FILE, thread_local=False)
     try:
-        fcntl.flock(stream, operation | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+        lock.acquire(timeout=NO_HOLDER, poll_interval=POLL)
+    except Timeout:
+        threading.Thread(target=_wait_and_end, args=(lock,), daemon=True).start()
+    else:
+        lock.release()
+
+
+def _wait_and_end(lock: FileLock) -> None:
+    lock.acquire(poll_interval=POLL)
+    os._exit(1)

@@ -38,6 +38,7 @@ class Snapshot(BaseModel):
         groups: Group of near-equal images by the key of every good image.
         dependent: Names of validation images left out for being near-equal to training images.
         unusual: Why a good image looks like none of the others, by its key.
+        registration: Digest of what brings the product to one pose; empty where the images are as they came.
         canvas: Where the product is in the training images, and the size that the networks see it at.
     """
 
@@ -52,13 +53,15 @@ class Snapshot(BaseModel):
     groups: dict[str, int] = {}
     dependent: tuple[str, ...] = ()
     unusual: dict[str, str] = {}
+    registration: str = ""
     canvas: FittedCanvas | None = None
 
     @classmethod
-    def of(cls, images: ImageSet, canvas: FittedCanvas | None = None) -> "Snapshot":
-        """Describe a checked data set and its canvas."""
+    def of(cls, images: ImageSet, canvas: FittedCanvas | None = None, registration: str = "") -> "Snapshot":
+        """Describe a checked data set, its canvas and the digest of its registration."""
         files = all_images(images)
         return cls(
+            registration=registration,
             digest=images.digest,
             training_digest=images.training_digest,
             counts=dict(Counter(f"{image.split}/{image.kind}" for image in files)),

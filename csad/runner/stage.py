@@ -1,7 +1,5 @@
 """What a stage is: a function on folders, and what its result depends on."""
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from csad.common import atomic
 from csad.common.errors import StageError
 from csad.common.file_stamp import FileStamp, SeenFile
+from csad.common.hashing import file_sha256, json_sha256
 from csad.config.line import ProductLine
 from csad.runner.code import code_version, package_versions
-from csad.runner.files import content_digest, file_digest, visible_files
+from csad.runner.files import content_digest, visible_files
 from csad.runner.snapshot import Snapshot
 from csad.runner.stage_files import describe_files, find_damage
 from csad.runner.summary import Summary
@@ -75,7 +74,7 @@ class Stage(Generic[S]):
         seed: int,
         inputs: Mapping[str, Path],
         options: Options = NO_OPTIONS,
-        digest: Callable[[Path], str] = file_digest,
+        digest: Callable[[Path], str] = file_sha256,
     ) -> str:
         """SHA-256 over all that the result depends on: equal keys, equal results.
 
@@ -100,7 +99,7 @@ class Stage(Generic[S]):
             "options": dict(options),
             "weights": [digest(file) for file in self.weights(line=line, **inputs)],
         }
-        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+        return json_sha256(parts)
 
     def raw_state(self, inputs: Mapping[str, Path], kept: Path) -> dict[Path, FileStamp]:
         """The stamps of a user's files that the stage reads, hidden ones excepted; empty where it reads other stages.
@@ -146,7 +145,8 @@ class Stage(Generic[S]):
             return content_digest(folder)
         snapshot = Snapshot.find(folder)
         if snapshot:
-            return snapshot.digest if self.reads_tests else snapshot.training_digest
+            digest = snapshot.digest if self.reads_tests else snapshot.training_digest
+            return digest + snapshot.registration
         record = StageRecord.find(folder)
         return record.key if record else content_digest(folder)
 

@@ -2,7 +2,8 @@
 
 import re
 
-NAMES = ("ingest", "tagging", "masks", "clustering", "segnet", "lgst", "statistics", "evaluation")
+from csad.runner.stage_order import NAMES
+
 FETCHED = "data"
 """Versions of a data set that were fetched from a store lie beside the stages."""
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from csad.common.file_stamp import FileStamp
+from csad.common.humanize import duration
 from csad.config.line import ProductLine
 from csad.runner.file_digests import FileDigests
 from csad.runner.files import translate_os_errors
@@ -132,11 +133,3 @@ def _mark_used(folder: Path) -> None:
     """Set the folder's time by this machine's clock, whatever the file server's says."""
     now = time.time()
     os.utime(folder, (now, now))
-
-
-def duration(seconds: float) -> str:
-    """Write a duration: "4.2 s", "75 s", "12 min 05 s"."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    return f"{whole} s" if whole < 120 else f"{whole // 60} min {whole % 60:02d} s"

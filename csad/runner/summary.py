@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from csad.common import atomic
+from csad.common.humanize import plain, plural
 
 _log = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ class Summary:
 
     def headline(self) -> str:
         """One line for people."""
-        return ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in self.metrics().items())
+        return ", ".join(f"{plain(name)} {value:g}" for name, value in self.metrics().items())
 
     def log_to(self, sink: MetricSink, path: str | None = None) -> None:
         """Record every figure.
@@ -58,8 +59,3 @@ def finite(figures: Mapping[str, float]) -> dict[str, float]:
             ", ".join(left_out),
         )
     return {name: value for name, value in figures.items() if name not in left_out}
-
-
-def plural(count: int, noun: str) -> str:
-    """Write a count with its noun: "1 image", "2 images"."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"

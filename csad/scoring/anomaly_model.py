@@ -1,4 +1,4 @@
-"""All networks of a line: model inputs in, outputs of every branch out."""
+"""All networks of a line: model inputs in, outputs of every branch out (paper 3.3, 3.4)."""
 
 from __future__ import annotations
 

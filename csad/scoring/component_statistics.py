@@ -1,4 +1,8 @@
-"""Which component is extra, missing or misplaced, and where (METHOD 6: localisation of the histogram branch)."""
+"""Which component is extra, missing or misplaced, and where: localisation of the histogram branch (paper 3.5).
+
+The paper heats an extra class where it is predicted and a missing one where the nearest normal image has it
+(`csad.scoring.mean_localisation`); here only deviations of at least `SIGNIFICANT` standard deviations count (ours).
+"""
 
 from __future__ import annotations
 

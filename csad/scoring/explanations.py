@@ -1,4 +1,7 @@
-"""Explanations of unusual amounts of components: missing, extra, smaller, larger, or in the wrong place (METHOD 6)."""
+"""Explanations of unusual amounts of components: missing, extra, smaller, larger, or in the wrong place.
+
+Ours, from the class histograms of paper 3.3 that also draw the map of 3.5.
+"""
 
 from __future__ import annotations
 

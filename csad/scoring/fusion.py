@@ -1,4 +1,10 @@
-"""One score from many branches, calibrated on normal images alone (paper 3.5; METHOD 5)."""
+"""One score from many branches, calibrated on normal images alone (paper 3.5).
+
+The paper normalises each score s by the trimmed mean and deviation of normal validation scores, z = (s - mean) /
+deviation (`fit_scale`), sums the patch sizes of the histogram and normalises again, and adds the scores of both
+branches (`weighting: equal`). Ours weights the branches by their AUROC on synthetic anomalies (`weighting:
+synthetic_auroc`).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,10 @@
-"""How much of each class an image and its cells hold, and how unusual that is (paper 3.3, Eq. 4)."""
+"""Patch histogram: how much of each class an image and its cells hold, and how unusual that is (paper 3.3, Eq. 4).
+
+Eq. 4 is the Mahalanobis distance sqrt((h - mu)^T Sigma^-1 (h - mu)): h the class histogram of an image (`histograms`),
+mu their mean over normal images (`means`), Sigma^-1 the inverse covariance (`precisions`), for each patch size
+(`grids`: 1 and 2 are the paper's patches of 256 and 128 pixels). Ours: Sigma after Ledoit and Wolf
+(doi:10.1016/S0047-259X(03)00096-4) plus a floor, and one Gaussian per product type.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The anomaly map of an image: the branches' maps and their heat on one scale (paper 3.5)."""
+"""The anomaly map of an image: the branches' maps and their heat on one scale (paper 3.5).
+
+The paper averages both maps (`csad.scoring.mean_localisation`); ours sums them, weighted.
+"""
 
 from __future__ import annotations
 

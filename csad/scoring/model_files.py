@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 
 from csad.common.errors import ModelFolderError
+from csad.common.hashing import file_sha256
 
 MANIFEST = "model.json"
-
-
-def digest(path: Path) -> str:
-    """SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def check_files(folder: Path, files: Mapping[str, str]) -> None:
@@ -32,7 +26,7 @@ def check_files(folder: Path, files: Mapping[str, str]) -> None:
         file = folder / name
         if not file.is_file():
             raise ModelFolderError(f"{file} is missing; copy the whole model folder again")
-        found = digest(file)
+        found = file_sha256(file)
         if found != expected:
             raise ModelFolderError(
                 f"{file} was changed: its sha256 is {found}, expected {expected}; copy the model folder again"

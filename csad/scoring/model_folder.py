@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from importlib import metadata
@@ -15,12 +14,12 @@ from safetensors.numpy import load_file as load_arrays
 
 from csad.common import atomic
 from csad.common.errors import ModelFolderError
+from csad.common.hashing import bytes_sha256, file_sha256
 from csad.imaging.border import BorderModel
 from csad.metrics.threshold import Threshold
 from csad.scoring.fusion import Fusion
 from csad.scoring.model_files import MANIFEST as MANIFEST
 from csad.scoring.model_files import check_files
-from csad.scoring.model_files import digest as digest
 from csad.scoring.runtimes.record import Export
 
 if TYPE_CHECKING:
@@ -113,7 +112,7 @@ def write_model(folder: Path, manifest: Manifest, tensors: Mapping[str, Mapping[
 
     folder.mkdir(parents=True, exist_ok=True)
     exported = manifest.export.file if manifest.export else ""
-    files = {exported: digest(folder / exported)} if exported else {}
+    files = {exported: file_sha256(folder / exported)} if exported else {}
     for name, group in tensors.items():
         path = folder / f"{name}.safetensors"
         try:
@@ -121,9 +120,9 @@ def write_model(folder: Path, manifest: Manifest, tensors: Mapping[str, Mapping[
                 save_file({key: value.detach().cpu().contiguous() for key, value in group.items()}, temporary)
         except SafetensorError as error:
             raise ModelFolderError(f"{path} cannot be written ({error}); free some space and run again") from error
-        files[path.name] = digest(path)
+        files[path.name] = file_sha256(path)
     text = manifest.model_copy(update={"files": files, "checksum": ""}).model_dump_json(indent=2) + "\n"
-    checksum = _text_digest(text)
+    checksum = bytes_sha256(text.encode())
     atomic.write_text(folder / MANIFEST, text.replace(EMPTY_CHECKSUM, EMPTY_CHECKSUM[:-1] + f'{checksum}"'))
     return manifest.model_copy(update={"files": files, "checksum": checksum})
 
@@ -152,7 +151,7 @@ def read_manifest(folder: Path) -> Manifest:
     if manifest.format not in FORMATS:
         known = " and ".join(str(known) for known in FORMATS)
         raise ModelFolderError(f"{path} has format {manifest.format}, this csad reads {known}; train the model again")
-    if manifest.checksum and _text_digest(text.replace(manifest.checksum, "")) != manifest.checksum:
+    if manifest.checksum and bytes_sha256(text.replace(manifest.checksum, "").encode()) != manifest.checksum:
         raise ModelFolderError(f"{path} was changed: its checksum does not fit; copy the model folder again")
     check_files(folder, manifest.files)
     return manifest
@@ -186,7 +185,3 @@ def _read(folder: Path, name: str, load: Callable[[Path], dict[str, T]]) -> dict
         return load(path)
     except SafetensorError as error:
         raise ModelFolderError(f"{path} is damaged ({error}); copy the model folder again") from error
-
-
-def _text_digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()

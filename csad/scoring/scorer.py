@@ -1,11 +1,14 @@
-"""THE scoring path: images in, scores, maps and explanations out. Evaluation, batch scoring and serving all call it."""
+"""THE scoring path: images in, scores, maps and explanations out. Evaluation, batch scoring and serving all call it.
+
+Branches as in paper 3.3 and 3.4, score and map as in 3.5.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +20,31 @@ from csad.imaging.canvas import Canvas
 from csad.lgst.maps import MapNormaliser
 from csad.scoring.localisation import anomaly_map, normal_tail
 from csad.scoring.mean_localisation import lgst_map, mean_map, normal_tail_of_mean
-from csad.scoring.model_folder import Manifest, read_manifest
+from csad.scoring.model_folder import Manifest, read_arrays, read_manifest
 from csad.scoring.runtimes.choice import open_runtime
 from csad.scoring.runtimes.protocol import Runtime, RuntimeOutputs
 
+if TYPE_CHECKING:
+    from csad.imaging.registration import Placement, Registration
+
 MAP_STRIDE = 4
 """Canvas pixels per cell of the anomaly map before it is brought back to the image."""
+
+
+REGISTRATION = "registration"
+"""File of the tensors that bring a product to one pose."""
+
+NO_PRODUCT = "no product stands out from the background, so the image is scored in the pose that it has"
+
+
+@dataclass(frozen=True, eq=False)
+class _Posed:
+    """An image in the pose of the training images, and the way back: the original's size and the product's place."""
+
+    image: NDArray[np.uint8]
+    height: int
+    width: int
+    placement: Placement | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,12 +81,13 @@ class Scorer:
         runtime: What computes it.
     """
 
-    def __init__(self, manifest: Manifest, runtime: Runtime) -> None:
+    def __init__(self, manifest: Manifest, runtime: Runtime, registration: Registration | None = None) -> None:
         self.manifest = manifest
         self.runtime = runtime
-        self.line = ProductLine.from_yaml(manifest.line)
+        self.line = ProductLine.from_model(manifest.line)
         record = manifest.canvas
         self._canvas = Canvas(record.box, record.height, record.width)
+        self._registration = registration
         self._scales = {name: MapNormaliser(*quantiles) for name, quantiles in manifest.map_scale.items()}
 
     @property
@@ -101,7 +124,7 @@ class Scorer:
         """
         check_device(device)
         manifest = read_manifest(folder)
-        return cls(manifest, open_runtime(folder, manifest, device, runtime, threads))
+        return cls(manifest, open_runtime(folder, manifest, device, runtime, threads), _registration(folder))
 
     def score(self, image: NDArray[np.uint8]) -> Score:
         """Score one image, uint8 (H, W, 3)."""
@@ -118,22 +141,36 @@ class Scorer:
         for image in images:
             if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
                 raise ImageError(f"expected an RGB image, uint8 (H, W, 3), got {image.dtype} {image.shape}")
-        found = self.runtime.run(np.stack([self._canvas.to_input(image) for image in images]))
+        posed = [self._pose(image) for image in images]
+        found = self.runtime.run(np.stack([self._canvas.to_input(each.image) for each in posed]))
         fusion = self.manifest.fusion
         branches = fusion.branch_scores(found.columns)
         named = {**branches, **fusion.groups(branches)}
         return [
-            self._explain(image, index, found, {name: float(values[index]) for name, values in named.items()})
-            for index, image in enumerate(images)
+            self._explain(each, index, found, {name: float(values[index]) for name, values in named.items()})
+            for index, each in enumerate(posed)
         ]
+
+    def registered(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The product in the pose of the training images, uint8 (S, S, 3); the image itself where poses are fixed."""
+        return self._pose(image).image
+
+    def to_input(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """What the networks see of an image: the region of interest in the pose of the training images, (h, w, 3)."""
+        return self._canvas.to_input(self.registered(image))
+
+    def _pose(self, image: NDArray[np.uint8]) -> _Posed:
+        if self._registration is None:
+            return _Posed(image, image.shape[0], image.shape[1], None)
+        placement = self._registration.place(image)
+        posed = self._registration.register(image, placement)
+        return _Posed(posed, image.shape[0], image.shape[1], placement)
 
     def background_score(self, image: NDArray[np.uint8]) -> float:
         """How unusual the bare border of an image is; never part of a score, only a check on the data."""
-        return self.manifest.border.distance(image)
+        return self.manifest.border.distance(self.registered(image))
 
-    def _explain(
-        self, image: NDArray[np.uint8], index: int, found: RuntimeOutputs, branches: dict[str, float]
-    ) -> Score:
+    def _explain(self, posed: _Posed, index: int, found: RuntimeOutputs, branches: dict[str, float]) -> Score:
         explainers = self.runtime.explainers
         said = {explainer.scores[0]: explainer.explain(found.outputs, index) for explainer in explainers}
         explanations = tuple(sentence for one in said.values() for sentence in one.sentences)
@@ -148,5 +185,19 @@ class Scorer:
                 averaged = (explainer.average_map(found.outputs, index) for explainer in explainers)
                 others = [values for values in averaged if values is not None]
             drawn = mean_map(lgst_map(maps, self._scales, self.runtime.on_scale), others, size)
-        heat = self._canvas.to_image(drawn, image.shape[0], image.shape[1])
+        heat = self._canvas.to_image(drawn, posed.image.shape[0], posed.image.shape[1])
+        if self._registration:
+            heat = self._registration.restore(heat, posed.height, posed.width, posed.placement)
+            if posed.placement is None:
+                explanations = (NO_PRODUCT, *explanations)
         return Score(float(found.fused[index]), self.threshold, branches, heat, explanations)
+
+
+def _registration(folder: Path) -> Registration | None:
+    """What brings products to one pose; None where they lie alike, and then its libraries are not loaded."""
+    arrays = read_arrays(folder, REGISTRATION)
+    if not arrays:
+        return None
+    from csad.imaging.registration import Registration
+
+    return Registration.from_arrays({name: values.astype(np.float64) for name, values in arrays.items()})

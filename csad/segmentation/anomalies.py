@@ -1,4 +1,4 @@
-"""The synthetic anomalies among the labelled images: LSA, or CutPaste, which the paper compares with it (table 3)."""
+"""Synthetic anomalies among the labelled images: LSA, or CutPaste, which the paper compares with it (3.2, table 3)."""
 
 from __future__ import annotations
 

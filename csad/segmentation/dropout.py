@@ -1,4 +1,4 @@
-"""Dropout whose draws do not depend on the device."""
+"""Dropout whose draws do not depend on the device (for the decoder of paper 3.2)."""
 
 import torch
 from torch import Tensor, nn

@@ -1,4 +1,4 @@
-"""From the pseudo-labels of a line to its segmentation network, on files."""
+"""From the pseudo-labels of a line to its segmentation network, on files (paper 3.2)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from csad.compute.array_store import ArrayStore
 from csad.config.line import ProductLine
 from csad.features.backbone import Backbone, backbone_of
 from csad.images import ImageFile, ImageSet
-from csad.images.training_images import canvas_of, open_canvases
+from csad.images.canvases import open_canvases
+from csad.images.training_images import canvas_of
 from csad.pseudo_labels.label_maps import load_label_map
 from csad.pseudo_labels.record import LABEL_MAPS, PseudoLabels
 from csad.segmentation.network import SegmentationNetwork

@@ -1,4 +1,13 @@
-"""The five losses of the segmentation network (paper 3.2, Eq. 2 and 3)."""
+"""The five losses of the segmentation network (paper 3.2, Eq. 2 and 3).
+
+Eq. 3 is the weighted sum: L = 0.5 L_CE + 10 L_Dice + 1 L_Focal on labelled images + 10 L_Hist + 1 L_Entropy on
+unlabelled ones. Eq. 2 is L_Hist = mean over classes of |Hist(Y) - Hist(P)|: Y a random label map (`class_fractions` is
+its histogram), P the prediction (softmax of `logits`). Dice after V-Net (arXiv:1606.04797), focal loss
+arXiv:1708.02002.
+
+Those of segmentation-models-pytorch are defined otherwise: its Dice loss counts a class that no image of the batch
+shows as a loss of 0 in the mean, its focal loss is one of a sigmoid for each class against the others.
+"""
 
 from __future__ import annotations
 

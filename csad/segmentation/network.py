@@ -1,4 +1,4 @@
-"""Frozen backbone and DeepLabV3+ decoder (paper 3.2)."""
+"""Frozen backbone and DeepLabV3+ decoder (paper 3.2; arXiv:1802.02611)."""
 
 from __future__ import annotations
 
@@ -68,6 +68,11 @@ class SegmentationNetwork(nn.Module):
         empty = fine.new_empty(0)
         logits: Tensor = self.head(self.decoder([empty, empty, fine, empty, coarse]))
         return logits
+
+    @property
+    def trained(self) -> nn.ModuleDict:
+        """Decoder and head: all that training changes."""
+        return nn.ModuleDict({"decoder": self.decoder, "head": self.head})
 
     def trainable_state(self) -> dict[str, Tensor]:
         """Decoder and head weights; the backbone is stored by reference."""

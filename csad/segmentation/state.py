@@ -1,4 +1,4 @@
-"""What one step of the segmentation network's training hands to the next."""
+"""What one step of the segmentation network's training hands to the next (paper 3.2)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch.optim.swa_utils import AveragedModel
 
 from csad.compute.checkpoint import Checkpoint, optimiser_tensors, restore_optimiser
 from csad.segmentation.network import SegmentationNetwork
@@ -52,7 +52,7 @@ class TrainingState:
     """
 
     network: SegmentationNetwork
-    average: dict[str, Tensor]
+    average: AveragedModel
     optimiser: torch.optim.Optimizer
     generator: np.random.Generator
     draw: torch.Generator
@@ -65,7 +65,7 @@ class TrainingState:
             step,
             parts={
                 "network": self.network.trainable_state(),
-                "average": self.average,
+                "average": self.average.state_dict(),
                 "optimiser": optimiser_tensors(self.optimiser),
                 "random": {"global": torch.get_rng_state(), "draw": self.draw.get_state()},
             },
@@ -80,8 +80,7 @@ class TrainingState:
         """Go back, in place, to what `checkpoint` described."""
         parts, draws = checkpoint.parts, checkpoint.draws
         self.network.load_trainable_state(dict(parts["network"]))
-        for name, tensor in parts["average"].items():
-            self.average[name].copy_(tensor)
+        self.average.load_state_dict(parts["average"])
         restore_optimiser(self.optimiser, parts["optimiser"])
         torch.set_rng_state(parts["random"]["global"])
         self.draw.set_state(parts["random"]["draw"])

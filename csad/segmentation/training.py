@@ -17,6 +17,7 @@ from torch import Tensor
 from csad.common.errors import StageError
 from csad.common.progress import track
 from csad.compute import checkpoint as checkpoints
+from csad.compute.averaging import averaged_model
 from csad.config.settings import SegmentationSettings
 from csad.features.backbone import Backbone
 from csad.imaging.canvas_store import to_tensor
@@ -103,7 +104,7 @@ def train_segmentation(
         optimiser = torch.optim.Adam(parameters, lr=settings.learning_rate)
     else:
         optimiser = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=WEIGHT_DECAY)
-    average = {key: value.clone() for key, value in network.trainable_state().items()}
+    average = averaged_model(network.trained, EMA_DECAY)
     fractions = _class_fractions(data, labelled)
     anomalies = SyntheticAnomalies(_donors(data, labelled, generator) if settings.lsa else (), settings)
     steps = steps_of(settings, len(labelled))
@@ -142,13 +143,13 @@ def train_segmentation(
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
-        _update_average(average, network, step)
+        average.update_parameters(network.trained)
         if checkpoint and (step + 1) % CHECKPOINT_EVERY == 0:
             checkpoints.save(checkpoint, run, state.checkpoint(step + 1))
         if (step + 1) % max(1, steps // 10) == 0:
             logger.info("segmentation step %d of %d: loss %.3f", step + 1, steps, loss.item())
     if not fixed:
-        network.load_trainable_state(average)
+        network.trained.load_state_dict(average.module.state_dict())
     return network.eval()
 
 
@@ -217,12 +218,3 @@ def _fingerprint(backbone: Backbone, data: SegmentationData, settings: Segmentat
 
 def _rate(initial: float, step: int, steps: int) -> float:
     return initial * 0.5 * (1 + math.cos(math.pi * step / steps))
-
-
-def _update_average(average: dict[str, Tensor], network: SegmentationNetwork, step: int) -> None:
-    decay = min(EMA_DECAY, (1 + step) / (10 + step))
-    for key, value in network.trainable_state().items():
-        if value.is_floating_point():
-            average[key].lerp_(value.detach(), 1 - decay)
-        else:
-            average[key].copy_(value)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from filelock import FileLock, Timeout
+
 from csad.common.errors import ServingError
 from csad.common.file_stamp import FileStamp
 
@@ -46,19 +48,29 @@ class Ledger:
         self._done: dict[str, FileStamp] = {}
         self._scored: dict[str, str] = {}
         self._vague: dict[str, None] = {}
+        self._lock = FileLock(path.with_name(f".{path.name}.lock"), blocking=False)
+        try:
+            self._lock.acquire()
+        except Timeout:
+            raise ServingError(
+                f"{path} is in use by another csad watch; end it, or name another file with --out"
+            ) from None
         self._file = path.open("a+b")
         try:
-            _lock(self._file.fileno(), path)
             self._read()
         except BaseException:
-            self._file.close()
+            self._close()
             raise
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
+        self._close()
+
+    def _close(self) -> None:
         self._file.close()
+        self._lock.release()
 
     def __len__(self) -> int:
         return len(self._done)
@@ -123,15 +135,3 @@ class Ledger:
                     f"{self._path} line {number} is not of csad watch; name another file with --out"
                 ) from None
         self._file.truncate(whole)
-
-
-def _lock(handle: int, path: Path) -> None:
-    """Keep a second watcher out; the lock ends with the process."""
-    try:
-        import fcntl
-    except ModuleNotFoundError:  # Windows: two watchers on one file are the user's to avoid
-        return
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise ServingError(f"{path} is in use by another csad watch; end it, or name another file with --out") from None

@@ -52,7 +52,7 @@ class ServedModel:
         from csad.scoring.scorer import Scorer
 
         self._cpus = usable_cpus()
-        self._scorer = Scorer.load(settings.model, settings.device, settings.runtime)
+        self._scorer = Scorer.load(settings.model_folder, settings.device, settings.runtime)
         self._runtime = self._scorer.runtime
         self._runtime.use_threads(self._cpus)
         manifest = self._scorer.manifest
@@ -61,11 +61,10 @@ class ServedModel:
         self.max_batch = settings.max_batch or (CPU_BATCH if on_cpu else GPU_BATCH)
         self.max_pixels = self._scorer.line.images.max_pixels
         self.heat_scale = HeatScale.of_model(self._scorer.normal_tail)
-        version = settings.version or f"local-{manifest.checksum[:8]}"
+        version = settings.model_version or f"local-{manifest.checksum[:8]}"
         self.name = ModelName(line=self._scorer.line.name, version=version)
-        self.card = ModelAnswer.of(
-            manifest, self.name, read_metrics(settings.model.parent / METRICS), self._runtime.described()
-        )
+        figures = read_metrics(settings.model_folder.parent / METRICS)
+        self.card = ModelAnswer.of(manifest, self.name, figures, self._runtime.described())
         canvas = manifest.canvas
         self.score_images([np.full((canvas.height, canvas.width, 3), 128, np.uint8)], busy=1)
         _log.info(

@@ -36,6 +36,9 @@ class ScoreAnswer(Answer):
     explanations: tuple[str, ...] = Field(
         description="What is unusual about the components, a sentence each, worst first."
     )
+    findings: tuple[str, ...] = Field(
+        description="Old name of explanations; the next release leaves it out.", json_schema_extra={"deprecated": True}
+    )
     model: ModelName
 
     @classmethod
@@ -47,6 +50,7 @@ class ScoreAnswer(Answer):
             anomalous=score.anomalous,
             branches=score.branches,
             explanations=score.explanations,
+            findings=score.explanations,
             model=model,
         )
 
@@ -93,7 +97,7 @@ class ModelAnswer(Answer):
     snapshot: str = Field(description="Digest of the data that trained it.")
     seed: int
     threshold: ThresholdAnswer
-    normal_scores: tuple[float, ...] = Field(description="Scores of the normal validation images, ascending.")
+    normal_scores: tuple[float, ...] = Field(description="Scores of the good images that calibrate, ascending.")
     metrics: dict[str, float | None] = Field(description="Figures of its evaluation, where they were packed with it.")
     branch_weights: dict[str, float]
     weights: dict[str, dict[str, str]] = Field(description="Pretrained weights behind it.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import math
 import threading
@@ -16,6 +15,7 @@ from typing import Any
 
 from csad.common.errors import ImageError, ServingError
 from csad.common.file_stamp import FileStamp
+from csad.common.hashing import bytes_sha256
 from csad.common.printable import printable
 from csad.images import decode_rgb
 from csad.images.layout import is_ground_truth
@@ -200,7 +200,7 @@ class FolderWatcher:
             return False
         if not unchanged:
             return False
-        sha256 = hashlib.sha256(content).hexdigest()
+        sha256 = bytes_sha256(content)
         if self._ledger.holds_still(seen, sha256):
             return True
         try:

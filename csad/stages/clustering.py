@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from csad.common.humanize import plural
 from csad.compute.compute_device import stage_device
 from csad.config.line import ProductLine
 from csad.pseudo_labels.gallery_page import write_gallery_page
@@ -10,7 +11,7 @@ from csad.pseudo_labels.generate import generate
 from csad.runner.files import translate_os_errors
 from csad.runner.snapshot import open_snapshot
 from csad.runner.stage import Stage
-from csad.runner.summary import Summary, plural
+from csad.runner.summary import Summary
 from csad.stages.outside_files import backbone_weights
 
 

@@ -1,12 +1,13 @@
-"""Stage `evaluation`: how good the scorer is on the test images (method 7)."""
+"""Stage `evaluation`: how good the scorer is on the test images."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from html import escape
 from pathlib import Path
 
 from csad.common import atomic
+from csad.common.humanize import plural
+from csad.common.pages import render_page
 from csad.compute.compute_device import stage_device
 from csad.config.line import ProductLine
 from csad.evaluation.evaluate import evaluate
@@ -16,7 +17,7 @@ from csad.pseudo_labels.record import GALLERY
 from csad.runner.files import translate_os_errors
 from csad.runner.snapshot import open_snapshot
 from csad.runner.stage import Stage
-from csad.runner.summary import Summary, plural
+from csad.runner.summary import Summary
 from csad.scoring.scorer import Scorer
 from csad.stages.gallery import find_doubts
 from csad.stages.outside_files import branch_files
@@ -115,9 +116,8 @@ def _write_nothing(line: ProductLine, output: Path, doubts: Sequence[str]) -> No
     figures = {"line": line.name, "image_auroc": None, "note": NOTHING}
     atomic.write_text(output / FIGURES, json.dumps(figures, indent=2) + "\n")
     atomic.write_text(output / TABLE, NOTHING + "\n")
-    head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(line.name)}</title>'
-    doubtful = "".join(f"<p>Doubtful pseudo-labels: {escape(doubt)}.</p>" for doubt in doubts)
-    atomic.write_text(output / REPORT, f"{head}<p>{escape(NOTHING)}</p>{doubtful}</html>\n")
+    page = render_page("stages", "not_evaluated.html", line=line.name, note=NOTHING, doubts=doubts)
+    atomic.write_text(output / REPORT, page)
 
 
 STAGE = Stage(

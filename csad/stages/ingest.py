@@ -3,14 +3,16 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from csad.common.humanize import plural, size
 from csad.config.line import ProductLine
 from csad.images import ImageSet, ground_truth_masks, scan
+from csad.images.registered import find_registration, register_images, registration_digest
 from csad.images.training_images import fit_line_canvas
 from csad.runner.checked_copy import copy_checked, require_all
 from csad.runner.files import translate_os_errors
 from csad.runner.snapshot import Snapshot, all_images
 from csad.runner.stage import Stage
-from csad.runner.summary import Summary, plural
+from csad.runner.summary import Summary
 
 CONFIG = "defects_config.json"
 
@@ -31,6 +33,7 @@ class IngestSummary(Summary):
         dependent: Validation images left out for being near-equal to training images.
         unusual: Good images that look like none of the others.
         excluded: Good images that the line leaves out.
+        registered: Good images that were brought to one pose.
     """
 
     train: int
@@ -44,6 +47,7 @@ class IngestSummary(Summary):
     dependent: int = 0
     unusual: int = 0
     excluded: int = 0
+    registered: int = 0
 
     def headline(self) -> str:
         """One line for people."""
@@ -53,19 +57,23 @@ class IngestSummary(Summary):
             (self.near_equal, "near-equal to another"),
             (self.unusual, "like none of the others"),
             (self.excluded, "excluded by the line"),
+            (self.registered, "brought to one pose"),
         ):
             left_out += f", {plural(count, 'good image')} {what}" if count else ""
         return (
             f"{self.train} train, {self.validation} validation and {self.test} test images, "
-            f"{self.megabytes:.1f} MB, digest {self.digest[:12]}{left_out}"
+            f"{size(1e6 * self.megabytes)}, digest {self.digest[:12]}{left_out}"
         )
 
 
 def run(line: ProductLine, data: Path, output: Path) -> IngestSummary:
     """Write the usable images in LOCO layout, their original bytes unchanged, and where on them the product is.
 
+    Where products are shifted or lie at any angle, the train and validation images are brought to one pose; test images
+    stay, for the scorer brings them to that pose itself.
+
     The copies share nothing with the user's files and are compared with what the check read: the digests in
-    `snapshot.json` are those of the files beside it, whatever is written to `data` meanwhile.
+    `snapshot.json` are those of the files that were read, whatever is written to `data` meanwhile.
 
     Args:
         line: Product line; `line.images` says what is accepted.
@@ -82,8 +90,11 @@ def run(line: ProductLine, data: Path, output: Path) -> IngestSummary:
         for source, target in places.items():
             copy_checked(source, output / target, images.contents)
         # Of the copies, which nobody else writes to.
-        train = [replace(image, path=output / places[image.path]) for image in images.train]
-        snapshot = Snapshot.of(images, fit_line_canvas(line, train))
+        good = [replace(image, path=output / places[image.path]) for image in (*images.train, *images.validation)]
+        registration = find_registration(line, good[: len(images.train)])
+        if registration:
+            good = register_images(line, registration, output, good)
+        snapshot = Snapshot.of(images, fit_line_canvas(line, good[: len(images.train)]), registration_digest(output))
         snapshot.write(output)
     return IngestSummary(
         train=len(images.train),
@@ -97,6 +108,7 @@ def run(line: ProductLine, data: Path, output: Path) -> IngestSummary:
         dependent=len(images.dependent),
         unusual=len(images.unusual),
         excluded=len(images.excluded),
+        registered=len(good) if registration else 0,
     )
 
 

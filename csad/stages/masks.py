@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from csad.common import atomic
+from csad.common.humanize import plural
 from csad.common.progress import track
 from csad.config.line import ProductLine
 from csad.images import ImageFile, read_rgb
@@ -16,7 +17,7 @@ from csad.pseudo_labels.mask_pictures import draw_mask_sheet
 from csad.runner.files import translate_os_errors
 from csad.runner.snapshot import open_snapshot
 from csad.runner.stage import Stage
-from csad.runner.summary import Summary, plural
+from csad.runner.summary import Summary
 from csad.stages.tagging import Tags
 
 RULES = "rules"

@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from csad.common.humanize import plural
 from csad.compute.checkpoint import CHECKPOINT, discard
 from csad.compute.compute_device import stage_device, training_device
 from csad.config.line import ProductLine
 from csad.runner.files import translate_os_errors
 from csad.runner.snapshot import open_snapshot
 from csad.runner.stage import Stage
-from csad.runner.summary import Summary, plural
+from csad.runner.summary import Summary
 from csad.segmentation.fit import fit_segmentation
 from csad.segmentation.training import steps_of
 from csad.stages.outside_files import backbone_weights

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from csad.calibration.statistics import fit
+from csad.common.humanize import plural
 from csad.compute.compute_device import stage_device
 from csad.config.line import ProductLine
 from csad.runner.files import translate_os_errors
 from csad.runner.snapshot import open_snapshot
 from csad.runner.stage import Stage
-from csad.runner.summary import Summary, plural
+from csad.runner.summary import Summary
 from csad.stages.outside_files import weights_and_branches
 
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from csad.common import atomic
 from csad.common.errors import StageError
+from csad.common.humanize import plural
 from csad.common.progress import track
 from csad.config.line import ProductLine
 from csad.foundation.tag_filter import FilteredTags, filter_tags
@@ -17,7 +18,7 @@ from csad.proposals.proposers import outside_files, proposer_of
 from csad.runner.files import translate_os_errors
 from csad.runner.snapshot import open_snapshot
 from csad.runner.stage import Stage
-from csad.runner.summary import Summary, plural
+from csad.runner.summary import Summary
 
 FILE = "tags.json"
 MODEL = "ram_plus"

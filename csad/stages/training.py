@@ -4,17 +4,22 @@ import logging
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from csad.common.humanize import duration
 from csad.config.line import ProductLine
 from csad.images.outputs import require_apart
 from csad.pseudo_labels import gallery_page
 from csad.runner.files import replace_folder, translate_os_errors
 from csad.runner.model_place import require_model_or_nothing
-from csad.runner.stage import RECORD
-from csad.runner.stage_runner import StageRunner, duration
-from csad.stages import clustering, evaluation, ingest, lgst, masks, segnet, statistics, tagging
+from csad.runner.stage import NO_OPTIONS, RECORD
+from csad.runner.stage_order import DATA, ORDER
+from csad.runner.stage_runner import StageResult, StageRunner
+from csad.stages import clustering, evaluation, statistics
+from csad.stages.clustering import ClusteringSummary
 from csad.stages.evaluation import EvaluationSummary
 from csad.stages.gallery import stages_of
+from csad.stages.order import STAGES
 from csad.stages.statistics import StatisticsSummary
 
 _log = logging.getLogger(__name__)
@@ -55,27 +60,29 @@ def train(line: ProductLine, data: Path, output: Path, seed: int, evaluate: bool
         require_apart(data, folder, "--output")
     started = time.time()
     runner = StageRunner(stages_of(output), line, seed)
+    done: dict[str, StageResult[Any]] = {}
     with runner.working():
-        images = runner.run(ingest.STAGE, data=data).folder
-        tags = runner.run(tagging.STAGE, images=images).folder
-        proposed = runner.run(masks.STAGE, images=images, tags=tags).folder
-        clustered = runner.run(clustering.STAGE, images=images, masks=proposed)
-        if clustered.reused:
-            for doubt in clustered.summary.doubts:
-                _log.warning("pseudo-labels are doubtful: %s", doubt)
-        labels = clustered.folder
-        network = runner.run(segnet.STAGE, images=images, pseudo_labels=labels).folder
-        students = runner.run(lgst.STAGE, images=images).folder
-        fitted = runner.run(statistics.STAGE, images=images, pseudo_labels=labels, segnet=network, lgst=students)
-        measured = None
-        if evaluate:
-            measured = runner.run(evaluation.STAGE, images=images, pseudo_labels=labels, model=fitted.folder)
+        for step in ORDER:
+            if step.name == evaluation.STAGE.name and not evaluate:
+                continue
+            inputs = {name: data if source == DATA else done[source].folder for name, source in step.inputs.items()}
+            done[step.name] = runner.run(STAGES[step.name], NO_OPTIONS, **inputs)
+            if step.name == clustering.STAGE.name:
+                _repeat_doubts(done[step.name])
+        fitted = done[statistics.STAGE.name]
         with translate_os_errors(output):
             replace_folder(fitted.folder, output.resolve(), leave_out=(RECORD,))
         runner.prune(since=started)
     result = TrainingResult(output, fitted.summary)
-    if measured:
+    if measured := done.get(evaluation.STAGE.name):
         result = TrainingResult(output, fitted.summary, measured.summary, measured.folder / evaluation.REPORT)
-    _log.info("components that were found: %s", labels / gallery_page.FILE)
+    _log.info("components that were found: %s", done[clustering.STAGE.name].folder / gallery_page.FILE)
     _log.info("model in %s after %s: %s", output, duration(time.time() - started), fitted.summary.headline())
     return result
+
+
+def _repeat_doubts(clustered: StageResult[ClusteringSummary]) -> None:
+    """Say what is doubtful about pseudo-labels that an earlier run made; a new clustering has said so itself."""
+    if clustered.reused:
+        for doubt in clustered.summary.doubts:
+            _log.warning("pseudo-labels are doubtful: %s", doubt)

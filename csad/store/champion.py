@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from csad.common.errors import StoreError
-from csad.store.failures import Conflict, NotFound
+from csad.store.failures import Conflict
 from csad.store.names import check_line, check_version
 from csad.store.objects import ObjectStore
 from csad.store.registry import is_complete
-from csad.store.sealed import seal, unseal
+from csad.store.sealed import find_sealed, seal
 
 ROOT = "champions"
 HISTORY = 50
@@ -53,12 +53,10 @@ def read_champion(store: ObjectStore, line: str) -> Champion | None:
     Raises:
         StoreError: The pointer is damaged, or the store does not answer.
     """
-    key = _key(line)
-    try:
-        data, etag = store.read_bytes(key)
-    except NotFound:
+    found = find_sealed(store, _key(line), _Pointer)
+    if found is None:
         return None
-    pointer = unseal(data, _Pointer, key)
+    pointer, etag = found
     return Champion(pointer.version, pointer.previous, etag)
 
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from csad.common.errors import StoreError
+from csad.common.hashing import file_sha256
 from csad.common.progress import track
 from csad.store.failures import NotFound
 from csad.store.names import check_line
-from csad.store.objects import ObjectStore, file_sha256
-from csad.store.push import push_checked, push_dataset
+from csad.store.objects import ObjectStore
 from csad.store.snapshots import (
     ROOT,
     DatasetVersion,
@@ -23,17 +23,6 @@ from csad.store.snapshots import (
     resolve,
 )
 from csad.store.transfer import in_parallel
-
-__all__ = [
-    "DatasetVersion",
-    "list_datasets",
-    "list_lines",
-    "pull_dataset",
-    "push_checked",
-    "push_dataset",
-    "remove_damaged",
-    "verify_dataset",
-]
 
 INCOMING = ".incoming"
 NAMED = 3

@@ -61,16 +61,13 @@ SeaweedFS waits up to 12 s for idle connections when it is asked to stop; what i
 class EmbeddedStore:
     """Starts the server on entering and stops it on leaving; the data stay in the folder."""
 
-    def __init__(self, folder: Path, host: str = LOCAL, bucket: str = "csad") -> None:
+    def __init__(self, folder: Path) -> None:
         """Prepare, start nothing.
 
         Args:
             folder: Where the server keeps its data; created.
-            host: Address to listen on. Anything but this machine's own opens the server's other ports to the network.
-            bucket: Bucket that the settings name.
         """
         self.folder = folder
-        self._host, self._bucket = host, bucket
         self._keys = f"csad{secrets.token_hex(8)}", secrets.token_urlsafe(32)
         self._ports: tuple[int, ...] = ()
         self._process: subprocess.Popen[bytes] | None = None
@@ -85,7 +82,7 @@ class EmbeddedStore:
         if not self._ports:
             raise StoreError("the embedded store was not started; use it in a with statement")
         access, secret = self._keys
-        return StoreSettings(f"{self._host}:{self._ports[0]}", access, secret, bucket=self._bucket)
+        return StoreSettings(f"{LOCAL}:{self._ports[0]}", access, secret)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -117,7 +114,7 @@ class EmbeddedStore:
         self.folder.mkdir(parents=True, exist_ok=True)
         fixed = bool(self._ports)
         for attempt in range(ATTEMPTS):
-            self._ports = self._ports if fixed else _free_ports(self._host, len(PORTS))
+            self._ports = self._ports if fixed else _free_ports(LOCAL, len(PORTS))
             self._launch(program)
             if self._answers():
                 return
@@ -153,7 +150,7 @@ class EmbeddedStore:
     def _launch(self, program: str) -> None:
         (self.folder / "mini.options").unlink(missing_ok=True)  # keeps the last start's ports
         ports = [f"-{name}={port}" for name, port in zip(PORTS, self._ports, strict=True)]
-        where = [f"-dir={self.folder.resolve()}", f"-ip={self._host}", f"-ip.bind={self._host}"]
+        where = [f"-dir={self.folder.resolve()}", f"-ip={LOCAL}", f"-ip.bind={LOCAL}"]
         access, secret = self._keys
         with (self.folder / LOG).open("ab") as log:
             self._process = subprocess.Popen(

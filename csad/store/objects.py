@@ -11,6 +11,7 @@ from minio.deleteobjects import DeleteObject
 
 from csad.common import atomic
 from csad.common.errors import StoreError
+from csad.common.hashing import file_sha256
 from csad.common.patience import Patience
 from csad.store.checked_file import CheckedFile
 from csad.store.client import CONNECT_SECONDS, SILENCE_SECONDS, make_bucket, make_client
@@ -309,16 +310,6 @@ class ObjectStore:
 
     def _do(self, work: Callable[[], T], what: str) -> T:
         return retrying(work, what, self.settings, self._patience)
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file.
-
-    Raises:
-        OSError: It cannot be read.
-    """
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _require_same(key: str, found: str, expected: str | None) -> None:

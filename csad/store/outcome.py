@@ -4,14 +4,10 @@
 """
 
 from dataclasses import dataclass
-from typing import TypeVar
 
-from csad.store.failures import NotFound
 from csad.store.names import check_line
 from csad.store.objects import ObjectStore
-from csad.store.sealed import seal, unseal
-
-R = TypeVar("R")
+from csad.store.sealed import find_sealed, seal
 
 OUTCOMES, DEPLOYED = "outcomes", "deployed"
 
@@ -52,7 +48,8 @@ def read_outcome(store: ObjectStore, line: str) -> Outcome | None:
     Raises:
         StoreError: The record is damaged, or the store does not answer.
     """
-    return _read(store, f"{OUTCOMES}/{check_line(line)}.json", Outcome)
+    found = find_sealed(store, f"{OUTCOMES}/{check_line(line)}.json", Outcome)
+    return found[0] if found else None
 
 
 def write_outcome(store: ObjectStore, line: str, outcome: Outcome) -> None:
@@ -70,7 +67,8 @@ def read_deployed(store: ObjectStore, line: str) -> Deployed | None:
     Raises:
         StoreError: The record is damaged, or the store does not answer.
     """
-    return _read(store, f"{DEPLOYED}/{check_line(line)}.json", Deployed)
+    found = find_sealed(store, f"{DEPLOYED}/{check_line(line)}.json", Deployed)
+    return found[0] if found else None
 
 
 def write_deployed(store: ObjectStore, line: str, deployed: Deployed) -> None:
@@ -80,11 +78,3 @@ def write_deployed(store: ObjectStore, line: str, deployed: Deployed) -> None:
         StoreError: The store refuses or does not answer.
     """
     store.put_bytes(f"{DEPLOYED}/{check_line(line)}.json", seal(deployed, Deployed))
-
-
-def _read(store: ObjectStore, key: str, kind: type[R]) -> R | None:
-    try:
-        data, _ = store.read_bytes(key)
-    except NotFound:
-        return None
-    return unseal(data, kind, key)

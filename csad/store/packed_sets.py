@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from csad.common.errors import StoreError
+from csad.common.hashing import file_sha256
 from csad.store.failures import NotFound
 from csad.store.names import check_digest, check_line
-from csad.store.objects import ObjectStore, file_sha256
+from csad.store.objects import ObjectStore
 from csad.store.sealed import seal, unseal
 
 ROOT = "ingested"

@@ -1,6 +1,5 @@
 """Storing a data set: contents first, then the list of files, the manifest last."""
 
-import hashlib
 import logging
 import threading
 import unicodedata
@@ -10,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from csad.common.errors import DatasetError, StoreError
+from csad.common.hashing import bytes_sha256, file_sha256
 from csad.common.printable import printable
 from csad.common.progress import track
 from csad.store.failures import Conflict, Damaged, NotFound
 from csad.store.names import check_line
-from csad.store.objects import PART, ObjectStore, file_sha256
+from csad.store.objects import PART, ObjectStore
 from csad.store.sealed import seal
 from csad.store.snapshots import (
     DatasetVersion,
@@ -168,7 +168,7 @@ class _Contents:
                 self._store.put_file(object_key(self._line, sha256), path, sha256)
         else:
             data = path.read_bytes()
-            size, sha256 = len(data), self._as_checked(path, hashlib.sha256(data).hexdigest())
+            size, sha256 = len(data), self._as_checked(path, bytes_sha256(data))
             if self._is_new(sha256, size):
                 self._store.put_bytes(object_key(self._line, sha256), data)
         name = unicodedata.normalize("NFC", path.relative_to(self._root).as_posix())

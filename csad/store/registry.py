@@ -15,11 +15,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from csad.common.errors import StoreError
+from csad.common.hashing import file_sha256, json_sha256
 from csad.common.progress import track
-from csad.store.failures import Conflict, NotFound
+from csad.store.failures import Conflict
 from csad.store.names import VERSION, check_extra_file, check_line, check_model_file, check_relative, check_version
-from csad.store.objects import ObjectStore, file_sha256
-from csad.store.sealed import content_sha256, damaged, seal, unseal
+from csad.store.objects import ObjectStore
+from csad.store.sealed import damaged, find_sealed, seal
 from csad.store.transfer import in_parallel
 
 ROOT = "models"
@@ -216,11 +217,10 @@ def _begun(store: ObjectStore, line: str) -> Iterator[str]:
 
 def _find(store: ObjectStore, line: str, version: str) -> ModelVersion | None:
     key = _key(line, version, MANIFEST)
-    try:
-        data, _ = store.read_bytes(key)
-    except NotFound:
+    found = find_sealed(store, key, ModelVersion)
+    if found is None:
         return None
-    model = unseal(data, ModelVersion, key)
+    model, _ = found
     if (model.line, model.version) != (line, version) or _content(model.labels, model.files) != model.content:
         raise damaged(key, "it describes another version")
     return model
@@ -230,7 +230,7 @@ def _content(labels: ModelLabels, files: Mapping[str, FileRecord]) -> str:
     described = asdict(labels)
     if not labels.score_kinds:  # a version from before they were kept has the digest that it had
         del described["score_kinds"]
-    return content_sha256({"labels": described, "files": {name: asdict(record) for name, record in files.items()}})
+    return json_sha256({"labels": described, "files": {name: asdict(record) for name, record in files.items()}})
 
 
 def _finite(score: float | None) -> float | None:

@@ -1,13 +1,14 @@
 """Small JSON records in the store, each with a checksum of itself: what was changed is never taken for good."""
 
-import hashlib
 import json
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from csad.common.errors import StoreError
-from csad.store.failures import Damaged
+from csad.common.hashing import json_sha256
+from csad.store.failures import Damaged, NotFound
+from csad.store.objects import ObjectStore
 
 T = TypeVar("T")
 
@@ -22,9 +23,9 @@ def seal(record: object, kind: type[Any]) -> bytes:
         kind: A dataclass, or another type that pydantic can write.
     """
     content = TypeAdapter(kind).dump_python(record, mode="json")
-    return json.dumps(
-        {"format": FORMAT, "sha256": content_sha256(content), "content": content}, allow_nan=False
-    ).encode("ascii")
+    return json.dumps({"format": FORMAT, "sha256": json_sha256(content), "content": content}, allow_nan=False).encode(
+        "ascii"
+    )
 
 
 def unseal(data: bytes, kind: type[T], key: str) -> T:
@@ -48,7 +49,7 @@ def unseal(data: bytes, kind: type[T], key: str) -> T:
         raise StoreError(
             f"{key} in the store has format {version}, this csad reads {FORMAT}; use the csad that wrote it"
         )
-    if content_sha256(content) != found:
+    if json_sha256(content) != found:
         raise damaged(key, "its checksum does not fit")
     try:
         return TypeAdapter(kind).validate_python(content)
@@ -58,9 +59,18 @@ def unseal(data: bytes, kind: type[T], key: str) -> T:
         raise damaged(key, f"{place}: {first['msg']}") from error
 
 
-def content_sha256(content: object) -> str:
-    """SHA-256 of plain JSON values; the order of keys does not change it."""
-    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode("ascii")).hexdigest()
+def find_sealed(store: ObjectStore, key: str, kind: type[T]) -> tuple[T, str] | None:
+    """Read a record from the store with its ETag; None where there is none.
+
+    Raises:
+        Damaged: It is not what `seal` wrote.
+        StoreError: It is of another format, or the store does not answer.
+    """
+    try:
+        data, etag = store.read_bytes(key)
+    except NotFound:
+        return None
+    return unseal(data, kind, key), etag
 
 
 def damaged(key: str, reason: str) -> Damaged:

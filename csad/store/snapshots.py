@@ -11,12 +11,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from csad.common.content import content_digest
 from csad.common.errors import StoreError
-from csad.store.failures import NotFound
+from csad.common.hashing import files_sha256
 from csad.store.names import DIGEST, DIGEST_START, check_digest, check_line, check_relative
 from csad.store.objects import ObjectStore
-from csad.store.sealed import damaged, unseal
+from csad.store.sealed import damaged, find_sealed, unseal
 
 ROOT = "datasets"
 LATEST = "latest"
@@ -64,7 +63,7 @@ class FileList:
 
     def digest(self) -> str:
         """The digest that these files have as a data set."""
-        return content_digest({file.name: file.sha256 for file in self.files})
+        return files_sha256({file.name: file.sha256 for file in self.files})
 
 
 @dataclass(frozen=True)
@@ -101,11 +100,10 @@ def find_version(store: ObjectStore, line: str, digest: str) -> DatasetVersion |
         StoreError: It is damaged, or the store does not answer.
     """
     key = manifest_key(line, digest)
-    try:
-        data, _ = store.read_bytes(key)
-    except NotFound:
+    found = find_sealed(store, key, DatasetVersion)
+    if found is None:
         return None
-    version = unseal(data, DatasetVersion, key)
+    version, _ = found
     if (version.line, version.digest) != (line, digest):
         raise damaged(key, "it describes another version")
     return version
@@ -117,12 +115,8 @@ def latest_digest(store: ObjectStore, line: str) -> str | None:
     Raises:
         StoreError: The pointer is damaged, or the store does not answer.
     """
-    key = latest_key(line)
-    try:
-        data, _ = store.read_bytes(key)
-    except NotFound:
-        return None
-    return unseal(data, Latest, key).digest
+    found = find_sealed(store, latest_key(line), Latest)
+    return found[0].digest if found else None
 
 
 def begun(store: ObjectStore, line: str) -> Iterator[str]:

@@ -14,17 +14,16 @@ R = TypeVar("R")
 AHEAD = 4 * WORKERS
 
 
-def in_parallel(work: Callable[[T], R], items: Iterable[T], workers: int = WORKERS) -> Iterator[R]:
+def in_parallel(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
     """Yield the result for each item, in order; the first failure ends it all.
 
     Args:
         work: Done by several threads.
         items: Taken a few ahead of the results, so that any number of them needs no more memory.
-        workers: Threads.
     """
     remaining = iter(items)
     running: deque[Future[R]] = deque()
-    with ThreadPoolExecutor(workers) as pool:
+    with ThreadPoolExecutor(WORKERS) as pool:
         try:
             running.extend(pool.submit(work, item) for item in itertools.islice(remaining, AHEAD))
             while running:

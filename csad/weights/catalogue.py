@@ -62,7 +62,7 @@ class PublishedWeights(BaseModel):
         return True
 
 
-def read_catalogue(path: Path = CATALOGUE) -> tuple[PublishedWeights, ...]:
+def read_catalogue() -> tuple[PublishedWeights, ...]:
     """Read the list of public weights.
 
     Raises:
@@ -70,10 +70,10 @@ def read_catalogue(path: Path = CATALOGUE) -> tuple[PublishedWeights, ...]:
     """
     try:
         entries = TypeAdapter(tuple[PublishedWeights, ...]).validate_python(
-            yaml.safe_load(path.read_text(encoding="utf-8"))
+            yaml.safe_load(CATALOGUE.read_text(encoding="utf-8"))
         )
     except (OSError, yaml.YAMLError, ValidationError) as error:
-        raise WeightsError(f"{path} is no list of weights ({error}); install csad again") from error
+        raise WeightsError(f"{CATALOGUE} is no list of weights ({error}); install csad again") from error
     return entries
 
 

@@ -5,7 +5,6 @@ Pickles are read with `weights_only=True`: they hold tensors, they never run cod
 
 from __future__ import annotations
 
-import hashlib
 import zipfile
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 
 from csad.common.errors import WeightsError
 from csad.common.file_stamp import FileStamp
+from csad.common.hashing import file_sha256
 
 SHOWN = 5
 """Keys that a message names before it only counts."""
@@ -109,8 +109,7 @@ def file_digest(path: Path) -> str:
     """
     require_file(path)
     try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        return file_sha256(path)
     except OSError as error:
         raise WeightsError(f"weights file {path} cannot be read: {error.strerror or error}") from error
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from csad.calibration.decision import one_of_each
 from csad.common.errors import StageError
 from csad.images import read_rgb, scan
 from csad.scoring.model_folder import read_manifest
@@ -99,7 +98,3 @@ def test_a_line_with_two_branches_left_still_decides(tiny_line, tiny_line_data, 
     assert manifest.fusion.weighting == "equal"
     image = read_rgb(scan(tiny_line_data, tiny_line).test[0].path)
     assert np.isfinite(Scorer.load(model).score(image).value)
-
-
-def test_frames_of_one_product_are_one_independent_sample():
-    assert one_of_each([5, 5, 3, 5, 9, 3]) == [0, 2, 4]

@@ -8,7 +8,11 @@ from click.testing import CliRunner
 
 from csad.cli import main
 from csad.config.line import ProductLine
+from csad.metrics.threshold import Threshold
 
+THRESHOLD = Threshold(
+    value=100.0, false_reject_rate=0.01, promised_rate=0.01, interval=(0.0, 0.03), images=120, note=""
+)
 ODD_NAMES = ["next\x85line.png", "line\u2028separator.png", os.fsdecode(b"latin-1 gr\xf6\xdfe.png"), "back\\slash.png"]
 
 
@@ -28,12 +32,23 @@ class StubRuntime:
 
 
 @dataclass
+class StubManifest:
+    """What the model says of its threshold: 1 % of good products, nine of ten foreign patches."""
+
+    checksum: str = "abc"
+    snapshot: str = "def"
+    threshold: Threshold = THRESHOLD
+    synthetic_detection: dict = field(default_factory=lambda: {"foreign patch": 0.9})
+
+
+@dataclass
 class StubScorer:
     """Scores an image by its mean red value; above 100 it is anomalous. A thousandth of it heats the first pixel."""
 
     line: ProductLine = field(default_factory=lambda: ProductLine(name="kit"))
     batches: list = field(default_factory=list)
     normal_tail: float = 0.1
+    manifest: StubManifest = field(default_factory=StubManifest)
     runtime: StubRuntime = field(default_factory=StubRuntime)
 
     def score_batch(self, images):

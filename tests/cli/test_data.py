@@ -1,7 +1,6 @@
 import json
 import subprocess
 import sys
-import uuid
 
 import pytest
 from click.testing import CliRunner
@@ -10,7 +9,6 @@ from PIL import Image
 from csad.cli import main
 from csad.config.line import ProductLine
 from csad.images import inspect
-from csad.store.embedded import EmbeddedStore
 from csad.store.objects import ObjectStore
 from csad.store.settings import StoreSettings
 
@@ -24,17 +22,9 @@ VARIABLES = (
 )
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with EmbeddedStore(tmp_path_factory.mktemp("store")) as running:
-        yield running
-
-
 @pytest.fixture
-def csad(server, monkeypatch):
+def csad(named_store):
     """Run the command against an empty store."""
-    for name, value in (server.environment | {"CSAD_STORE_PREFIX": uuid.uuid4().hex}).items():
-        monkeypatch.setenv(name, value)
     return lambda *arguments: CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 

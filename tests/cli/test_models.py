@@ -1,27 +1,17 @@
 import json
-import uuid
 
 import pytest
 from click.testing import CliRunner
 
 from csad.cli import main
-from csad.store.embedded import EmbeddedStore
 from csad.store.objects import ObjectStore
 from csad.store.registry import ModelLabels, register_model
 from csad.store.settings import StoreSettings
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with EmbeddedStore(tmp_path_factory.mktemp("store")) as running:
-        yield running
-
-
 @pytest.fixture
-def csad(server, monkeypatch):
+def csad(named_store):
     """Run the command against an empty store."""
-    for name, value in (server.environment | {"CSAD_STORE_PREFIX": uuid.uuid4().hex}).items():
-        monkeypatch.setenv(name, value)
     return lambda *arguments: CliRunner().invoke(main, ["models", *arguments])
 
 

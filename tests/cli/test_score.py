@@ -20,6 +20,10 @@ def test_the_table_shows_file_score_threshold_decision_and_first_finding(images)
         f"{images}/sub/c.png 60.000 100.000 good",
     ]
     assert "1 of 3 anomalous" in result.stderr
+    assert (
+        "threshold 100 is for 0.01 of good products rejected (95 % interval 0 to 0.03, 120 good images); "
+        "synthetic anomalies found: foreign patch 90%"
+    ) in result.stderr
 
 
 @pytest.mark.usefixtures("scorer")

@@ -4,7 +4,6 @@ import os
 import sys
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import pyarrow as pa
 import pytest
@@ -17,9 +16,8 @@ from tests.cli.stub_scorer import ODD_NAMES, run_score
 
 
 @pytest.fixture
-def kept(scorer, images, tmp_path):
+def kept(scorer, images, tmp_path):  # the command finds the scorer
     """Score the images into a Parquet file; the file and how to read it."""
-    scorer.manifest = SimpleNamespace(checksum="abc", snapshot="def")
     return tmp_path / "out" / "results.parquet"
 
 
@@ -156,6 +154,21 @@ def test_results_by_size_and_time_alone_are_scored_again_and_counted(kept, image
     assert f"3 results in {kept} do not say what their files held; these images are scored again" in result.stderr
     assert scorer.batches == [3]
     assert "do not say" not in run_score(images, "--out", kept).stderr
+
+
+def test_results_of_the_release_before_are_kept_under_the_new_name_of_the_sentences(kept, images, scorer):
+    run_score(images, "--out", kept)
+    table = parquet.read_table(kept)
+    names = ["findings" if name == "explanations" else name for name in table.column_names]
+    parquet.write_table(table.rename_columns(names).replace_schema_metadata(table.schema.metadata), kept)
+    Image.new("RGB", (8, 4), (10, 0, 0)).save(images / "b.png")
+    scorer.batches.clear()
+
+    result = run_score(images, "--out", kept)
+
+    assert scorer.batches == [1], result.output
+    assert [row["explanations"] for row in rows(kept)] == [[], [], ["cherry icon: missing", "banana: extra"], []]
+    assert "findings" not in parquet.read_table(kept).column_names
 
 
 def test_an_image_that_changes_while_it_is_scored_is_counted_and_scored_again(kept, images, scorer, monkeypatch):

@@ -22,10 +22,10 @@ def test_a_folder_that_is_no_model_is_refused_before_a_server_starts(tmp_path):
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("CSAD_MAX_BYTES", "many", "expected a whole number"),
-        ("CSAD_MAX_FILES", "0", "expected at least 1"),
-        ("CSAD_TIMEOUT", "-1", "expected more than 0 seconds"),
-        ("CSAD_TIMEOUT", "soon", "expected seconds"),
+        ("CSAD_MAX_BYTES", "many", "input should be a valid integer"),
+        ("CSAD_MAX_FILES", "0", "input should be greater than 0"),
+        ("CSAD_TIMEOUT", "-1", "input should be greater than 0"),
+        ("CSAD_TIMEOUT", "soon", "input should be a valid number"),
         ("CSAD_TOKEN", "two words", "expected one plain word"),
     ],
 )

@@ -115,3 +115,15 @@ def test_what_lies_in_a_watched_folder_and_is_no_image_is_counted_without_the_wa
 
     said = "3 files ignored: .txt 1, link back/ back to a folder above 1, link to nothing 1"
     assert f"{tmp_path}: {said}" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["explanations", "findings"])
+def test_a_service_of_the_release_before_is_understood(tmp_path, monkeypatch, name):
+    Image.new("RGB", (8, 4)).save(tmp_path / "a.png")
+    answer = {"score": 2.0, "threshold": 1.0, "anomalous": True, name: ["cap: missing", "label: extra"]}
+    monkeypatch.setattr("csad.serving.client.ScoringClient.score", lambda client, content, name: answer)
+
+    result = watch(tmp_path, "--url", "http://127.0.0.1:1", "--once", "--out", tmp_path / "out" / "results.jsonl")
+
+    assert result.exit_code == 0, result.stderr
+    assert "a.png: ANOMALOUS, 2.000 of 1.000; cap: missing\n" in result.stderr

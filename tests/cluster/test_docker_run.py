@@ -12,9 +12,9 @@ import pytest
 
 from csad.images import read_rgb
 from csad.scoring.scorer import Scorer
-from csad.store.datasets import push_dataset
 from csad.store.embedded import EmbeddedStore
 from csad.store.objects import ObjectStore
+from csad.store.push import push_dataset
 
 pytestmark = pytest.mark.timeout(1800)
 ROOT = Path(__file__).parents[2]
@@ -120,7 +120,7 @@ def test_an_image_holds_kfp_at_the_pinned_version_and_says_what_it_is(docker, cs
 
 
 def test_the_caches_of_a_user_that_no_image_knows_are_writable(docker, csad_images):
-    program = "import matplotlib.pyplot, getpass, tempfile, pathlib; pathlib.Path.home().joinpath('x').write_text('y')"
+    program = "import torch, getpass, tempfile, pathlib; pathlib.Path.home().joinpath('x').write_text('y')"
     done = container(docker, csad_images["train"], "python3", "-W", "error::UserWarning", "-c", program)
     assert (done.returncode, done.stderr) == (0, "")
 

@@ -38,7 +38,7 @@ def test_a_long_loop_logs_every_tenth_part_and_the_end(caplog):
     caplog.set_level(logging.INFO)
     list(track(range(1000), "Counting"))
     assert len(caplog.messages) == 10
-    assert caplog.messages[0] == "Counting: 100 of 1000, 150 min 00 s left"
+    assert caplog.messages[0] == "Counting: 100 of 1000, 2 h 30 min left"
     assert caplog.messages[-1].startswith("Counting: 1000 done in ")
 
 

@@ -41,6 +41,8 @@ class FakeManifest:
 class FakeScorer:
     """The score of an image is its first pixel's red, a second branch its green, the map its blue."""
 
+    normal_tail = 20.0
+
     def __init__(self, threshold: float = THRESHOLD) -> None:
         self.line = ProductLine(name="kit")
         self.threshold = threshold

@@ -2,6 +2,7 @@ import numpy as np
 
 from csad.evaluation.cases import CaseCollector, Category
 from csad.images import ImageFile
+from csad.imaging.heat import HeatScale
 
 IMAGE = np.zeros((8, 10, 3), dtype=np.uint8)
 HEAT = np.zeros((8, 10), dtype=np.float32)
@@ -9,7 +10,7 @@ HEAT = np.zeros((8, 10), dtype=np.float32)
 
 def collect(scores, limit=2):
     """Offer (kind, score) pairs in turn against a threshold of 10."""
-    collector = CaseCollector(10.0, None, limit)
+    collector = CaseCollector(10.0, HeatScale(0.0, 1.0), limit)
     for index, (kind, score) in enumerate(scores):
         file = ImageFile(str(index), None, "test", kind)
         collector.offer(file, IMAGE, HEAT, score, (), [])

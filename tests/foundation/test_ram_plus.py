@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from benchmarks.ram_plus_reference import (
     COMPUTED,
@@ -20,9 +21,11 @@ from benchmarks.ram_plus_reference import (
     seeded_state,
 )
 from csad.foundation.ram_plus.architecture import RamPlusArchitecture, SwinArchitecture
+from csad.foundation.ram_plus.loading import load_ram_plus
 from csad.foundation.ram_plus.model import RamPlus
 from csad.foundation.ram_plus.reweighting import reweighted_labels
-from csad.foundation.ram_plus.windows import MASKED, merge, partition, relative_positions, shift_mask
+from csad.foundation.ram_plus.swin import published_prefixes
+from tests.foundation.tiny_ram_plus import published_state
 
 DATA = Path(__file__).parent / "data"
 TOLERANCE = 1e-4
@@ -43,18 +46,17 @@ def architecture_of(size: Size) -> RamPlusArchitecture:
     )
 
 
-def seeded_model(size: Size, seed: int) -> RamPlus:
+def seeded_model(size: Size, seed: int, folder: Path) -> RamPlus:
     with torch.device("meta"):
-        model = RamPlus(architecture_of(size))
-    shapes = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+        shapes = {name: tuple(tensor.shape) for name, tensor in published_state(RamPlus(architecture_of(size))).items()}
     state = {name: torch.from_numpy(values) for name, values in seeded_state(shapes, seed).items()}
-    found = model.load_state_dict(state, strict=False, assign=True)
-    assert all(name.rpartition(".")[2] in COMPUTED for name in found.missing_keys)
+    save_file(state, folder / "seeded.safetensors")
+    model, _ = load_ram_plus(folder / "seeded.safetensors", architecture_of(size), torch.device("cpu"))
     return model
 
 
-def test_the_tiny_network_answers_as_the_authors_does(reference):
-    model = seeded_model(TINY, TINY_SEED)
+def test_the_tiny_network_answers_as_the_authors_does(reference, tmp_path):
+    model = seeded_model(TINY, TINY_SEED, tmp_path)
     images = torch.from_numpy(seeded_images(2, TINY.image))
 
     tokens = model.image_proj(model.visual_encoder(images))
@@ -68,8 +70,8 @@ def test_the_tiny_network_answers_as_the_authors_does(reference):
 
 
 @pytest.mark.slow
-def test_the_published_size_answers_as_the_authors_does(reference):
-    model = seeded_model(FULL, FULL_SEED)
+def test_the_published_size_answers_as_the_authors_does(reference, tmp_path):
+    model = seeded_model(FULL, FULL_SEED, tmp_path)
 
     logits = model(torch.from_numpy(seeded_images(1, FULL.image)))
 
@@ -82,36 +84,25 @@ def test_names_and_shapes_are_those_of_the_published_weights():
     with torch.device("meta"):
         model = RamPlus(RamPlusArchitecture())
 
-    assert {name: list(tensor.shape) for name, tensor in model.state_dict().items()} == published
+    filled = {name: shape for name, shape in published.items() if name.rpartition(".")[2] not in COMPUTED}
+    assert {name: list(tensor.shape) for name, tensor in published_state(model).items()} == filled
 
 
-def test_the_answer_to_an_image_does_not_depend_on_the_others_of_its_batch():
-    model = seeded_model(TINY, TINY_SEED)
+def test_the_answer_to_an_image_does_not_depend_on_the_others_of_its_batch(tmp_path):
+    model = seeded_model(TINY, TINY_SEED, tmp_path)
     images = torch.from_numpy(seeded_images(2, TINY.image))
 
     assert torch.allclose(model(images)[1:], model(images[1:]), atol=1e-5)
 
 
-def test_windows_are_cut_row_by_row_and_put_back():
-    grid = torch.arange(16.0).view(1, 4, 4, 1)
+def test_a_grid_is_halved_at_the_end_of_a_stage_in_the_file_and_at_the_beginning_of_the_next_one_here():
+    prefixes = published_prefixes(SwinArchitecture(depths=(2, 2, 2)))
 
-    windows = partition(grid, 2)
-
-    assert windows[0, :, :, 0].tolist() == [[0, 1, 4, 5], [2, 3, 6, 7], [8, 9, 12, 13], [10, 11, 14, 15]]
-    assert torch.equal(merge(windows, 4), grid)
-
-
-def test_relative_positions_of_a_two_by_two_window():
-    # Offsets run from -1 to 1 in both directions: rows of a table of nine, the centre is 4.
-    assert relative_positions(2).tolist() == [[4, 3, 1, 0], [5, 4, 2, 1], [7, 6, 4, 3], [8, 7, 5, 4]]
-
-
-def test_after_a_shift_only_true_neighbours_see_each_other():
-    mask = shift_mask(side=4, window=2, shift=1)
-
-    assert mask[0].tolist() == [[0, 0, 0, 0]] * 4
-    assert mask[1][0].tolist() == [0, MASKED, 0, MASKED]
-    assert mask[3][0].tolist() == [0, MASKED, MASKED, MASKED]
+    assert prefixes == {
+        "visual_encoder.": "visual_encoder.swin.",
+        "visual_encoder.layers.0.downsample.": "visual_encoder.swin.layers.1.downsample.",
+        "visual_encoder.layers.1.downsample.": "visual_encoder.swin.layers.2.downsample.",
+    }
 
 
 def test_the_description_nearest_to_the_image_counts_most():

@@ -9,6 +9,7 @@ from safetensors.torch import save_file
 from benchmarks.ram_plus_reference import seeded_state
 from csad.foundation.ram_plus.architecture import RamPlusArchitecture, SwinArchitecture
 from csad.foundation.ram_plus.model import RamPlus
+from csad.foundation.ram_plus.swin import published_prefixes
 from csad.foundation.ram_plus.vocabulary import published_vocabulary
 
 ARCHITECTURE = RamPlusArchitecture(
@@ -24,10 +25,23 @@ SURE, UNSURE = 4.0, -4.0
 """Logits of the chosen words and of the others, about."""
 
 
+def published_state(model: RamPlus) -> dict[str, torch.Tensor]:
+    """The network's tensors under the names of the published file."""
+    ours = {new: old for old, new in published_prefixes(model.architecture.encoder).items()}
+    longest_first = sorted(ours, key=len, reverse=True)
+
+    def published(name: str) -> str:
+        prefix = next((prefix for prefix in longest_first if name.startswith(prefix)), "")
+        return ours.get(prefix, "") + name[len(prefix) :]
+
+    return {published(name): tensor for name, tensor in model.state_dict().items()}
+
+
 def save_tiny_weights(path: Path, words: Sequence[str]) -> Path:
     """Write seeded weights, without what the network computes itself, as a converted file would be."""
     model = RamPlus(ARCHITECTURE)
-    shapes = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    own = published_state(model)
+    shapes = {name: tuple(tensor.shape) for name, tensor in own.items()}
     state = {name: torch.from_numpy(values) for name, values in seeded_state(shapes, 5).items()}
     chosen = torch.tensor([word in words for word in published_vocabulary().tags])
     assert chosen.sum() == len(words)
@@ -36,7 +50,8 @@ def save_tiny_weights(path: Path, words: Sequence[str]) -> Path:
     for name in state:
         if name.endswith("value.weight"):
             state[name] *= 0.01  # The image hardly matters: every one shows the chosen words.
-    model.load_state_dict(state, strict=False)
+    for name, tensor in own.items():
+        tensor.copy_(state[name])
     logits = model(torch.zeros(1, 3, 32, 32))[0]
     first, other = logits[chosen][0], logits[~chosen][0]
     scale = (SURE - UNSURE) / (first - other)

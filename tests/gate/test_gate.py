@@ -85,7 +85,7 @@ def test_a_blind_model_is_refused_and_its_branches_are_reported(
     assert any(notice.startswith("branch components has a fusion weight of only 0.00") for notice in decision.notices)
     page = (tmp_path / "gate" / "gate.html").read_text()
     assert "Refused" in page
-    assert "with an AUROC of 0.500, less than 0.7." in page
+    assert "detection AUROC 0.500, less than 0.7." in page
     for images in (6, 20):
         assert page.count(f"by {100 * (widening(images) - 1):.0f} % for {images}") == 3
     assert ", widened for only 3 images)" in page

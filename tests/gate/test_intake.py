@@ -10,18 +10,18 @@ from csad.runner.data_source import resolve_uri
 from csad.runner.snapshot import open_snapshot
 from csad.runner.task import STORE_VARIABLE
 from csad.store import champion
-from csad.store.datasets import push_dataset
 from csad.store.objects import ObjectStore
 from csad.store.outcome import Outcome, write_deployed, write_outcome
+from csad.store.push import push_dataset
 from tests.conftest import draw_product
 
 VERSION, OTHER = "20261124T101500Z-0123abcd", "20261125T101500Z-0123abcd"
 
 
 @pytest.fixture
-def store(server, monkeypatch) -> ObjectStore:
+def store(named_store, monkeypatch) -> ObjectStore:
     monkeypatch.delenv(STORE_VARIABLE, raising=False)
-    return ObjectStore.connect(server.settings)
+    return ObjectStore.connect(named_store)
 
 
 @pytest.fixture

@@ -23,12 +23,12 @@ def inputs(tiny_line, ingested, tiny_model, evaluated, tmp_path):
     return [patient.to_yaml(), *map(str, places)]
 
 
-def test_the_champion_comes_from_the_store(server, inputs, tiny_model, blind_model, tmp_path):
+def test_the_champion_comes_from_the_store(named_store, inputs, tiny_model, blind_model, tmp_path):
     decision = run_gate(*inputs)
     assert decision.accepted
     assert decision.champion is None
 
-    store = ObjectStore.connect(server.settings)
+    store = ObjectStore.connect(named_store)
     version = register_model(store, blind_model, LABELS).version
     before = promote(store, "tiny", version, expected=None)
     decision = run_gate(*inputs)

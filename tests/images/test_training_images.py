@@ -7,8 +7,9 @@ import pytest
 from csad.common.errors import ImageError
 from csad.config.settings import ImageSettings
 from csad.images import ImageFile, read_rgb, scan
+from csad.images.canvases import open_canvases
 from csad.images.records import FittedCanvas
-from csad.images.training_images import SAMPLE, canvas_of, evenly_spaced, open_canvases, sample_images
+from csad.images.training_images import SAMPLE, canvas_of, evenly_spaced, sample_images
 from csad.imaging.canvas import Canvas
 
 PIXEL = np.zeros((1, 1, 3), np.uint8)

@@ -22,24 +22,15 @@ def test_full_heat_is_dark_red_whatever_lies_beyond():
     assert np.array_equal(draw_heat(GREY, 10 * heat, HeatScale(low=2.0, high=4.0)), drawn)
 
 
-def test_without_a_scale_a_map_is_shown_up_to_its_own_maximum():
-    heat = np.zeros((6, 8), np.float32)
-    heat[0, 0] = 0.5
-    drawn = draw_heat(GREY, heat, None)
-    assert np.allclose(drawn[0, 0], [142.5, 15, 74.5], atol=0.6)
-    assert np.array_equal(drawn[1:], GREY[1:])
-    assert np.array_equal(draw_heat(GREY, np.zeros((6, 8), np.float32), None), GREY)
-
-
 def test_a_picture_drawn_in_strips_is_the_same(monkeypatch):
     generator = np.random.default_rng(0)
     image = generator.integers(0, 256, (31, 20, 3), dtype=np.uint8)
     heat = generator.random((31, 20)).astype(np.float32)
-    scales = (HeatScale(0.2, 0.7), None)
-    whole = [draw_heat(image, heat, scale) for scale in scales]
+    scale = HeatScale(0.2, 0.7)
+    whole = draw_heat(image, heat, scale)
     for pixels in (1, 20, 60, 65):
         monkeypatch.setattr("csad.imaging.strips.STRIP_PIXELS", pixels)
-        assert all(np.array_equal(draw_heat(image, heat, scale), one) for scale, one in zip(scales, whole, strict=True))
+        assert np.array_equal(draw_heat(image, heat, scale), whole)
 
 
 def test_a_large_picture_needs_little_more_than_itself():
@@ -49,13 +40,6 @@ def test_a_large_picture_needs_little_more_than_itself():
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < drawn.nbytes + 50e6
-
-
-def test_the_scale_comes_from_the_peaks_of_good_images():
-    # Half the median; twice the .9 quantile, which is 10 of 1, 2, .., 11.
-    assert HeatScale.of([float(peak) for peak in range(1, 12)]) == HeatScale(low=3.0, high=20.0)
-    assert HeatScale.of([]) is None
-    assert HeatScale.of([0.0, 0.0, 5.0]) is None
 
 
 def test_the_scale_of_a_model_goes_from_half_to_twice_the_tail_of_normal_images():

@@ -5,7 +5,7 @@ import torch
 
 from csad.images import scan
 from csad.lgst.fit import WEIGHTS, fit_lgst
-from csad.lgst.pca import fit_pca
+from csad.lgst.pca import fit_pooled, pool
 from tests.pretended_gpu import GPU
 
 pytestmark = [
@@ -44,6 +44,6 @@ def test_every_kind_of_student_is_fitted_to_the_tensors_of_the_cpu(
 
 
 def test_a_student_of_images_that_do_not_vary_lies_on_the_gpu():
-    student = fit_pca([torch.ones(2, 3, 16, 16, device=GPU)], 0.95, 4)
+    student = fit_pooled(pool(torch.ones(2, 3, 16, 16, device=GPU)), 0.95, 4)
 
     assert student.error_map(torch.ones(1, 3, 16, 16, device=GPU)).cpu().max() == 0

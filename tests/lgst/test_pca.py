@@ -3,7 +3,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from csad.lgst.pca import CELLS, PcaReconstruction, fit_pca, fit_pooled, out_of_fold_scores, pool
+from csad.lgst.pca import CELLS, PcaReconstruction, fit_pooled, out_of_fold_scores, pool
+
+
+def fit_pca(batches, explained_variance, maximum_components):
+    return fit_pooled(torch.cat([pool(batch) for batch in batches]), explained_variance, maximum_components)
 
 
 def plane(count, seed=0):

@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import tarfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,20 +14,14 @@ import pytest
 from csad.common.errors import StoreError
 from csad.packaging.fetch import BENTO_FILE, WantedBento, WrongBento, fetch
 from csad.packaging.fetch_archive import UnsafeArchive
-from csad.store.embedded import EmbeddedStore
 from csad.store.objects import ObjectStore
 from csad.store.registry import ModelLabels, register_model
+from csad.store.settings import StoreSettings
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStore]:
-    with EmbeddedStore(tmp_path_factory.mktemp("store")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def store(server: EmbeddedStore) -> ObjectStore:
-    return ObjectStore.connect(server.settings)
+@pytest.fixture
+def store(own_store: StoreSettings) -> ObjectStore:
+    return ObjectStore.connect(own_store)
 
 
 def tar_gz(files: dict[str, bytes]) -> bytes:
@@ -109,9 +102,9 @@ def run(environment: dict[str, str], wanted: WantedBento, folder: Path) -> tuple
     return done.returncode, done.stderr.strip().splitlines()[-1]
 
 
-def test_the_exit_code_says_whether_to_try_again(server: EmbeddedStore, store: ObjectStore, tmp_path: Path):
+def test_the_exit_code_says_whether_to_try_again(store: ObjectStore, tmp_path: Path):
     wanted = registered(store, tmp_path, "codes", tar_gz(GOOD))
-    variables = server.settings.to_environment()
+    variables = store.settings.to_environment()
     code, said = run(variables, wanted, tmp_path / "good")
     assert (code, said) == (0, f"version {wanted.version} of line codes is in {tmp_path / 'good' / 'current'}")
     code, said = run(variables, WantedBento("codes", wanted.version, "f" * 64), tmp_path / "other")

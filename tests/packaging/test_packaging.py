@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from csad.cli import main
 from csad.common.errors import DeploymentError, ModelFolderError
+from csad.common.hashing import file_sha256
 from csad.images import ImageFile, ImageSet
 from csad.packaging.archive_smoke import check_archive, choose_images, drawn_smoke_test, smoke_test_of
 from csad.packaging.bento import build_bento, write_archive
@@ -17,7 +18,7 @@ from csad.packaging.packaging import Package, package
 from csad.packaging.provenance import Provenance, read_scores
 from csad.packaging.smoke import SmokeFailed, SmokeTest
 from csad.runner.snapshot import open_snapshot
-from csad.scoring.model_folder import digest, read_manifest
+from csad.scoring.model_folder import read_manifest
 from csad.scoring.scorer import Scorer
 
 
@@ -40,7 +41,7 @@ def packaged(tiny_model, provenance, smoke_test, tmp_path_factory) -> Package:
 def test_a_package_holds_the_model_byte_for_byte(packaged, tiny_model, tmp_path):
     extract(packaged.bento, tmp_path)
     assert read_manifest(tmp_path / "src" / "model") == read_manifest(tiny_model)
-    assert packaged.sha256 == digest(packaged.bento)
+    assert packaged.sha256 == file_sha256(packaged.bento)
     assert set(packaged.files) == {"bento.tar.gz", "smoke.json", "provenance.json"}
 
 
@@ -74,7 +75,7 @@ def test_the_smoke_test_holds_the_scores_of_the_evaluation(packaged, evaluated):
 def test_the_same_model_gives_the_same_archive(packaged, tiny_model, provenance, tmp_path):
     again = build_bento(tiny_model, read_manifest(tiny_model), provenance, tmp_path / "build")
     write_archive(again, tmp_path / "bento.tar.gz")
-    assert digest(tmp_path / "bento.tar.gz") == packaged.sha256
+    assert file_sha256(tmp_path / "bento.tar.gz") == packaged.sha256
 
 
 def test_a_service_that_scores_differently_is_found(packaged, tiny_model, tmp_path):
@@ -145,5 +146,5 @@ def test_the_command_packages_without_images(tiny_model, tmp_path):
     result = CliRunner().invoke(main, ["package", str(tiny_model), "--output", str(output), "--commit", "c0", "--json"])
     assert result.exit_code == 0, result.output
     said = json.loads(result.stdout)
-    assert said["sha256"] == digest(output / "bento.tar.gz")
+    assert said["sha256"] == file_sha256(output / "bento.tar.gz")
     assert json.loads((output / "provenance.json").read_text())["git_commit"] == "c0"

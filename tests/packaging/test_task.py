@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from csad.common.errors import DeploymentError, StoreError
+from csad.common.hashing import file_sha256
 from csad.gate.decision import GateDecision, read_decision
 from csad.gate.gate import decide
 from csad.gate.registered import judged_version
@@ -21,7 +22,8 @@ from csad.packaging.fetch import WantedBento, fetch
 from csad.packaging.packaging import Package
 from csad.packaging.provenance import Provenance, read_scores
 from csad.packaging.task import Artifacts, package_and_register, run_packaging
-from csad.scoring.model_folder import digest, read_manifest
+from csad.scoring.model_folder import read_manifest
+from csad.store.embedded import EmbeddedStore
 from csad.store.objects import ObjectStore
 from csad.store.outcome import read_outcome
 from csad.store.registry import fetch_file, list_models, register_model
@@ -42,8 +44,8 @@ ORIGIN = "0" * 64
 
 
 @pytest.fixture
-def store(server) -> ObjectStore:
-    return ObjectStore.connect(server.settings)
+def store(named_store) -> ObjectStore:
+    return ObjectStore.connect(named_store)
 
 
 def test_a_version_is_registered_once_and_can_be_fetched(
@@ -79,7 +81,7 @@ def packagings(monkeypatch) -> list[Provenance]:
         bento.write_bytes(b"bento")
         smoke.write_text(test.model_dump_json())
         written.write_text(provenance.to_json())
-        return Package(bento, digest(bento), smoke, written)
+        return Package(bento, file_sha256(bento), smoke, written)
 
     monkeypatch.setattr(packaging_task, "package", package)
     return done
@@ -164,10 +166,14 @@ def refused(artifacts: Artifacts, copied) -> Artifacts:
 
 
 @pytest.mark.slow
-def test_a_store_that_stops_leaves_no_version_and_the_next_run_makes_it(
-    server, store, tiny_line, artifacts, monkeypatch
-):
+def test_a_store_that_stops_leaves_no_version_and_the_next_run_makes_it(tiny_line, artifacts, tmp_path, monkeypatch):
     """The server goes down after the Bento is built, before it is registered."""
+    with EmbeddedStore(tmp_path / "s3") as server:
+        stop_and_go_on(server, tiny_line, artifacts, monkeypatch)
+
+
+def stop_and_go_on(server, tiny_line, artifacts, monkeypatch):
+    store = ObjectStore.connect(server.settings)
     package = packaging_task.package
 
     def package_then_stop(*arguments):
@@ -187,12 +193,12 @@ def test_a_store_that_stops_leaves_no_version_and_the_next_run_makes_it(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("moment", ["building the Bento", "serving the Bento", "images score as at evaluation"])
-def test_killed_halfway_it_leaves_no_version_and_no_service(store, server, tiny_line, artifacts, tmp_path, moment):
+def test_killed_halfway_it_leaves_no_version_and_no_service(store, tiny_line, artifacts, tmp_path, moment):
     (tmp_path / "line.yaml").write_text(tiny_line.to_yaml())
     command = [sys.executable, str(SCRIPT), str(tmp_path / "line.yaml"), artifacts.images, artifacts.model]
     work = tmp_path / "work"
     work.mkdir()
-    environment = os.environ | server.environment | {"TMPDIR": str(work), "PYTHONUNBUFFERED": "1"}
+    environment = os.environ | store.settings.to_environment() | {"TMPDIR": str(work), "PYTHONUNBUFFERED": "1"}
     process = subprocess.Popen(
         [*command, artifacts.evaluation, artifacts.gate], stdout=subprocess.PIPE, text=True, env=environment
     )
@@ -228,7 +234,7 @@ def test_a_decision_about_another_model_does_not_count(store, tiny_line, artifac
         package_and_register(store, tiny_line, "abc", 3, other)
 
 
-def test_a_damaged_model_ends_with_one_message(server, store, tiny_line, artifacts, copied):
+def test_a_damaged_model_ends_with_one_message(store, tiny_line, artifacts, copied):
     model = copied(Path(artifacts.model), "model")
     (model / "model.json").write_text("{}")
     damaged = Artifacts(artifacts.images, str(model), artifacts.evaluation, artifacts.gate)

@@ -1,7 +1,7 @@
 import pytest
 
 from pipelines.shape import Shape
-from pipelines.training import training_locally, training_on_cpu, training_on_gpu
+from pipelines.training import training, training_locally
 from tests.pipelines.compiled import COMMITTED, Compiled, compiled
 from tests.services.kfp_server import KfpServer
 
@@ -26,7 +26,7 @@ def gpu():
 
 @pytest.fixture(scope="session")
 def cpu(tmp_path_factory):
-    return Compiled(compiled(training_on_cpu(Shape()), tmp_path_factory.mktemp("cpu")))
+    return Compiled(compiled(training(Shape(), gpu=False), tmp_path_factory.mktemp("cpu")))
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +38,7 @@ def here(tmp_path_factory):
 def full(tmp_path_factory):
     """Foundation models that name the parts themselves, and two tasks for the masks."""
     shape = Shape(foundation=True, asks_tagger=True, shards=2)
-    return Compiled(compiled(training_on_gpu(shape), tmp_path_factory.mktemp("full")))
+    return Compiled(compiled(training(shape, gpu=True), tmp_path_factory.mktemp("full")))
 
 
 @pytest.fixture(scope="session")

@@ -10,9 +10,9 @@ from components.ingest import ingest
 from components.lgst import lgst
 from csad.config.line import ProductLine
 from csad.runner.task import STORE_VARIABLE
-from csad.store.datasets import push_dataset
 from csad.store.embedded import EmbeddedStore
 from csad.store.objects import ObjectStore
+from csad.store.push import push_dataset
 from kfp_client.parameters import run_yaml
 from tests.conftest import draw_product
 
@@ -55,12 +55,11 @@ def changed(line, **sections):
 
 def test_what_a_stage_reads_runs_it_again_and_nothing_else_does(executed, tiny_line, tiny_line_data, tmp_path):
     assert executed(tiny_line, tiny_line_data) == ["ingest", "lgst"]
-    assert executed(tiny_line, tiny_line_data) == ["ingest"]
-    assert executed(changed(tiny_line, threshold={"false_reject_rate": 0.02}), tiny_line_data) == ["ingest"]
 
+    # Neither a threshold nor a test image is read by `lgst`.
     tested = Path(shutil.copytree(tiny_line_data, tmp_path / "tested"))
     draw_product(999).save(tested / "test/good/900.png")
-    assert executed(tiny_line, tested) == ["ingest"]
+    assert executed(changed(tiny_line, threshold={"false_reject_rate": 0.02}), tested) == ["ingest"]
 
     trained = Path(shutil.copytree(tiny_line_data, tmp_path / "trained"))
     draw_product(998).save(trained / "train/good/900.png")

@@ -9,9 +9,10 @@ import pytest
 import yaml
 
 from csad.config.line import ProductLine
+from csad.runner.stage_order import NAMES, ORDER
 from pipelines.packages import Target, compile_for
 from pipelines.shape import Shape
-from pipelines.training import training_on_cpu, training_on_gpu
+from pipelines.training import training
 from tests.pipelines.compiled import AROUND, BRANCH, COMMITTED, LOOP, ROOT, STAGES, Compiled, compiled
 
 
@@ -122,8 +123,8 @@ def test_a_run_ends_with_the_promotion_unless_it_is_left_out(gpu, tmp_path):
     line = ProductLine.from_yaml("{name: a}")
     for number, (text, deploy) in enumerate([("{name: a, schedule: {deploy: false}}", True), ("{name: a}", False)]):
         line = ProductLine.from_yaml(text)
-        training, _ = compile_for(line, Target(deploy=deploy), tmp_path / str(number))
-        without = Compiled(training.read_text())
+        package, _ = compile_for(line, Target(deploy=deploy), tmp_path / str(number))
+        without = Compiled(package.read_text())
         assert gpu.executors - without.executors == {"promote"}
         assert without.parameters["line_yaml"]["defaultValue"] == "{name: a, schedule: {deploy: false}}"
 
@@ -144,6 +145,20 @@ def test_the_first_step_and_what_decides_are_never_cached_and_all_stages_are(gpu
     assert "enableCache" not in deploying.task("deployment")["cachingOptions"]
     for name in ("tagging", *STAGES):
         assert full.task(name)["cachingOptions"]["enableCache"]
+
+
+@pytest.mark.parametrize("step", ORDER[1:], ids=NAMES[1:])
+def test_a_task_is_given_the_outputs_that_its_stage_reads(full, step):
+    """The images come as an address; the loop over the masks stands for them."""
+    artifacts = full.task(step.name)["inputs"].get("artifacts", {}).values()
+    given = {
+        origin["taskOutputArtifact"]["producerTask"].replace(LOOP, "masks")
+        if "taskOutputArtifact" in origin
+        else origin["componentInputArtifact"].removeprefix("pipelinechannel--").split("-")[0]
+        for origin in artifacts
+    }
+
+    assert given == set(step.inputs.values()) - {"ingest"}
 
 
 def test_a_cached_task_depends_on_parameters_and_on_cached_tasks_alone(gpu, full):
@@ -214,15 +229,15 @@ def test_a_lines_own_pipeline_has_its_shards_and_its_defaults(tmp_path):
     line = ProductLine.from_yaml(
         "{name: other, schedule: {data: 'store://other@aa', mask_shards: 2}, lgst: {steps: 7}}"
     )
-    training, _ = compile_for(line, Target(), tmp_path)
-    other = Compiled(training.read_text())
+    package, _ = compile_for(line, Target(), tmp_path)
+    other = Compiled(package.read_text())
     assert other.parameters["line_yaml"]["defaultValue"] == "{lgst: {steps: 7}, name: other}"
     assert other.parameters["data_uri"]["defaultValue"] == "store://other@aa"
     assert LOOP in other.tasks(BRANCH)
 
 
 def test_every_shape_compiles_with_and_without_gpus(tmp_path):
-    for pipeline in (training_on_gpu, training_on_cpu):
+    for gpu in (True, False):
         shape = Shape(foundation=True, shards=4, deploy=False, small=True)
-        text = compiled(pipeline(shape), tmp_path)
+        text = compiled(training(shape, gpu=gpu), tmp_path)
         assert len(list(yaml.safe_load_all(text))) == 2

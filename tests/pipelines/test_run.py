@@ -9,15 +9,16 @@ import time
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from csad.images import read_rgb
 from csad.runner.packed import unpack
 from csad.scoring.scorer import Scorer
-from csad.stages.training import train
 from csad.store.datasets import list_datasets
 from csad.store.embedded import EmbeddedStore
 from csad.store.objects import ObjectStore
 from csad.store.registry import list_models
+from pipelines.__main__ import main
 from pipelines.local_run import _remove_artifacts
 from tests.pipelines.compiled import STAGES
 
@@ -125,11 +126,9 @@ def test_every_stage_says_one_line_and_the_executor_is_silent(first, output):
     assert "KFP Executor" in (output / "run.log").read_text()
 
 
-def test_the_model_is_the_one_that_csad_train_makes(first, output, tiny_line, tiny_line_data, tmp_path):
-    train(tiny_line, tiny_line_data, tmp_path / "model", seed=3)
-
+def test_the_model_is_the_one_that_csad_train_makes(first, output, tiny_model, tiny_line_data):
     image = read_rgb(tiny_line_data / "test/logical_anomalies/000.png")
-    here, there = (Scorer.load(folder).score(image).value for folder in (tmp_path / "model", output / "model"))
+    here, there = (Scorer.load(folder).score(image).value for folder in (tiny_model, output / "model"))
     assert here == pytest.approx(there, abs=1e-4)
 
 
@@ -240,8 +239,9 @@ def test_a_store_of_ones_own_is_used_and_left_running(line_file, tiny_line_data,
 
 def test_a_broken_line_is_an_error_and_not_a_traceback(tmp_path):
     (tmp_path / "line.yaml").write_text("nmae: x")
-    done = run("run", tmp_path / "line.yaml", "--data", tmp_path, "--output", tmp_path / "out")
-    assert done.returncode == 1
+    arguments = ["run", tmp_path / "line.yaml", "--data", tmp_path, "--output", tmp_path / "out"]
+    done = CliRunner().invoke(main, list(map(str, arguments)))
+    assert done.exit_code == 1
     assert done.stderr.startswith("Error: ")
     assert "Traceback" not in done.stderr
 
@@ -250,4 +250,4 @@ def test_a_broken_line_is_an_error_and_not_a_traceback(tmp_path):
     "arguments", [["run"], ["run", "missing.yaml", "--data", "."], ["fly"], ["compile", "--fly"]], ids=" ".join
 )
 def test_wrong_use_exits_with_2(arguments):
-    assert run(*arguments).returncode == 2
+    assert CliRunner().invoke(main, arguments).exit_code == 2

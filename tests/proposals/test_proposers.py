@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 
 from csad.images import read_rgb, scan, training_images
@@ -16,8 +18,11 @@ def test_the_tiny_line_shows_its_three_parts(tiny_line, tiny_line_data):
     assert np.allclose(areas, [29 * 29, np.pi * 16.5**2, 71 * 19], rtol=0.1)
 
 
-def test_the_sample_is_read_once_for_the_canvas_and_the_way_of_seeing(tiny_line, tiny_line_data, monkeypatch):
+def test_with_the_canvas_of_ingest_the_sample_is_read_once_for_the_way_of_seeing(
+    tiny_line, tiny_line_data, monkeypatch
+):
     images = scan(tiny_line_data, tiny_line)
+    images = replace(images, canvas=training_images.fit_line_canvas(tiny_line, images.train))
     read = []
     monkeypatch.setattr(training_images, "read_rgb", lambda path, limit: read.append(path) or read_rgb(path, limit))
 

@@ -15,7 +15,6 @@ def test_the_rectangle_of_a_box_is_the_box():
     assert (rectangle.long_side, rectangle.short_side) == pytest.approx((8, 3))
     assert rectangle.centre == pytest.approx((14, 5.5))
     assert rectangle.diagonal == pytest.approx(math.sqrt(73))
-    assert rectangle.elongation == pytest.approx(8 / 3)
 
 
 def test_one_pixel_is_a_square_of_side_1():

@@ -6,27 +6,13 @@ from csad.common.errors import StoreError
 from csad.runner.data_source import resolve_uri
 from csad.runner.task import STORE_VARIABLE, run_task
 from csad.stages import ingest
-from csad.store.datasets import push_dataset
-from csad.store.embedded import EmbeddedStore
 from csad.store.objects import ObjectStore
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with EmbeddedStore(tmp_path_factory.mktemp("store")) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def pushed(server, tiny_line_data):
-    return push_dataset(ObjectStore.connect(server.settings), tiny_line_data, "tiny")
+from csad.store.push import push_dataset
 
 
 @pytest.fixture
-def store(server, pushed, monkeypatch):
-    for name, value in server.environment.items():
-        monkeypatch.setenv(name, value)
-    return pushed
+def store(named_store, tiny_line_data):
+    return push_dataset(ObjectStore.connect(named_store), tiny_line_data, "tiny")
 
 
 def test_what_was_pushed_last_is_ingested_as_the_folder_would_be(

@@ -24,7 +24,7 @@ def digests(tmp_path):
 def read(monkeypatch):
     """Names of the files that were read whole."""
     names, digest = [], file_digests.file_digest
-    monkeypatch.setattr(file_digests, "file_digest", lambda file: names.append(file.name) or digest(file))
+    monkeypatch.setattr(file_digests, "file_sha256", lambda file: names.append(file.name) or digest(file))
     return names
 
 

@@ -115,7 +115,7 @@ def test_changed_weights_run_a_stage_and_those_that_follow_again(runner, source,
 
 def test_unchanged_weights_are_read_once(runner, source, tmp_path, monkeypatch):
     read = []
-    monkeypatch.setattr(file_digests, "file_digest", lambda file: read.append(file.name) or "0" * 64)
+    monkeypatch.setattr(file_digests, "file_sha256", lambda file: read.append(file.name) or "0" * 64)
     weights = tmp_path / "weights.pth"
     weights.write_bytes(b"first")
     stage = replace(COPY, weights=lambda line, source: [weights])

@@ -9,7 +9,6 @@ from PIL import Image
 from csad.common.errors import ImageError, ModelFolderError
 from csad.images import read_rgb, scan
 from csad.scoring.model_folder import read_manifest, read_tensors, write_model
-from csad.scoring.named_tensors import flat, part_of
 from csad.scoring.scorer import Scorer
 
 
@@ -121,28 +120,6 @@ def test_a_folder_that_lacks_a_part_is_refused(tiny_model, tmp_path):
 
     with pytest.raises(ModelFolderError, match="copy the whole model folder again"):
         Scorer.load(tmp_path / "model")
-
-
-def test_a_model_of_format_1_scores_as_before(scorer, tiny_model, images, together, tmp_path):
-    """Branches shared files there: one with the student-teacher parts, one with the segmentation network, and so on."""
-    whole = {name: read_tensors(tiny_model, name) for name in ("backbone", "teacher", *scorer.manifest.branches)}
-    components, words = whole["component_histogram"], whole["visual_word_histogram"]
-    files = {
-        "backbone": whole["backbone"],
-        "segmentation": part_of(components, "network"),
-        "components": part_of(components, "histogram"),
-        "inventory": part_of(components, "component_statistics"),
-        "vocabulary": part_of(words, "codebook"),
-        "words": part_of(words, "histogram"),
-        "lgst": flat(teacher=whole["teacher"], linear=whole["pca_reconstruction"])
-        | {f"memory-{name}": value for name, value in whole["memory_bank"].items()},
-    }
-    write_model(tmp_path, scorer.manifest.model_copy(update={"format": 1, "branches": ()}), files)
-
-    old = Scorer.load(tmp_path).score_batch(images)
-
-    assert [score.value for score in old] == [score.value for score in together]
-    assert [score.explanations for score in old] == [score.explanations for score in together]
 
 
 def test_a_folder_that_does_not_exist_is_refused(tmp_path):

@@ -4,6 +4,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from segmentation_models_pytorch.losses import DiceLoss
 
 from csad.segmentation.losses import dice_loss, labelled_losses, unlabelled_losses
 
@@ -44,6 +45,18 @@ def test_dice_leaves_out_classes_that_do_not_occur():
 
     # Only class 0: predicted 2, true 4, both 2.
     assert dice_loss(probabilities, labels).item() == pytest.approx(1 - 4 / 6)
+
+
+def test_dice_is_that_of_the_library_where_every_class_occurs():
+    logits = torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(0))
+    labels = torch.arange(128).view(2, 8, 8) % 4
+    without_the_last = labels.clamp(max=2)
+    library = DiceLoss("multiclass", from_logits=True)
+
+    assert dice_loss(logits.softmax(dim=1), labels).item() == pytest.approx(library(logits, labels).item())
+    # The library's mean has a 0 for the class that is absent.
+    ours = dice_loss(logits.softmax(dim=1), without_the_last).item()
+    assert ours * 3 / 4 == pytest.approx(library(logits, without_the_last).item())
 
 
 def test_the_focal_loss_forgives_pixels_that_are_nearly_right():

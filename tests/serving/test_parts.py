@@ -8,6 +8,7 @@ import threading
 import pytest
 from PIL import Image
 
+from csad.common.errors import ServingError
 from csad.compute.cpu import usable_cpus
 from csad.serving.decoding import Decoder, PixelBudget
 from csad.serving.model import read_metrics
@@ -50,19 +51,44 @@ def test_a_quota_of_the_older_control_groups_counts_too(tmp_path):
     assert usable_cpus(tmp_path) == ALLOWED
 
 
-def test_settings_come_from_the_environment_and_hide_the_token():
-    settings = ServingSettings.from_environment(
-        {"CSAD_MODEL_FOLDER": "/models/a", "CSAD_TOKEN": " sesame ", "CSAD_MAX_FILES": "3", "CSAD_TIMEOUT": "1.5"}
-    )
+def test_settings_come_from_the_environment_and_hide_the_token(monkeypatch):
+    told = {"CSAD_MODEL_FOLDER": "/models/a", "CSAD_TOKEN": " sesame ", "CSAD_MAX_FILES": "3", "CSAD_TIMEOUT": "1.5"}
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
 
-    assert str(settings.model) == "/models/a"
+    settings = ServingSettings.from_environment()
+
+    assert str(settings.model_folder) == "/models/a"
     assert settings.token == "sesame"
     assert (settings.max_files, settings.timeout) == (3, 1.5)
     assert "sesame" not in repr(settings)
 
 
-def test_without_an_environment_the_model_is_the_bentos():
-    assert str(ServingSettings.from_environment({}).model) == "model"
+def test_without_an_environment_or_with_an_empty_one_the_model_is_the_bentos(monkeypatch):
+    monkeypatch.delenv("CSAD_MODEL_FOLDER", raising=False)
+    monkeypatch.setenv("CSAD_MAX_FILES", "")
+
+    settings = ServingSettings.from_environment()
+
+    assert (str(settings.model_folder), settings.max_files) == ("model", 64)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("CSAD_MAX_FILES", "many", "CSAD_MAX_FILES is 'many': input should be a valid integer"),
+        ("CSAD_MAX_FILES", "0", "CSAD_MAX_FILES is '0': input should be greater than 0; expected one such as 64"),
+        ("CSAD_TIMEOUT", "inf", "CSAD_TIMEOUT is 'inf': input should be a finite number; expected one such as 30.0"),
+        ("CSAD_TOKEN", "open sesame", "CSAD_TOKEN holds a space"),
+    ],
+)
+def test_a_variable_that_cannot_be_used_is_named(monkeypatch, name, value, told):
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(ServingError) as caught:
+        ServingSettings.from_environment()
+    assert told in str(caught.value)
+    assert "sesame" not in str(caught.value)
 
 
 @pytest.mark.parametrize("content", ["no json", "[1]", '{"a": "b"}'])

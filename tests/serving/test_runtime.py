@@ -25,7 +25,7 @@ def runtime(tiny_model, monkeypatch):
         return score_images(self, images, busy)
 
     monkeypatch.setattr(ServedModel, "score_images", failing)
-    return Runtime(ServingSettings(model=tiny_model))
+    return Runtime(ServingSettings(model_folder=tiny_model))
 
 
 def test_a_fault_of_the_service_at_one_image_of_a_batch_costs_its_neighbours_nothing(runtime, good, caplog):

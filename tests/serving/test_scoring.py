@@ -43,6 +43,7 @@ def test_an_image_scores_as_with_the_scorer_however_it_is_sent(server, scorer, b
     assert body["anomalous"] is expected.anomalous
     assert body["branches"] == pytest.approx(expected.branches, rel=1e-3, abs=1e-3)
     assert body["explanations"] == list(expected.explanations)
+    assert body["findings"] == body["explanations"], "the old name, for one release"
     assert body["model"]["line"] == "tiny"
     assert re.fullmatch(r"local-[0-9a-f]{8}", body["model"]["version"])
 

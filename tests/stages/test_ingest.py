@@ -26,7 +26,7 @@ def test_images_are_taken_in_with_their_original_bytes(tiny_line, tiny_line_data
     assert (tmp_path / "images/ground_truth/logical_anomalies/001/000.png").is_file()
     assert summary.metrics() == pytest.approx(
         {"train": 10, "validation": 5, "test": 9, "problems": 0, "megabytes": summary.megabytes}
-        | {"near_equal": 0, "dependent": 0, "unusual": 0, "excluded": 0}
+        | {"near_equal": 0, "dependent": 0, "unusual": 0, "excluded": 0, "registered": 0}
     )
 
 

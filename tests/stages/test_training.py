@@ -14,6 +14,7 @@ from csad.common.errors import CsadError, DatasetError, StageError
 from csad.images import read_rgb
 from csad.runner.snapshot import open_snapshot
 from csad.runner.stage import StageRecord
+from csad.runner.stage_runner import StageRunner
 from csad.scoring.scorer import Scorer
 from csad.stages.gallery import find_gallery, stages_of
 from csad.stages.training import train
@@ -28,9 +29,9 @@ def finished(output: Path) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory, tiny_line, tiny_line_data):
-    """A trained and evaluated model, and its line."""
-    output = tmp_path_factory.mktemp("trained") / "model"
+def trained(tmp_path_factory, tiny_training, tiny_line, tiny_line_data):
+    """A trained and evaluated model that may be changed, its line, and what the training returned."""
+    output = shutil.copytree(tiny_training, tmp_path_factory.mktemp("trained") / "copy") / "model"
     return tiny_line, output, train(tiny_line, tiny_line_data, output, seed=3, evaluate=True)
 
 
@@ -84,6 +85,19 @@ def test_a_new_seed_repeats_only_what_draws(trained, tiny_line_data, caplog, tmp
 
     reused = [message.split(":")[0] for message in caplog.messages if message.endswith("unchanged, reused")]
     assert sorted(reused) == ["ingest", "masks", "tagging"]
+
+
+def test_a_changed_threshold_trains_no_network_again(trained, tiny_line_data, caplog, tmp_path):
+    line, output, _ = trained
+    caplog.set_level("INFO")
+    other = tmp_path / "model"
+    shutil.copytree(f"{output}.stages", f"{other}.stages")
+    stricter = line.model_copy(update={"threshold": line.threshold.model_copy(update={"false_reject_rate": 0.002})})
+
+    train(stricter, tiny_line_data, other, seed=3, evaluate=True)
+
+    reused = [message.split(":")[0] for message in caplog.messages if message.endswith("unchanged, reused")]
+    assert sorted(reused) == sorted(set(STAGES) - {"statistics", "evaluation"})
 
 
 def test_a_folder_that_is_no_model_is_not_replaced(tiny_line, tiny_line_data, tmp_path):
@@ -248,7 +262,8 @@ def test_a_killed_run_does_not_begin_its_masks_again(tiny_line, tiny_line_data, 
     with pytest.raises(CsadError, match="interrupted"):
         train(tiny_line, tiny_line_data, output, seed=0)
     monkeypatch.setattr(masks, "read_rgb", lambda path, max_pixels: seen.append(path) or original(path, max_pixels))
-    train(tiny_line, tiny_line_data, output, seed=0)
+    runner, stages = StageRunner(Path(f"{output}.stages"), tiny_line, seed=0), finished(output)
+    runner.run(masks.STAGE, images=stages["ingest"], tags=stages["tagging"])
 
     assert len(seen) == len(open_snapshot(finished(output)["ingest"]).train) == 10
     assert len(set(seen)) == 10

@@ -1,26 +1,16 @@
-import uuid
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from csad.store.embedded import EmbeddedStore
 from csad.store.objects import ObjectStore
-
-
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStore]:
-    """A real S3 server for all tests that leave it running."""
-    with EmbeddedStore(tmp_path_factory.mktemp("store")) as running:
-        yield running
+from csad.store.settings import StoreSettings
 
 
 @pytest.fixture
-def store(server: EmbeddedStore) -> ObjectStore:
-    """An empty store: a prefix of its own in the server's bucket."""
-    return ObjectStore.connect(replace(server.settings, prefix=f"{uuid.uuid4().hex}/"))
+def store(own_store: StoreSettings) -> ObjectStore:
+    """An empty store."""
+    return ObjectStore.connect(own_store)
 
 
 @pytest.fixture

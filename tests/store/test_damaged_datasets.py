@@ -7,15 +7,10 @@ import pytest
 
 from csad.common.errors import StoreError
 from csad.store import datasets
-from csad.store.datasets import (
-    list_datasets,
-    pull_dataset,
-    push_dataset,
-    remove_damaged,
-    verify_dataset,
-)
+from csad.store.datasets import list_datasets, pull_dataset, remove_damaged, verify_dataset
 from csad.store.failures import Damaged
 from csad.store.objects import ObjectStore
+from csad.store.push import push_dataset
 from csad.store.sealed import seal
 from csad.store.snapshots import FileList, StoredFile, files_key, latest_key, manifest_key, object_key
 from tests.store.dataset_files import objects_of

@@ -4,7 +4,7 @@ import pytest
 
 from csad.common.errors import StoreError
 from csad.store import data_source
-from csad.store.datasets import push_dataset
+from csad.store.push import push_dataset
 from tests.store.dataset_files import digest_of
 
 

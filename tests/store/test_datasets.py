@@ -10,14 +10,8 @@ from PIL import Image
 from csad.common.errors import DatasetError, StoreError
 from csad.config.line import ProductLine
 from csad.images import inspect
-from csad.store.datasets import (
-    list_datasets,
-    list_lines,
-    pull_dataset,
-    push_checked,
-    push_dataset,
-    verify_dataset,
-)
+from csad.store.datasets import list_datasets, list_lines, pull_dataset, verify_dataset
+from csad.store.push import push_checked, push_dataset
 from tests.store.dataset_files import FILES, digest_of, files_in, objects_of, objects_sent
 
 

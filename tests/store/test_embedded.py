@@ -32,18 +32,18 @@ def answers(url: str) -> bool:
     return True
 
 
-def test_other_processes_reach_it_by_its_variables(server):
-    settings = StoreSettings.from_environment(server.environment)
-    assert settings == server.settings
+def test_other_processes_reach_it_by_its_variables(s3):
+    settings = StoreSettings.from_environment(s3.environment)
+    assert settings == s3.settings
     assert settings.url.startswith("http://127.0.0.1:")
     ObjectStore.connect(settings)
 
 
-def test_it_refuses_who_has_no_keys(server):
-    url = f"{server.settings.url}/{server.settings.bucket}"
+def test_it_refuses_who_has_no_keys(s3):
+    url = f"{s3.settings.url}/{s3.settings.bucket}"
     assert urllib3.PoolManager().request("GET", url).status == 403
     with pytest.raises(StoreError):
-        ObjectStore.connect(replace(server.settings, secret_key="guessed"))
+        ObjectStore.connect(replace(s3.settings, secret_key="guessed"))
 
 
 def test_data_stay_in_the_folder_and_keys_do_not(tmp_path):

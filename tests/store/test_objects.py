@@ -145,8 +145,8 @@ def test_prefixes_keep_projects_apart(store):
     assert list(store.list("")) == ["inside/key"]
 
 
-def test_a_bucket_that_does_not_exist_is_made(server):
-    settings = replace(server.settings, bucket="another-bucket")
+def test_a_bucket_that_does_not_exist_is_made(s3):
+    settings = replace(s3.settings, bucket="another-bucket")
     for _ in range(2):
         ObjectStore.connect(settings).put_bytes("key", b"here")
     assert ObjectStore.connect(settings).read_bytes("key")[0] == b"here"
@@ -165,8 +165,8 @@ def require_clear(error: StoreError, endpoint: str, secret: str) -> None:
     assert "Signature" not in text
 
 
-def test_a_store_that_is_not_there_is_named_within_15_seconds(server):
-    settings = replace(server.settings, endpoint=f"127.0.0.1:{free_port()}")
+def test_a_store_that_is_not_there_is_named_within_15_seconds(s3):
+    settings = replace(s3.settings, endpoint=f"127.0.0.1:{free_port()}")
     start = time.monotonic()
     with pytest.raises(StoreError, match="no connection") as caught:
         ObjectStore.connect(settings)
@@ -174,9 +174,9 @@ def test_a_store_that_is_not_there_is_named_within_15_seconds(server):
     require_clear(caught.value, settings.endpoint, settings.secret_key)
 
 
-def test_a_store_that_says_nothing_is_named_within_15_seconds(server):
+def test_a_store_that_says_nothing_is_named_within_15_seconds(s3):
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        settings = replace(server.settings, endpoint=f"127.0.0.1:{silent.getsockname()[1]}")
+        settings = replace(s3.settings, endpoint=f"127.0.0.1:{silent.getsockname()[1]}")
         start = time.monotonic()
         with pytest.raises(StoreError, match="no answer in time") as caught:
             ObjectStore.connect(settings)
@@ -205,10 +205,10 @@ class _WebPage(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def test_a_web_page_is_not_taken_for_a_store(server):
+def test_a_web_page_is_not_taken_for_a_store(s3):
     with ThreadingHTTPServer(("127.0.0.1", 0), _WebPage) as page:
         threading.Thread(target=page.serve_forever, daemon=True).start()
-        settings = replace(server.settings, endpoint=f"127.0.0.1:{page.server_port}")
+        settings = replace(s3.settings, endpoint=f"127.0.0.1:{page.server_port}")
         wrong = ObjectStore.connect(settings)
         for work in (lambda: wrong.put_bytes("key", b""), lambda: list(wrong.list("a"))):
             with pytest.raises(StoreError, match="what answers there does not speak S3") as caught:
@@ -217,17 +217,17 @@ def test_a_web_page_is_not_taken_for_a_store(server):
         page.shutdown()
 
 
-def test_an_unknown_host_is_named(server):
-    settings = replace(server.settings, endpoint="nowhere.invalid:9000")
+def test_an_unknown_host_is_named(s3):
+    settings = replace(s3.settings, endpoint="nowhere.invalid:9000")
     with pytest.raises(StoreError, match=r"nowhere\.invalid") as caught:
         ObjectStore.connect(settings)
     require_clear(caught.value, settings.endpoint, settings.secret_key)
 
 
 @pytest.mark.parametrize("wrong", [{"secret_key": "guessed"}, {"access_key": "guessed"}])
-def test_wrong_keys_are_named_but_not_shown(server, wrong):
+def test_wrong_keys_are_named_but_not_shown(s3, wrong):
     with pytest.raises(StoreError, match="check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY") as caught:
-        ObjectStore.connect(replace(server.settings, **wrong))
+        ObjectStore.connect(replace(s3.settings, **wrong))
     assert "guessed" not in "".join(traceback.format_exception(caught.value))
 
 
@@ -310,9 +310,9 @@ def test_a_task_waits_for_a_store_that_is_started_again_also_when_it_connects(tm
         back.join()
 
 
-def test_wrong_keys_fail_at_once_also_in_a_task(server, monkeypatch):
+def test_wrong_keys_fail_at_once_also_in_a_task(s3, monkeypatch):
     monkeypatch.setenv("CSAD_PATIENCE", "120")
     start = time.monotonic()
     with pytest.raises(StoreError, match="AWS_SECRET_ACCESS_KEY"):
-        ObjectStore.connect(replace(server.settings, secret_key="guessed"))
+        ObjectStore.connect(replace(s3.settings, secret_key="guessed"))
     assert time.monotonic() - start < 10

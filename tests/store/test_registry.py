@@ -6,6 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from csad.common.errors import StoreError
+from csad.common.hashing import json_sha256
 from csad.store import registry
 from csad.store.failures import Damaged
 from csad.store.registry import (
@@ -17,7 +18,6 @@ from csad.store.registry import (
     register_model,
     show_model,
 )
-from csad.store.sealed import content_sha256
 
 LABELS = ModelLabels(
     line="bottle",
@@ -59,7 +59,7 @@ def test_a_model_registered_before_kinds_were_kept_is_still_whole(store, model):
     made = register_model(store, model, LABELS)
     content = {"labels": asdict(LABELS), "files": {name: asdict(file) for name, file in made.files.items()}}
     del content["labels"]["score_kinds"]
-    assert made.content == content_sha256(content)
+    assert made.content == json_sha256(content)
     assert show_model(store, "bottle", made.version).labels.score_kinds == {}
 
 

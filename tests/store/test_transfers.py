@@ -8,15 +8,10 @@ from dataclasses import replace
 import pytest
 
 from csad.common.errors import StoreError
-from csad.store.datasets import (
-    list_datasets,
-    list_lines,
-    pull_dataset,
-    push_dataset,
-    verify_dataset,
-)
+from csad.store.datasets import list_datasets, list_lines, pull_dataset, verify_dataset
 from csad.store.embedded import EmbeddedStore
 from csad.store.objects import ObjectStore
+from csad.store.push import push_dataset
 from tests.store.dataset_files import FILES, digest_of, files_in, noise, objects_of, objects_sent
 
 
@@ -72,7 +67,8 @@ def test_an_interrupted_pull_shows_nothing_and_goes_on_where_it_was(store, data,
 def test_memory_does_not_grow_with_the_data(store, tmp_path):
     noise(tmp_path / "data", 160, 200)
     total = sum(path.stat().st_size for path in (tmp_path / "data").iterdir())
-    push_dataset(store, tmp_path / "data", "warm-up")
+    noise(tmp_path / "few", 8, 20)
+    push_dataset(store, tmp_path / "few", "warm-up")
     tracemalloc.start()
     push_dataset(store, tmp_path / "data", "bottle")
     pull_dataset(store, "bottle", None, tmp_path / "copy")

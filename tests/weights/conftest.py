@@ -1,18 +1,17 @@
 """Published files on a real HTTP server that can break off, and a real S3 server."""
 
-import hashlib
 import re
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 import torch
 
-from csad.store.embedded import EmbeddedStore
 from csad.store.objects import ObjectStore
+from csad.store.settings import StoreSettings
 from csad.weights.catalogue import PublishedWeights
 
 
@@ -91,14 +90,7 @@ def entry(publisher: Publisher) -> PublishedWeights:
     )
 
 
-@pytest.fixture(scope="session")
-def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStore]:
-    with EmbeddedStore(tmp_path_factory.mktemp("s3")) as server:
-        yield server
-
-
 @pytest.fixture
-def store(s3: EmbeddedStore, request: pytest.FixtureRequest) -> ObjectStore:
-    """A bucket of the test's own."""
-    bucket = "test-" + hashlib.sha256(request.node.name.encode()).hexdigest()[:12]
-    return ObjectStore.connect(replace(s3.settings, bucket=bucket))
+def store(own_store: StoreSettings) -> ObjectStore:
+    """An empty store."""
+    return ObjectStore.connect(own_store)

@@ -1,4 +1,4 @@
-"""The sizes of RAM++ (arXiv 2310.15200; Swin: arXiv 2103.14030)."""
+"""The sizes of RAM++ (arXiv:2310.15200; Swin: arXiv:2103.14030)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class RamPlusArchitecture:
     Attributes:
         encoder: The image encoder.
         embedding: Channels that image tokens and tag descriptions share (CLIP's).
-        tags: Words of the vocabulary, K.
+        tags: Tags of the vocabulary, K.
         descriptions: Texts per word, D.
         hidden: Channels of the tagging head.
         intermediate: Channels inside its feed-forward layers.

@@ -1,4 +1,4 @@
-"""RAM++: which of 4,585 words name something in an image."""
+"""RAM++ (arXiv:2310.15200): which of 4,585 tags name something in an image."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ INITIAL_SCALE = math.log(1 / 0.07)
 
 
 class RamPlus(nn.Module):
-    """Image to one logit per word; names and shapes of the tensors are those of the published weights.
+    """Image to one logit per word; the tensors are those of the published weights, the encoder's under timm's names.
 
     Args:
         architecture: Its size.

@@ -1,4 +1,4 @@
-"""How RAM++ sees an image: the whole of it, squeezed into a square."""
+"""How RAM++ (arXiv:2310.15200) sees an image: the whole of it, squeezed into a square."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor
-
-MEAN = (0.485, 0.456, 0.406)
-DEVIATION = (0.229, 0.224, 0.225)
-"""ImageNet's, of RGB in 0..1."""
+from torchvision.transforms import v2
 
 
 def prepare(pixels: NDArray[np.uint8], side: int) -> Tensor:
@@ -23,7 +21,13 @@ def prepare(pixels: NDArray[np.uint8], side: int) -> Tensor:
     Returns:
         float32 (1, 3, S, S).
     """
-    square = Image.fromarray(pixels).resize((side, side), Image.Resampling.BILINEAR)
-    scaled = torch.from_numpy(np.array(square)).permute(2, 0, 1).float() / 255
-    normalised: Tensor = (scaled - torch.tensor(MEAN)[:, None, None]) / torch.tensor(DEVIATION)[:, None, None]
-    return normalised[None]
+    whole = v2.Compose(
+        [
+            v2.Resize((side, side), v2.InterpolationMode.BILINEAR),
+            v2.ToImage(),
+            v2.ToDtype(torch.float32, scale=True),
+            v2.Normalize(IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD),
+        ]
+    )
+    prepared: Tensor = whole(Image.fromarray(pixels))[None]
+    return prepared

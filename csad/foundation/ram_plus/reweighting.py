@@ -1,4 +1,4 @@
-"""Which of a tag's texts fits the image: multi-grained label re-weighting (RAM++, section 3.3)."""
+"""Which of a tag's texts fits the image: multi-grained label re-weighting (RAM++, arXiv:2310.15200, section 3.3)."""
 
 from __future__ import annotations
 

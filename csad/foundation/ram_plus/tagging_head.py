@@ -1,4 +1,7 @@
-"""The tagging head of RAM++: each tag looks at the image's tokens (BERT without self-attention, as in Query2Label)."""
+"""The tagging head of RAM++: each tag attends to the image's tokens.
+
+BERT (arXiv:1810.04805) without self-attention, as in Query2Label (arXiv:2107.10834).
+"""
 
 from __future__ import annotations
 

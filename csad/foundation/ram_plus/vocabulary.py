@@ -1,4 +1,4 @@
-"""The 4,585 tags of RAM++ and how sure it must be of each."""
+"""The 4,585 tags of RAM++ (arXiv:2310.15200) and how sure it must be of each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Networks of the local and the global student (paper 3.4, after EfficientAD)."""
+"""Networks of the local and the global student (paper 3.4, after EfficientAD, arXiv:2303.14535)."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ IMAGE_CENTRE, IMAGE_SCALE = 0.45, 0.225
 """Inputs in 0..1 are brought to about zero mean and unit deviation."""
 
 ENCODER_STRIDE = 32
+DOUBLINGS = 4
 
 HeadDesign = Literal["heads", "double", "same"]
 HEAD_DESIGNS: tuple[HeadDesign, ...] = get_args(HeadDesign)
@@ -156,13 +157,13 @@ class Autoencoder(nn.Module):
         return predicted
 
 
-def growing_grids(grid: tuple[int, int], doublings: int = 4) -> list[tuple[int, int]]:
+def growing_grids(grid: tuple[int, int]) -> list[tuple[int, int]]:
     """Sizes of a decoder that about doubles up to `grid` and starts with no side under 2 unless the grid has one.
 
     Example: (32, 64) gives (2, 4), (4, 8), (8, 16), (16, 32), (32, 64).
     """
     sizes = [grid]
-    while len(sizes) <= doublings and min(sizes[-1]) >= 4:
+    while len(sizes) <= DOUBLINGS and min(sizes[-1]) >= 4:
         sizes.append(((sizes[-1][0] + 1) // 2, (sizes[-1][1] + 1) // 2))
     return sizes[::-1]
 

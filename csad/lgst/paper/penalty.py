@@ -1,4 +1,4 @@
-"""Images that are not of the product, made from the product's own images.
+"""Images that are not of the product, made from the product's own images (ours; penalty of paper 3.4).
 
 EfficientAD keeps the local student from imitating the teacher everywhere with images of ImageNet. None is at hand here.
 What counts is that no 33x33 patch stays as it was: a normal patch in a penalty image would contradict the loss of the

@@ -1,4 +1,4 @@
-"""Where the images come from that the local student must not imitate its teacher on (paper 3.4, after EfficientAD)."""
+"""Where the images come from that the local student must not imitate its teacher on (paper 3.4; arXiv:2303.14535)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Which images and patches each training step sees: a function of the seed and the step alone, so a run can resume."""
+"""Which images and patches each training step sees: a function of the seed and the step alone, so a run can resume.
+
+Ours; the losses that it feeds are those of paper 3.4.
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import logging
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from torch import Tensor
 from csad.common.errors import DatasetError, StageError
 from csad.common.progress import track
 from csad.compute import checkpoint as checkpoints
+from csad.compute.averaging import averaged_model
 from csad.compute.checkpoint import Checkpoint, optimiser_tensors, restore_optimiser
 from csad.config.settings import LgstSettings
 from csad.lgst.paper.losses import colour_jitter, hard_feature_loss, imitation_loss, penalty_loss
@@ -117,7 +117,7 @@ def train_students(
         torch.manual_seed(seed)
         students = Students(architecture).to(device)
     teacher.to(device)
-    averaged = copy.deepcopy(students).requires_grad_(False)
+    averaged = averaged_model(students, settings.average)
     optimiser = torch.optim.Adam(students.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
     statistics = [tensor.cpu().numpy() for _, tensor in sorted(teacher.tensors().items())]
     run = checkpoints.fingerprint({**asdict(settings), "seed": seed, "images": len(images)}, statistics)
@@ -139,7 +139,7 @@ def train_students(
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
-        update_ema(averaged, students, min(settings.average, (1 + step) / (10 + step)))
+        averaged.update_parameters(students)
         if checkpoint and (step + 1) % settings.checkpoint_every == 0:
             parts = {
                 "students": students.state_dict(),
@@ -149,7 +149,9 @@ def train_students(
             checkpoints.save(checkpoint, run, Checkpoint(step + 1, parts))
         if step + 1 == settings.steps:
             _log.info("students: loss %.4f in the last of %d steps", float(loss.detach()), settings.steps)
-    return averaged.eval()
+    result = averaged.module
+    assert isinstance(result, Students)
+    return result.eval()
 
 
 def students_loss(
@@ -233,10 +235,3 @@ def check_finite(loss: float, step: int, settings: StudentTraining) -> None:
             f"The students' loss is {loss} at step {step + 1} of {settings.steps}, expected a finite number. "
             f"Lower lgst.learning_rate (now {settings.learning_rate:g}) or look for broken training images."
         )
-
-
-@torch.no_grad()
-def update_ema(averaged: Students, students: Students, decay: float) -> None:
-    """Move the averaged weights towards the current ones."""
-    for average, current in zip(averaged.parameters(), students.parameters(), strict=True):
-        average.lerp_(current, 1 - decay)

@@ -1,4 +1,4 @@
-"""Proposer `classical`: colour alone, for machines without a foundation model."""
+"""Proposer `classical` (ours, for paper 3.1): colour alone, for machines without a foundation model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a branch learns from its own outputs for all training images, in the one pass that all branches share."""
+"""What a branch learns from its own outputs for all training images, in one pass (paper 3.3; by folds: ours)."""
 
 from __future__ import annotations
 

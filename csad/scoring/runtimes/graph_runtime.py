@@ -83,7 +83,7 @@ class GraphRuntime:
         Raises:
             ModelFolderError: A part of it is missing.
         """
-        settings = ProductLine.from_yaml(manifest.line).histogram
+        settings = ProductLine.from_model(manifest.line).histogram
         kinds = [kind for kind in manifest.branches if kind in EXPLAINERS]
         try:
             return [EXPLAINERS[kind].from_arrays(read_arrays(folder, kind), settings) for kind in kinds]

@@ -58,7 +58,7 @@ class TorchRuntime:
         Raises:
             ModelFolderError: The folder is incomplete or of another version.
         """
-        line = ProductLine.from_yaml(manifest.line)
+        line = ProductLine.from_model(manifest.line)
         try:
             weights = WeightsRecord(**manifest.weights["backbone"])
             backbone = backbone_from_tensors(line.backbone.name, weights, STAGES, read_tensors(folder, "backbone"))

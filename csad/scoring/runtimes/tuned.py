@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from csad.common import atomic
-from csad.scoring.model_files import digest
+from csad.common.hashing import file_sha256
 
 TUNED_FILE = "runtime.json"
 TUNED_FORMAT = 1
@@ -98,7 +98,7 @@ def read_tuned(folder: Path, model: str) -> Tuned | None:
     if tuned.machine != machine():
         _log.info("%s was measured on %s, this is %s: not used", path, tuned.machine, machine())
         return None
-    if tuned.file and (not (folder / tuned.file).is_file() or digest(folder / tuned.file) != tuned.sha256):
+    if tuned.file and (not (folder / tuned.file).is_file() or file_sha256(folder / tuned.file) != tuned.sha256):
         _log.warning("%s is missing or was changed, so %s is not used", folder / tuned.file, path)
         return None
     return tuned

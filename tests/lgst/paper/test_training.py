@@ -8,7 +8,7 @@ from csad.common.errors import DatasetError, StageError
 from csad.config.settings import LgstSettings
 from csad.lgst.maps import MapNormaliser
 from csad.lgst.paper import training
-from csad.lgst.paper.training import StudentTraining, train_students, update_ema
+from csad.lgst.paper.training import StudentTraining, train_students
 from csad.lgst.teacher import Teacher
 from tests.lgst.toy import ToyBackbone, toy_images, with_red_spot
 
@@ -167,16 +167,6 @@ def test_the_teacher_sees_each_picture_once_per_step(teacher, images, monkeypatc
 
     # Two images and their two jittered copies.
     assert seen == [4, 4]
-
-
-def test_averaged_weights_move_by_the_complement_of_the_decay(teacher, images):
-    averaged = train_students(teacher, images, replace(TINY, steps=1), seed=0)
-    current = train_students(teacher, images, replace(TINY, steps=1), seed=1)
-    old, new = float(averaged.local.teacher_head.bias[0]), float(current.local.teacher_head.bias[0])
-
-    update_ema(averaged, current, decay=0.75)
-
-    assert float(averaged.local.teacher_head.bias[0]) == pytest.approx(0.75 * old + 0.25 * new)
 
 
 def test_the_rate_falls_to_a_tenth_in_the_last_twentieth_of_the_steps(teacher, images, monkeypatch):

@@ -1,1 +1,0 @@
-"""Made-up product lines, drawn: seven more kinds of products to detect on, in LOCO layout with masks."""
