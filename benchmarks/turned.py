@@ -1,7 +1,7 @@
 """Turn the images of a data set by any angle, each by one of its own: a line whose product lies anywhere.
 
-Run `python -m benchmarks.turned juice_bottle`, then `python -m benchmarks.measure --only juice_bottle_turned`. What lies
-beyond an image repeats its edge, so the ground must be even. The same name and seed give the same angles.
+Run `python -m benchmarks.turned juice_bottle`, then `python -m benchmarks.measure --only juice_bottle_turned`. What
+lies beyond an image repeats its edge, so the ground must be even. The same name and seed give the same angles.
 """
 
 import argparse
