@@ -1,4 +1,4 @@
-"""Which runtime and precision is fastest on this machine, among those that decide as torch does (`csad optimise`)."""
+"""Which runtime and precision is fastest on this machine, of those that decide as torch does (`csad optimise`; ours)."""
 
 from __future__ import annotations
 

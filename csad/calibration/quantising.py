@@ -1,4 +1,4 @@
-"""A graph in eight bits: convolutions alone, their ranges taken from good images."""
+"""A graph in eight bits (ours): convolutions alone, their ranges taken from good images."""
 
 from __future__ import annotations
 
