@@ -1,4 +1,4 @@
-"""Which runtime and precision is fastest on this machine, of those that decide as torch does (`csad optimise`; ours)."""
+"""Which runtime and precision is fastest here, of those that decide as torch does (`csad optimise`; ours)."""
 
 from __future__ import annotations
 
