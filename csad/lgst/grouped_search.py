@@ -1,4 +1,4 @@
-"""The search of a memory bank in operations that an exported graph has and runtimes do fast."""
+"""Search of a memory bank (PatchCore, arXiv:2106.08265) in operations that an exported graph has and runtimes do fast."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Summary of what normal products hold, from the class probabilities of training images."""
+"""Summary of what normal products hold, from the class probabilities of training images (paper 3.3)."""
 
 from __future__ import annotations
 

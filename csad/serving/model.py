@@ -63,7 +63,8 @@ class ServedModel:
         self.heat_scale = HeatScale.of_model(self._scorer.normal_tail)
         version = settings.model_version or f"local-{manifest.checksum[:8]}"
         self.name = ModelName(line=self._scorer.line.name, version=version)
-        self.card = ModelAnswer.of(manifest, self.name, read_metrics(settings.model_folder.parent / METRICS))
+        figures = read_metrics(settings.model_folder.parent / METRICS)
+        self.card = ModelAnswer.of(manifest, self.name, figures, self._runtime.described())
         canvas = manifest.canvas
         self.score_images([np.full((canvas.height, canvas.width, 3), 128, np.uint8)], busy=1)
         _log.info(

@@ -105,10 +105,11 @@ class ModelAnswer(Answer):
     types: int = Field(description="Product types.")
     canvas: tuple[int, int] = Field(description="Width and height that images are brought to.")
     checksum: str = Field(description="SHA-256 of the manifest.")
+    runtime: str = Field(description="What computes it: name, version and precision.")
 
     @classmethod
-    def of(cls, manifest: Manifest, model: ModelName, metrics: dict[str, float | None]) -> ModelAnswer:
-        """Describe a model folder."""
+    def of(cls, manifest: Manifest, model: ModelName, metrics: dict[str, float | None], runtime: str) -> ModelAnswer:
+        """Describe a model folder and what computes it."""
         return cls(
             line=model.line,
             version=model.version,
@@ -125,4 +126,5 @@ class ModelAnswer(Answer):
             types=manifest.types,
             canvas=(manifest.canvas.width, manifest.canvas.height),
             checksum=manifest.checksum,
+            runtime=runtime,
         )

@@ -98,7 +98,7 @@ def judged_again(artifacts: Artifacts, gate: Path) -> Artifacts:
 
 def test_a_model_that_is_registered_keeps_its_version(store, tiny_line, artifacts, copied, packagings, capfd):
     first = run_packaging(tiny_line.to_yaml(), 3, ORIGIN, artifacts)
-    assert capfd.readouterr().out.splitlines()[-1].startswith(f"packaging: version {first}, a Bento of 0.0 MB")
+    assert capfd.readouterr().out.splitlines()[-1].startswith(f"packaging: version {first}, a Bento of 5 B")
     again = run_packaging(
         tiny_line.to_yaml(), 3, ORIGIN, judged_again(artifacts, copied(Path(artifacts.gate), "judged again"))
     )

@@ -86,7 +86,7 @@ def test_every_class_gets_a_gallery_and_pictures_are_asked_for_once_in_order(tmp
         asked.append(index)
         return np.full((30, 20, 3), 40 * index, dtype=np.uint8)
 
-    paths = draw_galleries(tmp_path / "gallery", clustering_of(labels, image), image, picture_of, 0, {1: "washer"})
+    paths = draw_galleries(tmp_path / "gallery", clustering_of(labels, image), image, picture_of, 0)
     assert [path.name for path in paths] == ["component_001.png", "component_002.png"]
     assert asked == [0, 1, 3, 4, 5]
     sheet = np.asarray(Image.open(paths[1]))

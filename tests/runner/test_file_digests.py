@@ -23,7 +23,7 @@ def digests(tmp_path):
 @pytest.fixture
 def read(monkeypatch):
     """Names of the files that were read whole."""
-    names, digest = [], file_digests.file_digest
+    names, digest = [], file_digests.file_sha256
     monkeypatch.setattr(file_digests, "file_sha256", lambda file: names.append(file.name) or digest(file))
     return names
 

@@ -12,7 +12,7 @@ from csad.common.errors import StageError
 from csad.runner import file_digests, lock
 from csad.runner.stage import RECORD, Stage, StageRecord
 from csad.runner.stage_folders import PARTIAL
-from csad.runner.stage_runner import StageRunner, duration
+from csad.runner.stage_runner import StageRunner
 from csad.runner.summary import Summary
 
 
@@ -293,10 +293,6 @@ def test_a_record_names_the_stages_that_it_came_from(runner, source):
 
     assert StageRecord.find(first.folder).inputs == {}
     assert StageRecord.find(second.folder).inputs == {"source": StageRecord.find(first.folder).key}
-
-
-def test_durations_read_naturally():
-    assert [duration(4.24), duration(75.4), duration(725)] == ["4.2 s", "75 s", "12 min 05 s"]
 
 
 def test_a_finished_file_replaced_by_another_of_its_size_and_time_runs_the_stage_again(runner, source, tmp_path):

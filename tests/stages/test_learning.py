@@ -1,5 +1,7 @@
 """The stages that learn, on a tiny line; what they learn is tested where it is written."""
 
+import itertools
+
 import pytest
 
 from csad.common.errors import StageError
@@ -39,7 +41,7 @@ def test_a_network_whose_training_was_killed_is_the_one_of_an_uninterrupted_run(
     whole = StageRunner(tmp_path / "whole", tiny_line, seed=0).run(segnet.STAGE, **inputs)
     runner = StageRunner(tmp_path / "killed", tiny_line, seed=0)
     with monkeypatch.context() as patch:
-        patch.setattr(training, "_update_average", killing_in_step(2))
+        patch.setattr(training, "averaged_model", killing_in_step(2))
         with pytest.raises(KeyboardInterrupt):
             runner.run(segnet.STAGE, **inputs)
     (partial,) = runner.root.iterdir()
@@ -56,12 +58,20 @@ def test_a_network_whose_training_was_killed_is_the_one_of_an_uninterrupted_run(
 
 
 def killing_in_step(killed):
-    update = training._update_average
+    """Averaged weights whose update ends the process in one of the steps, counted from 0."""
+    averaged_model = training.averaged_model
 
-    def killing(average, network, step):
-        if step == killed:
-            raise KeyboardInterrupt
-        update(average, network, step)
+    def killing(network, decay):
+        average = averaged_model(network, decay)
+        update, steps = average.update_parameters, itertools.count()
+
+        def update_or_end(network):
+            if next(steps) == killed:
+                raise KeyboardInterrupt
+            update(network)
+
+        average.update_parameters = update_or_end
+        return average
 
     return killing
 

@@ -1,6 +1,7 @@
 """The order of the stages stands in one place; what repeats it by its nature is held against it here."""
 
 import inspect
+import re
 from pathlib import Path
 
 import pytest
@@ -43,3 +44,12 @@ def test_the_pipeline_has_a_task_for_each_and_ingest_tells_each_its_settings():
     assert Shape().stages() == tuple(name for name in NAMES[1:] if name != "tagging")
     assert tuple(STAGES_OF_TASKS) == NAMES[1:]
     assert tuple(name for name in told if name in NAMES) == NAMES[1:]
+
+
+def test_the_documented_table_has_the_stages_in_their_order_with_what_they_read():
+    text = (Path(csad.__file__).parents[1] / "docs/architecture.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| ([^|]+) \|", text, flags=re.MULTILINE)
+    documented = {name: set(re.findall(r"\w+", reads)) & set(NAMES) for name, reads in rows if name in NAMES}
+
+    assert list(documented) == list(NAMES)
+    assert documented == {step.name: set(step.inputs.values()) - {DATA} for step in ORDER}

@@ -23,10 +23,18 @@ def test_scores_maps_and_explanations_are_those_of_torch(reference, graph, photo
         assert score.anomalous == right.anomalous
 
 
-def test_an_explanation_is_found_without_torchs_branches(graph, photos):
-    said = [sentence for score in graph.score_batch(photos[3:6]) for sentence in score.explanations]
+def test_a_product_without_components_is_explained_as_torch_explains_it(graph, reference):
+    canvas, classes = graph.manifest.canvas, graph.manifest.classes
+    background = np.zeros((1, classes + 1, canvas.height // 4, canvas.width // 4), np.float32)
+    background[:, 0] = 1
 
-    assert any("component" in sentence for sentence in said)
+    found, expected = (
+        scorer.runtime.explainers[0].explain({"components": background}, 0) for scorer in (graph, reference)
+    )
+
+    assert found.sentences == expected.sentences
+    assert any("missing" in sentence for sentence in found.sentences)
+    assert np.array_equal(found.heat, expected.heat)
 
 
 def test_the_score_is_the_fusion_of_the_raw_scores(graph, photos):
