@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import yaml
+from mkdocs.exceptions import PluginError
 
 from docs_site.tables import one_line, table
 
@@ -38,9 +39,11 @@ def classes() -> str:
     """A table of all classes with what to do first.
 
     Raises:
-        KeyError: A class without a remedy in remedies.yaml.
+        PluginError: A class without a remedy in remedies.yaml.
     """
     remedies = read_remedies()
+    if lacking := [one.name for one in find_classes() if one.name not in remedies]:
+        raise PluginError(f"{REMEDIES.name} does not say what to do about {', '.join(lacking)}; add it")
     rows = [
         (f"[`{one.name}`](error-messages.md#{one.name.lower()})", one_line(one.meaning), one_line(remedies[one.name]))
         for one in find_classes()

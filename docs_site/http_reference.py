@@ -1,17 +1,16 @@
 """The service's addresses, types and limits, from its own OpenAPI description."""
 
 import inspect
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+from docstring_parser import parse
 
 from csad.serving.openapi import describe
 from csad.serving.schemas import ModelName
 from csad.serving.settings import ServingSettings
 from docs_site.settings_reference import type_of
 from docs_site.tables import one_line, table
-
-VARIABLE = re.compile(r"^(\w+): (.*?)\(`(CSAD_\w+)`\)(.*)$", re.DOTALL)
 
 
 def operations() -> str:
@@ -33,18 +32,18 @@ def types() -> str:
 
 
 def variables() -> str:
-    """The environment variables that a service reads, from the docstring of its settings."""
-    docstring = inspect.getdoc(ServingSettings) or ""
-    entries = re.split(r"\n    (?=\w+: )", docstring.partition("Attributes:")[2])
-    defaults = ServingSettings()
-    rows = []
-    for entry in entries:
-        match = VARIABLE.match(entry.strip())
-        if match:
-            default = getattr(defaults, match[1])
-            shown = f"`{default}`" if str(default) else "none"
-            rows.append((f"`{match[3]}`", shown, one_line(match[2] + match[4]).replace(" .", ".").replace(" ;", ";")))
+    """The environment variables that a service reads, from its settings and their docstring."""
+    described = {one.arg_name: one.description for one in parse(inspect.getdoc(ServingSettings) or "").params}
+    prefix = str(ServingSettings.model_config["env_prefix"])
+    rows = [
+        (f"`{prefix}{name}`".upper(), _shown(field.default), one_line(described[name] or ""))
+        for name, field in ServingSettings.model_fields.items()
+    ]
     return table(("variable", "default", "meaning"), rows)
+
+
+def _shown(default: object) -> str:
+    return "none" if default is None or default == "" else f"`{default}`"
 
 
 def _document() -> dict[str, Any]:

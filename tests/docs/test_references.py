@@ -6,7 +6,8 @@ import click
 import pytest
 from mkdocs.exceptions import PluginError
 
-from docs_site import command_reference, error_reference, hook
+from csad.serving.settings import ServingSettings
+from docs_site import command_reference, error_reference, hook, http_reference
 from docs_site.settings_reference import old_names, range_of, type_of
 from docs_site.tables import table
 
@@ -90,6 +91,13 @@ def test_errors_are_found_wherever_they_are_defined():
     assert found["EmptyImage"] == "ImageError"
     assert found["PipelineServerError"] == "CsadError"
     assert "Problem" not in found
+
+
+def test_every_variable_of_the_service_has_its_default_and_a_meaning():
+    rows = http_reference.variables().splitlines()[2:]
+    assert len(rows) == len(ServingSettings.model_fields)
+    assert "| `CSAD_MAX_FILES` | `64` | Images in one batch request. |" in rows
+    assert "| `CSAD_TOKEN` | none | Bearer token that requests must carry; empty asks for none. |" in rows
 
 
 def test_a_part_that_nothing_generates_is_refused():

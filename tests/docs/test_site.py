@@ -18,6 +18,7 @@ from csad.serving.schemas import ModelName
 from docs_site import error_reference
 from pipelines.__main__ import main as pipelines
 
+pytestmark = pytest.mark.timeout(900)
 ROOT = Path(__file__).parents[2]
 BUILD = """
 import socket, sys
