@@ -1,8 +1,4 @@
 """Search of a memory bank (PatchCore, arXiv:2106.08265) in operations that exported graphs have and that are fast."""
-"""Search of a memory bank (PatchCore, arXiv:2106.08265) in operations that exported graphs have and runtimes do fast."""
-=======
-"""Search of a memory bank (PatchCore, arXiv:2106.08265) in operations that an exported graph has and runtimes like."""
->>>>>>> terms-1129b
 
 from __future__ import annotations
 
