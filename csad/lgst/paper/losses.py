@@ -11,13 +11,14 @@ import math
 
 import torch
 from torch import Tensor
-from torchvision.transforms.v2.functional import adjust_brightness, adjust_contrast, adjust_saturation
 
 HARD_QUANTILE = 0.999
 """Only squared distances above this quantile teach the local student (paper 3.4)."""
 
 JITTER_RANGE = (0.8, 1.2)
 """Factors of brightness, contrast and saturation (paper 3.4)."""
+
+LUMA = (0.299, 0.587, 0.114)
 
 
 def hard_feature_loss(target: Tensor, predicted: Tensor, quantile: float = HARD_QUANTILE) -> Tensor:
@@ -64,3 +65,26 @@ def colour_jitter(images: Tensor, generator: torch.Generator) -> Tensor:
     factors = torch.empty(len(images)).uniform_(*JITTER_RANGE, generator=generator).tolist()
     changes = (adjust_brightness, adjust_contrast, adjust_saturation)
     return torch.stack([changes[k](image, f) for image, k, f in zip(images, kinds, factors, strict=True)])
+
+
+def adjust_brightness(image: Tensor, factor: float) -> Tensor:
+    """Blend (3, H, W) in 0..1 with black."""
+    return (image * factor).clamp(0, 1)
+
+
+def adjust_contrast(image: Tensor, factor: float) -> Tensor:
+    """Blend (3, H, W) in 0..1 with its mean luma."""
+    grey = luma(image).mean()
+    return (grey + factor * (image - grey)).clamp(0, 1)
+
+
+def adjust_saturation(image: Tensor, factor: float) -> Tensor:
+    """Blend (3, H, W) in 0..1 with its own luma."""
+    grey = luma(image)
+    return (grey + factor * (image - grey)).clamp(0, 1)
+
+
+def luma(image: Tensor) -> Tensor:
+    """Luma (1, H, W) of an RGB image (3, H, W)."""
+    weights = torch.tensor(LUMA, device=image.device, dtype=image.dtype)
+    return (weights[:, None, None] * image).sum(dim=0, keepdim=True)
