@@ -126,7 +126,7 @@ def test_an_unchanged_file_is_not_read_again(kept, images, scorer, monkeypatch):
     monkeypatch.setattr(file_stamp, "SETTLED", 0)
     run_score(images, "--out", kept)
     read = []
-    monkeypatch.setattr(sys.modules["csad.cli.results"], "sha256_of", lambda path: read.append(path) or "")
+    monkeypatch.setattr(sys.modules["csad.cli.results"], "file_sha256", lambda path: read.append(path) or "")
 
     assert "3 of 3 images are scored already" in run_score(images, "--out", kept).stderr
     assert read == []
