@@ -20,6 +20,7 @@ def gpu(pretended_gpu, monkeypatch):
     """Stages and scorers find the pretended GPU and use it."""
     monkeypatch.setattr("csad.compute.compute_device.chosen_device", lambda name=None: GPU)
     monkeypatch.setattr("csad.scoring.scorer.check_device", lambda name: None)
+    monkeypatch.setattr("csad.scoring.runtimes.choice.check_device", lambda name: None)
     return pretended_gpu
 
 

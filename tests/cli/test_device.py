@@ -34,7 +34,7 @@ def loaded_on(monkeypatch):
     """The devices that models are loaded on; nothing is scored."""
     devices = []
 
-    def load(folder, device):
+    def load(folder, device, runtime=None):
         devices.append(device)
         beginning()
 
