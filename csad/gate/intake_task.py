@@ -18,6 +18,7 @@ from csad.common import atomic
 from csad.common.hashing import json_sha256
 from csad.config.line import ProductLine
 from csad.gate.unchanged import origin_of, why_unchanged
+from csad.images.registered import FILE as REGISTRATION
 from csad.runner.code import code_version, package_versions
 from csad.runner.data_source import STORED, resolve_uri
 from csad.runner.packed import pack_files, pack_folder
@@ -139,7 +140,7 @@ def _check(store: ObjectStore, line: ProductLine, address: str) -> KnownSet:
         whole = Path(temporary) / "whole.tar"
         pack_folder(folder, whole)
         training = Path(temporary) / "training.tar"
-        _pack_training(folder, training)
+        pack_training(folder, training)
         return KnownSet(
             training=put_packed(store, line.name, training),
             whole=put_packed(store, line.name, whole),
@@ -147,7 +148,7 @@ def _check(store: ObjectStore, line: ProductLine, address: str) -> KnownSet:
         )
 
 
-def _pack_training(folder: Path, file: Path) -> None:
+def pack_training(folder: Path, file: Path) -> None:
     """Pack what trains and calibrates: other test images leave every byte of it as it is."""
     snapshot = Snapshot.find(folder)
     assert snapshot is not None  # ingest has just written it
@@ -155,4 +156,6 @@ def _pack_training(folder: Path, file: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="csad-ingest-") as temporary:
         snapshot.of_training().write(Path(temporary))
         files = {path.relative_to(folder).as_posix(): path for path in parts}
+        if snapshot.registration:
+            files[REGISTRATION] = folder / REGISTRATION
         pack_files(files | {SNAPSHOT: Path(temporary) / SNAPSHOT}, file)

@@ -11,6 +11,8 @@ from csad.common.printable import printable
 from csad.images import ImageFile, ImageProblem, ImageSet
 from csad.images.layout import list_images
 from csad.images.records import FittedCanvas
+from csad.images.registered import FILE as REGISTRATION
+from csad.images.registered import registration_digest
 
 FILE = "snapshot.json"
 TRAINING_SPLITS = ("train", "validation")
@@ -116,6 +118,8 @@ def open_snapshot(folder: Path) -> ImageSet:
     snapshot = Snapshot.find(folder)
     if snapshot is None:
         raise StageError(f"{folder} has no readable {FILE}; expected the output of the ingest stage, run it first")
+    if registration_digest(folder) != snapshot.registration:
+        raise StageError(f"{folder} lacks the {REGISTRATION} that its images were registered with; run ingest again")
     listed = list_images(folder, 0.5)
     return ImageSet(
         root=folder,

@@ -7,8 +7,12 @@ from PIL import Image
 from safetensors.numpy import load_file
 
 from csad.cli import main
+from csad.common.errors import StageError
+from csad.gate.intake_task import pack_training
 from csad.images import read_rgb, scan
-from csad.runner.snapshot import Snapshot
+from csad.images.registered import read_registration
+from csad.runner.packed import unpack
+from csad.runner.snapshot import Snapshot, open_snapshot
 from csad.scorer import Scorer
 from csad.stages import ingest
 from csad.stages.lgst import STAGE as LGST
@@ -64,6 +68,25 @@ def test_the_data_keep_their_digest_and_stages_know_the_pose(tiny_line, data, tm
     assert [snapshot.training_digest for snapshot in snapshots] == [digest, digest]
     keys = [LGST.key(tiny_line, 0, {"images": tmp_path / name}) for name in ("registered", "plain")]
     assert keys[0] != keys[1]
+
+
+def test_a_packed_training_set_brings_its_registration(tiny_line, data, tmp_path):
+    ingest.run(tiny_line, data, tmp_path / "images")
+
+    pack_training(tmp_path / "images", tmp_path / "training.tar")
+    unpack(tmp_path / "training.tar", tmp_path / "there")
+
+    opened = open_snapshot(tmp_path / "there")
+    assert len(opened.train) == 12
+    assert read_registration(opened.root).radius == read_registration(tmp_path / "images").radius
+
+
+def test_registered_images_without_their_registration_are_refused(tiny_line, data, tmp_path):
+    ingest.run(tiny_line, data, tmp_path / "images")
+    (tmp_path / "images/registration.safetensors").unlink()
+
+    with pytest.raises(StageError, match=r"lacks the registration\.safetensors .*; run ingest again"):
+        open_snapshot(tmp_path / "images")
 
 
 def test_images_in_which_no_product_stands_out_are_named(tiny_line, data, tmp_path, caplog):
