@@ -92,7 +92,11 @@ class LgstSettings(Settings):
         default=0.95, description="Variance that the principal components keep."
     )
     max_components: int = Field(default=128, ge=1, description="Limit on the principal components.")
-    coreset_size: int = Field(default=4000, ge=1, description="Patches that a memory bank keeps (greedy k-center).")
+    coreset_size: int = Field(
+        default=4000,
+        ge=1,
+        description="Patches that each of the three memory banks keeps (greedy k-center); more take longer.",
+    )
     steps: int = Field(default=2000, ge=1, description="Optimiser steps of the networks (autoencoder, pdn).")
     batch: int = Field(default=2, ge=1, description="Images per step of the networks.")
     learning_rate: float = Field(default=0.001, gt=0, description="Adam's rate for the networks.")

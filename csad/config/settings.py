@@ -69,7 +69,8 @@ class ImageSettings(Settings):
     product_box: Literal["auto", "full"] | Box = Field(
         default="auto",
         description="Part of the image that shows the product: auto (found on the training images), full, "
-        "or [left, top, right, bottom] as fractions of width and height.",
+        "or [left, top, right, bottom] as fractions of width and height (of the registered image, where products are "
+        "brought to one pose).",
     )
     registration: Literal["auto", "none"] = Field(
         default="auto",
@@ -327,8 +328,9 @@ class ScheduleSettings(Settings):
 
     cron: str | None = Field(
         default=None,
-        description="When it retrains: second minute hour day month weekday, in the server's time zone, e.g. "
-        "0 0 2 * * 1 (Mondays at 2:00); null: never by itself. Unchanged data cost one step.",
+        description="When it retrains: second minute hour day month weekday, in the server's time zone (usually UTC), "
+        "e.g. 0 0 2 * * * (each night at 2:00) or 0 0 2 * * 1 (Mondays); null: never by itself. Unchanged data cost "
+        "one step.",
     )
     enabled: bool = Field(default=True, description="false pauses the schedule and keeps it on the server.")
     data: str | None = Field(

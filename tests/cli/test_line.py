@@ -235,3 +235,14 @@ def test_check_names_masks_that_are_hardly_ones_and_good_images_under_another_na
     notes = json.loads(run("line", "check", file, "--data", data, "--json").stdout)["notes"]
     assert sum("1 mask marks more than half of its image" in note for note in notes) == 1
     assert sum("train/ok is not looked at" in note for note in notes) == 1
+
+
+def test_check_counts_validation_images_alone_where_students_see_all_training_images(tmp_path, data):
+    (tmp_path / "ours.yaml").write_text("name: kit\n")
+    (tmp_path / "paper.yaml").write_text("name: kit\nmethod: paper\n")
+
+    ours, paper = (run("line", "check", tmp_path / f"{name}.yaml", "--data", data) for name in ("ours", "paper"))
+
+    # Three training images and one of validation.
+    assert "4 good images cannot show a false-reject rate" in " ".join(ours.output.split())
+    assert "1 good images cannot show a false-reject rate" in " ".join(paper.output.split())

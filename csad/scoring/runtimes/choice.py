@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import logging
 import os
@@ -18,8 +19,14 @@ from csad.scoring.runtimes.tuned import Tuned, read_tuned
 
 VARIABLE = "CSAD_RUNTIME"
 ONNXRUNTIME, OPENVINO = "onnxruntime", "openvino"
-GRAPH_RUNTIMES = (ONNXRUNTIME, OPENVINO)
-"""Those that compute the exported graph, in the order in which they are tried."""
+ENGINES = {
+    ONNXRUNTIME: ("csad.scoring.runtimes.onnxruntime_engine", "OnnxRuntimeEngine"),
+    OPENVINO: ("csad.scoring.runtimes.openvino_engine", "OpenVinoEngine"),
+}
+"""What computes the exported graph, in the order in which they are tried: by the name of the package that it needs, the
+module and the class of its engine. The module is imported when it is used."""
+
+GRAPH_RUNTIMES = tuple(ENGINES)
 
 RUNTIMES = (*GRAPH_RUNTIMES, TORCH)
 CPU = "cpu"
@@ -122,7 +129,10 @@ def open_graph(name: str, folder: Path, manifest: Manifest, threads: int, asked_
     if parity is None and not asked_for:
         raise RuntimeRefused("it was not compared with torch when the model was trained; run csad optimise")
     if parity is not None and not parity.accepted:
-        raise RuntimeRefused(f"it did not compute as torch did when the model was trained: {parity.reason}")
+        raise RuntimeRefused(
+            f"it did not compute as torch did when the model was trained: {parity.reason}; torch scores as well, and "
+            "csad optimise compares the others on this machine"
+        )
     engine = open_engine(name, folder / manifest.export.file, threads)
     return GraphRuntime.load(name, engine, folder, manifest, manifest.export)
 
@@ -150,14 +160,10 @@ def open_engine(name: str, graph: Path, threads: int, precision: str = "float32"
     Raises:
         RuntimeRefused: It does not.
     """
+    module, engine = ENGINES[name]
     try:
-        if name == ONNXRUNTIME:
-            from csad.scoring.runtimes.onnxruntime_engine import OnnxRuntimeEngine
-
-            return OnnxRuntimeEngine(graph, threads, precision)
-        from csad.scoring.runtimes.openvino_engine import OpenVinoEngine
-
-        return OpenVinoEngine(graph, threads, precision)
+        found: Engine = getattr(importlib.import_module(module), engine)(graph, threads, precision)
+        return found
     except Exception as error:  # each library has errors of its own, most of them RuntimeError
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise RuntimeRefused(f"it does not read {graph.name}: {first}") from error

@@ -138,7 +138,9 @@ def require_graph(export: Export | None) -> None:
         RuntimeRefused: It has none, or one of another version.
     """
     if export is None:
-        raise RuntimeRefused("the model has no exported graph (`runtime.export` was off, or csad was older): export it")
+        raise RuntimeRefused(
+            "the model has no exported graph (`runtime.export` was off, or csad was older): train again with it"
+        )
     if export.format != GRAPH_FORMAT:
         raise RuntimeRefused(f"the exported graph has format {export.format}, this csad reads {GRAPH_FORMAT}")
     if not export.file:
