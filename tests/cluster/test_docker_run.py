@@ -125,9 +125,9 @@ def test_the_caches_of_a_user_that_no_image_knows_are_writable(docker, csad_imag
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_the_serve_image_scores_an_image(docker, csad_images, tiny_model, tiny_line_data, tmp_path):
+def test_the_serve_image_scores_an_image(docker, csad_images, exported_model, tiny_line_data, tmp_path):
     model, image = tmp_path / "model", tmp_path / "image.png"
-    shutil.copytree(tiny_model, model)
+    shutil.copytree(exported_model, model)
     shutil.copy(tiny_line_data / "test/logical_anomalies/000.png", image)
     for path in (tmp_path, *tmp_path.parents[:2]):
         path.chmod(0o755)

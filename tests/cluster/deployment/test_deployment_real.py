@@ -29,16 +29,17 @@ def serve_image(request: pytest.FixtureRequest) -> str:
 
 
 def test_a_trained_model_is_served_and_exchanged(
-    scene: Scene, serve_image: str, tiny_model: Path, tiny_line_data: Path, tmp_path: Path
+    scene: Scene, serve_image: str, exported_model: Path, tiny_line_data: Path, tmp_path: Path
 ):
-    scorer = Scorer.load(tiny_model)
+    scorer = Scorer.load(exported_model)
     line = scorer.line.model_copy(update={"deployment": DeploymentSettings(cpu=0.2, memory="1Gi")})
     smoke = smoke_test_of(scorer, choose_images(scan_for_evaluation(tiny_line_data, scorer.line)))
     provenance = Provenance.of(scorer.manifest, "0" * 40, {})
-    packaged = package(tiny_model, tmp_path / "package", provenance, smoke)
+    packaged = package(exported_model, tmp_path / "package", provenance, smoke)
     labels = provenance.registry_labels()
     one, other = (
-        register_model(scene.store, tiny_model, replace(labels, seed=seed), packaged.files).version for seed in (1, 2)
+        register_model(scene.store, exported_model, replace(labels, seed=seed), packaged.files).version
+        for seed in (1, 2)
     )
     target = DeploymentTarget(line, one, serve_image, scene.namespace)
 
