@@ -1,5 +1,6 @@
 """The segmentation network's training on the pretended GPU, beside the CPU."""
 
+import itertools
 import logging
 
 import numpy as np
@@ -49,15 +50,22 @@ def test_labelled_and_unlabelled_images_train_the_network_of_the_cpu():
 @pytest.mark.parametrize(("first", "then"), [(GPU, "cpu"), ("cpu", GPU), (GPU, GPU)])
 def test_a_killed_training_goes_on_from_its_checkpoint_on_either_device(tmp_path, monkeypatch, caplog, first, then):
     monkeypatch.setattr(training, "CHECKPOINT_EVERY", 2)
-    checkpoint, update = tmp_path / "checkpoint.safetensors", training._update_average
+    checkpoint, averaged_model = tmp_path / "checkpoint.safetensors", training.averaged_model
 
-    def killing(average, network, step):
-        if step == 3:
-            raise KeyboardInterrupt
-        update(average, network, step)
+    def killed_in_step_3(network, decay):
+        average = averaged_model(network, decay)
+        update, steps = average.update_parameters, itertools.count()
+
+        def update_or_end(network):
+            if next(steps) == 3:
+                raise KeyboardInterrupt
+            update(network)
+
+        average.update_parameters = update_or_end
+        return average
 
     with monkeypatch.context() as patch:
-        patch.setattr(training, "_update_average", killing)
+        patch.setattr(training, "averaged_model", killed_in_step_3)
         with pytest.raises(KeyboardInterrupt):
             trained(first, checkpoint)
     with caplog.at_level(logging.INFO):

@@ -15,7 +15,7 @@ from csad.serving import runtime, service
 @pytest.fixture
 def damaged(tiny_model, tmp_path):
     folder = shutil.copytree(tiny_model, tmp_path / "model")
-    file = folder / "lgst.safetensors"
+    file = folder / "teacher.safetensors"
     content = bytearray(file.read_bytes())
     content[-1] ^= 1
     file.write_bytes(content)
@@ -46,7 +46,7 @@ def test_a_damaged_model_ends_the_server_with_the_reason_and_an_exit_code(damage
 
     assert result.returncode == 1
     assert "the service cannot start" in result.stdout
-    assert "lgst.safetensors was changed" in result.stdout
+    assert "teacher.safetensors was changed" in result.stdout
 
 
 def test_what_nobody_foresaw_ends_the_server_too(monkeypatch, caplog):
@@ -83,15 +83,15 @@ def test_the_command_refuses_it_before_anything_starts(damaged):
     result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
     assert result.returncode == 1
-    assert "lgst.safetensors was changed" in result.stderr
+    assert "teacher.safetensors was changed" in result.stderr
     assert "Traceback" not in result.stderr
 
 
 def test_a_missing_file_is_named(tiny_model, tmp_path):
     folder = shutil.copytree(tiny_model, tmp_path / "model")
-    (folder / "words.safetensors").unlink()
+    (folder / "visual_word_histogram.safetensors").unlink()
 
-    with pytest.raises(ModelFolderError, match=r"words\.safetensors is missing"):
+    with pytest.raises(ModelFolderError, match=r"visual_word_histogram\.safetensors is missing"):
         check_folder(folder)
     check_folder(tiny_model)
 
