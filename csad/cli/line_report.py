@@ -15,9 +15,9 @@ from csad.images.good_names import naming_hints
 from csad.images.ignored import find_ignored
 from csad.images.independence import describe
 from csad.images.records import ImageFile
+from csad.images.registered import find_registration
 from csad.images.training_images import sample_images
 from csad.images.walking import say_ignored
-from csad.imaging.registration import fit_registration
 from csad.metrics.ground_truth import read_saturation_rules
 from csad.metrics.threshold import promised_rate
 from csad.metrics.truth_reader import TruthReader
@@ -197,10 +197,9 @@ def _copies(inspection: Inspection) -> Iterator[str]:
 
 def _plan(line: ProductLine, images: ImageSet) -> Iterator[str]:
     sample = sample_images(line, images.train)
-    registration = fit_registration(sample.images) if line.images.registration == "auto" else None
+    registration = find_registration(line, sample)
     if registration:
-        how = "shifted" if registration.template is None else "at any angle"
-        yield f"bring the product, which lies {how}, to one pose (images.registration: none leaves it)"
+        yield f"bring the product, which lies {registration.poses}, to one pose (images.registration: none leaves it)"
         sample = sample.registered(registration)
     canvas = sample.canvas(line)
     left, top, right, bottom = canvas.box

@@ -4,8 +4,13 @@ import contextlib
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 MOST_GOOD = 60
 
@@ -42,7 +47,7 @@ def optimise(model: Path, data: Path, as_json: bool) -> None:
         line = scorer.line
         images = scan(data, line)
 
-        def read(files: list[Path]) -> list:  # type: ignore[type-arg]
+        def read(files: list[Path]) -> "list[NDArray[np.uint8]]":
             return [scorer.to_input(read_rgb(file, line.images.max_pixels)) for file in files]
 
         validation = [file.path for file in images.validation]

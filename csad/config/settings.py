@@ -88,7 +88,6 @@ class ImageSettings(Settings):
         description="Fixed [height, width] of the network's input in pixels, whatever the aspect ratio, multiples of "
         "32 (the paper's is [256, 256]); null: from area.",
     )
-
     exclude: tuple[str, ...] = Field(
         default=(),
         description="Good images of train and validation that are left out: names without extension.",

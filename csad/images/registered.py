@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,7 @@ from csad.common.progress import track
 from csad.config.line import ProductLine
 from csad.images.reading import read_rgb
 from csad.images.records import ImageFile
-from csad.images.training_images import sample_images
+from csad.images.training_images import SampleImages
 from csad.imaging.registration import Registration, fit_registration
 
 FILE = "registration.safetensors"
@@ -28,16 +27,12 @@ NAMED = 10
 logger = logging.getLogger(__name__)
 
 
-def find_registration(line: ProductLine, files: Sequence[ImageFile]) -> Registration | None:
+def find_registration(line: ProductLine, sample: SampleImages) -> Registration | None:
     """What brings the product of some good images to one pose; None where they need nothing or the line wants none."""
-    if line.images.registration == "none":
-        return None
-    return fit_registration(sample_images(line, files).images)
+    return None if line.images.registration == "none" else fit_registration(sample.images)
 
 
-def register_images(
-    line: ProductLine, registration: Registration, folder: Path, files: Sequence[ImageFile]
-) -> list[ImageFile]:
+def register_images(line: ProductLine, registration: Registration, folder: Path, files: Sequence[ImageFile]) -> None:
     """Put registered images, PNG, in the place of good ones and leave the registration beside them.
 
     Args:
@@ -45,9 +40,6 @@ def register_images(
         registration: What brings the product to its pose.
         folder: The data set.
         files: Its train and validation images.
-
-    Returns:
-        The registered images.
     """
     missed = []
     for file in track(files, "Registering", total=len(files)):
@@ -58,15 +50,15 @@ def register_images(
         file.path.unlink()
         with atomic.replacing(file.path.with_suffix(".png")) as draft:
             Image.fromarray(registration.register(image, placement)).save(draft, "PNG", compress_level=1)
-    how = "shifted" if registration.template is None else "at any angle"
-    logger.info("registration: the product lies %s; %d good images were brought to one pose", how, len(files))
+    logger.info(
+        "registration: the product lies %s; %d good images were brought to one pose", registration.poses, len(files)
+    )
     if missed:
         named = ", ".join(missed[:NAMED]) + (", ..." if len(missed) > NAMED else "")
         logger.warning(
             "in %d of %d good images no product stands out; they keep their pose: %s", len(missed), len(files), named
         )
     save_file({name: np.ascontiguousarray(array) for name, array in registration.arrays().items()}, folder / FILE)
-    return [replace(file, path=file.path.with_suffix(".png")) for file in files]
 
 
 def registration_digest(folder: Path) -> str:

@@ -66,9 +66,9 @@ def evenly_spaced(count: int, most: int) -> list[int]:
     return chosen
 
 
-def fit_line_canvas(line: ProductLine, files: Sequence[ImageFile]) -> FittedCanvas:
+def fit_line_canvas(line: ProductLine, sample: SampleImages) -> FittedCanvas:
     """Choose the canvas of a line from its training images, for the record; the same files give the same canvas."""
-    canvas = sample_images(line, files).canvas(line)
+    canvas = sample.canvas(line)
     return FittedCanvas(canvas.box, canvas.height, canvas.width, line.section_digest(SECTION))
 
 
@@ -77,7 +77,7 @@ def canvas_of(line: ProductLine, images: ImageSet) -> Canvas:
     fitted = images.canvas
     if fitted is None or fitted.settings != line.section_digest(SECTION):
         logger.info("the canvas is fitted here, for the data set has none for the line's section %s", SECTION)
-        fitted = fit_line_canvas(line, images.train)
+        fitted = fit_line_canvas(line, sample_images(line, images.train))
     return Canvas(fitted.box, fitted.height, fitted.width)
 
 

@@ -83,6 +83,11 @@ class Registration:
     template: Descriptor | None
     radius: float
 
+    @property
+    def poses(self) -> str:
+        """How products lie, in words."""
+        return "shifted" if self.template is None else "at any angle"
+
     def place(self, image: NDArray[np.uint8]) -> Placement | None:
         """Find the product in an image, uint8 (H, W, 3); None where none stands out from the background."""
         found = _locate(image)

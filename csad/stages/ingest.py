@@ -7,7 +7,7 @@ from csad.common.humanize import plural, size
 from csad.config.line import ProductLine
 from csad.images import ImageSet, ground_truth_masks, scan
 from csad.images.registered import find_registration, register_images, registration_digest
-from csad.images.training_images import fit_line_canvas
+from csad.images.training_images import fit_line_canvas, sample_images
 from csad.runner.checked_copy import copy_checked, require_all
 from csad.runner.files import translate_os_errors
 from csad.runner.snapshot import Snapshot, all_images
@@ -91,10 +91,12 @@ def run(line: ProductLine, data: Path, output: Path) -> IngestSummary:
             copy_checked(source, output / target, images.contents)
         # Of the copies, which nobody else writes to.
         good = [replace(image, path=output / places[image.path]) for image in (*images.train, *images.validation)]
-        registration = find_registration(line, good[: len(images.train)])
+        sample = sample_images(line, good[: len(images.train)])
+        registration = find_registration(line, sample)
         if registration:
-            good = register_images(line, registration, output, good)
-        snapshot = Snapshot.of(images, fit_line_canvas(line, good[: len(images.train)]), registration_digest(output))
+            register_images(line, registration, output, good)
+            sample = sample.registered(registration)
+        snapshot = Snapshot.of(images, fit_line_canvas(line, sample), registration_digest(output))
         snapshot.write(output)
     return IngestSummary(
         train=len(images.train),

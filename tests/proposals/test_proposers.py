@@ -22,7 +22,10 @@ def test_with_the_canvas_of_ingest_the_sample_is_read_once_for_the_way_of_seeing
     tiny_line, tiny_line_data, monkeypatch
 ):
     images = scan(tiny_line_data, tiny_line)
-    images = replace(images, canvas=training_images.fit_line_canvas(tiny_line, images.train))
+    images = replace(
+        images,
+        canvas=training_images.fit_line_canvas(tiny_line, training_images.sample_images(tiny_line, images.train)),
+    )
     read = []
     monkeypatch.setattr(training_images, "read_rgb", lambda path, limit: read.append(path) or read_rgb(path, limit))
 
