@@ -98,7 +98,7 @@ def doctor(tmp_path):
         shown = [] if text else ["--json"]
         done = CliRunner().invoke(main, ["doctor", "--compiled", str(compiled), *shown, *arguments])
         assert done.exception is None or isinstance(done.exception, SystemExit), done.output
-        return done.exit_code, done.output if text else json.loads(done.output)["findings"]
+        return done.exit_code, done.output if text else json.loads(done.stdout)["findings"]
 
     return run
 

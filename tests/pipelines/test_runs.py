@@ -38,7 +38,7 @@ def command(*arguments):
 def submit(kfp):
     done = command("submit", LINE, "--package", TRAINING_FILE, "--json")
     assert done.exit_code == 0, done.output
-    return json.loads(done.output)["run"]
+    return json.loads(done.stdout)["run"]
 
 
 def end(kfp, run, workflow, state):
@@ -145,7 +145,7 @@ def test_why_shows_our_own_error_from_the_log_of_the_last_attempt(kfp, monkeypat
     done = command("why", run[:8], "--json")
 
     assert done.exit_code == 0, done.output
-    told = json.loads(done.output)
+    told = json.loads(done.stdout)
     ingest, segnet = told["stages"]
     assert (ingest["state"], ingest["how"], ingest["seconds"]) == ("succeeded", "run", 35.0)
     assert (segnet["state"], segnet["seconds"]) == ("failed", 50.0)
@@ -210,7 +210,7 @@ def test_a_stopped_run_is_failed_without_a_reason(kfp):
 def test_a_failed_run_goes_on_after_what_has_succeeded(kfp):
     run = failed_run(kfp)
     done = command("retry", run, "--json")
-    assert json.loads(done.output)["runs"][0]["run"] == run
+    assert json.loads(done.stdout)["runs"][0]["run"] == run
     assert kfp.runs[run]["state"] == "RUNNING"
     assert stages(run) == {".root.ingest": ("SUCCEEDED", "run", 1)}
     again = command("retry", run)

@@ -33,7 +33,7 @@ def test_a_submitted_line_is_one_run_in_its_experiment(kfp):
 
     assert done.exit_code == 0, done.output
     (run,) = kfp.runs.values()
-    assert json.loads(done.output)["run"] == run["run_id"]
+    assert json.loads(done.stdout)["run"] == run["run_id"]
     assert kfp.experiments[run["experiment_id"]]["display_name"] == "fastener_kit"
     assert run["service_account"] == "csad-pipeline"
     parameters = run["runtime_config"]["parameters"]
