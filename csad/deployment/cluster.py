@@ -73,7 +73,7 @@ class Cluster:
         """Use `connect`, which finds the cluster."""
         self.api = api
         self.namespace = namespace
-        self._dynamic = self._do(lambda: DynamicClient(api, cache_file=NO_FILE), "ask the cluster what it offers")
+        self._dynamic = self._do(self._discovered, "ask the cluster what it offers")
 
     @classmethod
     def connect(cls, namespace: str, context: str | None = None) -> Self:
@@ -260,8 +260,16 @@ class Cluster:
             return []
         return [line.strip() for line in str(text).splitlines() if line.strip()]
 
+    def _discovered(self) -> DynamicClient:
+        return DynamicClient(self.api, cache_file=NO_FILE)
+
     def _resource(self, kind: Kind) -> Any:
-        return self._dynamic.resources.get(api_version=kind.value.api, kind=kind.value.kind)
+        try:
+            return self._dynamic.resources.get(api_version=kind.value.api, kind=kind.value.kind)
+        except KeyError:
+            # A lookup that an outage cut off leaves the client (30.1.0) with half a cache, for good.
+            self._dynamic = self._discovered()
+            return self._dynamic.resources.get(api_version=kind.value.api, kind=kind.value.kind)
 
     def _do(self, work: Callable[[], T], what: str) -> T:
         host = self.api.configuration.host

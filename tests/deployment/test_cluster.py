@@ -85,6 +85,13 @@ def test_what_another_program_remembers_of_a_cluster_is_not_believed(
     assert not Cluster(api, "lines").offers(Kind.POD)
 
 
+def test_a_lookup_that_an_outage_cuts_off_is_made_again(api: client.ApiClient):
+    cluster = Cluster(api, "lines")
+    FAILURES.extend([503, 503])
+    assert cluster.find(Kind.POD, "one") == POD
+    assert FAILURES == []
+
+
 def test_a_kind_that_is_absent_is_absent_also_when_the_server_fails_once(
     api: client.ApiClient, monkeypatch: pytest.MonkeyPatch
 ):
