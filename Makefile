@@ -7,6 +7,9 @@ INSTALLED := $(VENV)/.installed
 FOUNDATION := .venv-foundation
 EXAMPLE := examples/fastener_kit
 REGISTRY ?=
+# Processes that share the tests; each of them computes with one thread.
+WORKERS ?= 2
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --ignore=tests/cluster -n $(WORKERS) --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help install foundation demo test test-slow test-cluster test-foundation lint format measure measure-serving bench docs pictures compile wheel images push manifests clean
@@ -40,10 +43,10 @@ demo: $(INSTALLED) ## Train, evaluate and explain the example line: the whole pi
 	$(BIN)/python -m pipelines run $(EXAMPLE)/line.yaml --data $(EXAMPLE)/data --output demo
 
 test: $(INSTALLED) ## Run the tests
-	$(BIN)/python -m pytest -m "not slow" --ignore=tests/cluster
+	$(PYTEST) -m "not slow"
 
 test-slow: $(INSTALLED) ## Run the tests that take minutes each
-	$(BIN)/python -m pytest -m slow --ignore=tests/cluster
+	$(PYTEST) -m slow
 
 test-cluster: $(INSTALLED) ## Build the images and deploy for real: needs Docker and a cluster for tests (root)
 	$(BIN)/python -m pytest tests/cluster -s
