@@ -14,7 +14,7 @@ from docs_site.tables import one_line, table
 
 HEAD = ("key", "value", "default", "paper", "meaning")
 OUTSIDE = {
-    "gate": "the task `gate`; a change trains nothing again",
+    "gate": "the task `release`; a change trains nothing again",
     "deployment": "the task `deployment` of the promotion run; a change trains nothing again",
     "schedule": "`python -m pipelines schedules`, `submit` and `run`; a change trains nothing again",
 }

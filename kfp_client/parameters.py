@@ -5,7 +5,8 @@ from pathlib import Path
 
 from csad.config.compact_line import compact_yaml
 from csad.config.line import ProductLine, ScheduleSettings
-from kfp_client.names import NAMESPACE, STORE_SECRET
+from kfp_client.gpu_nodes import gpu_parameters
+from kfp_client.names import STORE_SECRET
 
 
 def run_yaml(line: ProductLine) -> str:
@@ -23,7 +24,7 @@ def data_uri(line: ProductLine) -> str:
 
 
 def training_parameters(
-    line: ProductLine, data: str | None = None, seed: int = 0, force: bool = False
+    line: ProductLine, data: str | None = None, seed: int = 0, force: bool = False, namespace: str | None = None
 ) -> dict[str, object]:
     """Parameters of a training run on a cluster.
 
@@ -32,17 +33,25 @@ def training_parameters(
         data: Address of the images; the line's own unless given.
         seed: Seed of the run.
         force: Run although the last run was of the same data, line, seed and code.
+        namespace: Where an accepted model is served; None for what the pipeline was compiled with.
     """
-    return {"line_yaml": run_yaml(line), "data_uri": data or data_uri(line), "seed": seed, "force": force}
+    given = {"line_yaml": run_yaml(line), "data_uri": data or data_uri(line), "seed": seed, "force": force}
+    return given | serving_parameters(namespace) | gpu_parameters(line)
 
 
-def compiled_defaults(line: ProductLine) -> dict[str, object]:
+def compiled_defaults(line: ProductLine, namespace: str | None = None) -> dict[str, object]:
     """Parameters of a training run that is given none."""
-    return {"line_yaml": run_yaml(line), "data_uri": data_uri(line)}
+    told = {"line_yaml": run_yaml(line), "data_uri": data_uri(line)}
+    return told | serving_parameters(namespace) | gpu_parameters(line)
+
+
+def serving_parameters(namespace: str | None) -> dict[str, object]:
+    """Where models are served, as a parameter; none where the compiled pipeline says it."""
+    return {} if namespace is None else {"namespace": namespace}
 
 
 def promotion_parameters(
-    line_yaml: str, version: str, store_secret: str = STORE_SECRET, namespace: str = NAMESPACE
+    line_yaml: str, version: str, store_secret: str = STORE_SECRET, namespace: str | None = None
 ) -> dict[str, object]:
     """Parameters of a promotion run.
 
@@ -50,9 +59,10 @@ def promotion_parameters(
         line_yaml: Product line, as text, with how it is served.
         version: Version of the model in the registry.
         store_secret: Name of the Kubernetes secret with the keys to the store.
-        namespace: Where the model is served.
+        namespace: Where the model is served; None for what the pipeline was compiled with.
     """
-    return {"line_yaml": line_yaml, "version": version, "store_secret": store_secret, "namespace": namespace}
+    given: dict[str, object] = {"line_yaml": line_yaml, "version": version, "store_secret": store_secret}
+    return given | serving_parameters(namespace)
 
 
 def git_commit() -> str:

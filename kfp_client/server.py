@@ -54,10 +54,11 @@ class PipelineVersion:
 class Server:
     """A server that answers."""
 
-    def __init__(self, client: kfp.Client, endpoint: str, namespace: str | None) -> None:
+    def __init__(self, client: kfp.Client, endpoint: str, namespace: str | None, several_users: bool) -> None:
         self._client = client
         self.endpoint = endpoint
         self.namespace = namespace
+        self.several_users = several_users
 
     @classmethod
     def connect(cls, endpoint: str | None = None, namespace: str | None = None) -> Self:
@@ -87,9 +88,31 @@ class Server:
                 credentials=credentials,
             )
             be_patient(client._run_api.api_client)
-            if client.get_kfp_healthz(sleep_duration=1).multi_user and user is None and POD_NAMESPACE.is_file():
+            several = bool(client.get_kfp_healthz(sleep_duration=1).multi_user)
+            if several and user is None and POD_NAMESPACE.is_file():
                 user = POD_NAMESPACE.read_text(encoding="utf-8").strip()
-        return cls(client, host, user)
+        return cls(client, host, user, several)
+
+    def serving_namespace(self, asked: str | None) -> str | None:
+        """Where models of runs are served, as `doctor` says it, too.
+
+        Args:
+            asked: What a command was told, if anything.
+
+        Returns:
+            That; else the user's own namespace where the server has several users; None leaves it to the pipeline.
+
+        Raises:
+            PipelineServerError: The server has several users and none is named.
+        """
+        if asked is not None or not self.several_users:
+            return asked
+        if self.namespace is None:
+            raise PipelineServerError(
+                f"the pipeline server at {self.endpoint} has several users, and it is not said whose namespace is "
+                f"meant; give --kfp-namespace NAME, or set {NAMESPACE}"
+            )
+        return self.namespace
 
     def experiment(self, name: str) -> str:
         """Return the id of an experiment; it is made where there is none."""

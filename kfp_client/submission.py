@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from csad.config.line import ProductLine
-from kfp_client.names import NAMESPACE, RUNNER, STORE_SECRET
+from kfp_client.names import RUNNER, STORE_SECRET
 from kfp_client.parameters import promotion_parameters, run_yaml, training_parameters
 from kfp_client.server import Server
 
@@ -35,6 +35,7 @@ def submit_training(
     seed: int,
     force: bool = False,
     service_account: str | None = RUNNER,
+    namespace: str | None = None,
 ) -> StartedRun:
     """Upload the pipeline where the server does not have it, and start a training run.
 
@@ -46,12 +47,14 @@ def submit_training(
         seed: Seed of the run.
         force: Run although the last run was of the same data, line, seed and code.
         service_account: Service account of the run; None for the server's own choice.
+        namespace: Where an accepted model is served; the user's own where the server has several, else what the
+            pipeline was compiled with.
 
     Raises:
         PipelineServerError: The server refuses.
     """
+    parameters = training_parameters(line, data, seed, force, server.serving_namespace(namespace))
     version = server.upload(package)
-    parameters = training_parameters(line, data, seed, force)
     run = server.run(version, line.name, _run_name(line.name), parameters, service_account)
     return StartedRun(run, line.name, version.name, _address(server, run))
 
@@ -63,7 +66,7 @@ def submit_promotion(
     package: Path,
     service_account: str,
     store_secret: str = STORE_SECRET,
-    namespace: str = NAMESPACE,
+    namespace: str | None = None,
 ) -> StartedRun:
     """Upload the promotion pipeline where the server does not have it, and start it for a version.
 
@@ -74,13 +77,14 @@ def submit_promotion(
         package: Compiled promotion pipeline.
         service_account: Service account of the run.
         store_secret: Name of the Kubernetes secret with the keys to the store.
-        namespace: Where the model is served.
+        namespace: Where the model is served; the user's own where the server has several, else what the pipeline was
+            compiled with.
 
     Raises:
         PipelineServerError: The server refuses.
     """
+    parameters = promotion_parameters(run_yaml(line), version, store_secret, server.serving_namespace(namespace))
     uploaded = server.upload(package)
-    parameters = promotion_parameters(run_yaml(line), version, store_secret, namespace)
     run = server.run(uploaded, line.name, _run_name(f"{line.name}-promotion"), parameters, service_account)
     return StartedRun(run, line.name, uploaded.name, _address(server, run))
 

@@ -3,6 +3,7 @@
 import json
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -12,9 +13,11 @@ from pipelines.doctor_command import doctor
 from pipelines.options import (
     account_option,
     endpoint_option,
+    gpu_node_options,
     json_option,
     namespace_option,
     package_option,
+    serving_option,
     target_options,
 )
 from pipelines.run_commands import retry, runs, stop, why
@@ -66,7 +69,10 @@ def main() -> None:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Product line that runs without parameters train, such as a bare `kfp run submit` (`kfp run create`).",
 )
-def compile_pipelines(output: Path, cpu_only: bool | None, small: bool, no_deploy: bool, line: Path) -> None:
+@click.option("--namespace", help="Where models of runs that do not say it are served.  [default: csad]")
+def compile_pipelines(
+    output: Path, cpu_only: bool | None, small: bool, no_deploy: bool, line: Path, namespace: str | None
+) -> None:
     """Write the training and the promotion pipeline as KFP YAML, and say how many steps and pods a run takes.
 
     \b
@@ -79,7 +85,7 @@ def compile_pipelines(output: Path, cpu_only: bool | None, small: bool, no_deplo
     from pipelines.pods import count_pods
 
     product_line = ProductLine.from_file(line)
-    target = Target(check_device(cpu_only), small, deploy=not no_deploy)
+    target = Target(check_device(cpu_only), small, deploy=not no_deploy, namespace=namespace)
     training, promotion = compile_for(product_line, target, output)
     click.echo(f"wrote {training} and {promotion}")
     click.echo(f"a first run:     {count_pods(training).first}")
@@ -134,9 +140,11 @@ def run(file: Path, data: str, seed: int, output: Path | None, shards: int) -> N
 @seed_option
 @click.option("--force", is_flag=True, help="Run although the last run was of the same data, line, seed and code.")
 @target_options
+@gpu_node_options
 @package_option
 @endpoint_option
 @namespace_option
+@serving_option
 @account_option
 @json_option
 def submit(
@@ -150,14 +158,17 @@ def submit(
     package: Path | None,
     endpoint: str | None,
     kfp_namespace: str | None,
+    namespace: str | None,
     service_account: str,
     as_json: bool,
+    gpu_nodes: Mapping[str, object],
 ) -> None:
     """Start one training run of a product line on a cluster; it ends with an endpoint, or says why there is none.
 
     \b
-    Example:
+    Examples:
       python -m pipelines submit lines/bottles.yaml --endpoint http://localhost:8888
+      python -m pipelines submit lines/bottles.yaml --accelerator nvidia.com/mig-1g.10gb
     """  # noqa: D301
     from components.images import check_device
     from csad.config.line import ProductLine
@@ -167,10 +178,12 @@ def submit(
 
     line = ProductLine.from_file(file)
     server = Server.connect(endpoint, kfp_namespace)
-    target = Target(check_device(cpu_only), small, deploy=not no_deploy)
+    target = Target(check_device(cpu_only), small, deploy=not no_deploy, gpu_nodes=gpu_nodes)
     with tempfile.TemporaryDirectory() as folder:
         used = Packages(target, Path(folder), package).of(line)
-        started = submit_training(server, target.line(line), used, data, seed, force, service_account or None)
+        started = submit_training(
+            server, target.line(line), used, data, seed, force, service_account or None, namespace
+        )
     if as_json:
         click.echo(json.dumps(vars(started)))
         return
@@ -190,6 +203,7 @@ def submit(
 )
 @endpoint_option
 @namespace_option
+@serving_option
 @click.option(
     "--service-account", default="csad-deployer", show_default=True, help="Service account of the run; it may deploy."
 )
@@ -200,6 +214,7 @@ def promote(
     package: Path,
     endpoint: str | None,
     kfp_namespace: str | None,
+    namespace: str | None,
     service_account: str,
     as_json: bool,
 ) -> None:
@@ -215,7 +230,7 @@ def promote(
 
     line = ProductLine.from_file(file)
     server = Server.connect(endpoint, kfp_namespace)
-    started = submit_promotion(server, line, version, package, service_account)
+    started = submit_promotion(server, line, version, package, service_account, namespace=namespace)
     click.echo(json.dumps(vars(started)) if as_json else f"started run {started.run}\n{started.address}")
 
 

@@ -11,6 +11,7 @@ import yaml
 from kubernetes.utils.quantity import parse_quantity
 
 from csad.config.line import ProductLine
+from kfp_client.gpu_nodes import OF_GPUS, gpu_parameters
 from kfp_client.server import PipelineServerError
 from pipelines.resources import GPU_ACCELERATOR
 
@@ -49,10 +50,12 @@ class Demands:
     Attributes:
         images: References.
         pods: One per task.
+        namespace: Where models of runs that do not say it are served; None where no pipeline says it.
     """
 
     images: frozenset[str]
     pods: tuple[Demand, ...]
+    namespace: str | None = None
 
 
 def read_demands(packages: list[Path], line: ProductLine | None) -> Demands:
@@ -60,24 +63,28 @@ def read_demands(packages: list[Path], line: ProductLine | None) -> Demands:
 
     Args:
         packages: Compiled files.
-        line: Product line; its model's pods are added.
+        line: Product line; its model's pods are added, and its accelerators and nodes count.
 
     Raises:
         PipelineServerError: A file is no compiled pipeline.
     """
     images: set[str] = set()
     pods: list[Demand] = []
+    namespace = None
     for package in packages:
         try:
             documents = list(yaml.load_all(package.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader))
             defaults = _defaults(documents[0])
+            namespace = namespace or defaults.get("namespace")
+            if line is not None and OF_GPUS[0] in defaults:
+                defaults |= gpu_parameters(line)
             images |= {str(defaults["image"])} if "image" in defaults else set()
             for name, container, wishes in _executors(documents):
                 images.add(str(container["image"]))
                 pods.append(_demand(name, container.get("resources", {}), wishes, defaults))
         except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, IndexError, TypeError, AttributeError) as error:
             raise PipelineServerError(f"{package} is no compiled pipeline; write it with `make compile`") from error
-    return Demands(frozenset(images), tuple(pods + ([_serving(line)] if line else [])))
+    return Demands(frozenset(images), tuple(pods + ([_serving(line)] if line else [])), namespace)
 
 
 def _defaults(specification: dict[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from csad.common.errors import DeploymentError
 from csad.config.line import ProductLine
 from csad.deployment.cluster import Cluster, Kind
+from kfp_client.names import NAMESPACE as SERVED
 from kfp_client.server import NAMESPACE, PipelineServerError
 from kfp_client.server_runs import STANDALONE, RunServer
 from pipelines.demands import Demands, read_demands
@@ -32,7 +33,8 @@ def diagnose(
     Args:
         endpoint: Endpoint of the pipeline server; that of KFP_ENDPOINT unless given.
         kfp_namespace: Namespace of the user, where the server has several; that of KFP_NAMESPACE unless given.
-        serving: Namespace of the models; csad unless given, or the user's where the server has several.
+        serving: Namespace of the models; unless given, the user's where the server has several, else what the pipelines
+            were compiled with.
         packages: Compiled pipelines.
         line: Its model's pods are counted, too.
 
@@ -43,7 +45,7 @@ def diagnose(
     user = kfp_namespace or os.environ.get(NAMESPACE) or None
     findings, several = _server(endpoint, user)
     runs = user or STANDALONE
-    places = Places(runs, serving or (runs if several else "csad"), several)
+    places = Places(runs, serving or (runs if several else demands.namespace or SERVED), several)
     return DoctorReport(tuple(findings + _cluster(places, demands)))
 
 

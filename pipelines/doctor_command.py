@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pipelines.options import endpoint_option, json_option, namespace_option
+from pipelines.options import endpoint_option, json_option, namespace_option, serving_option
 
 
 @click.command()
@@ -20,9 +20,7 @@ from pipelines.options import endpoint_option, json_option, namespace_option
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Folder of training.yaml and promotion.yaml.",
 )
-@click.option(
-    "--namespace", help="Where models are served.  [default: csad; yours, where the server has several users]"
-)
+@serving_option
 @endpoint_option
 @namespace_option
 @json_option

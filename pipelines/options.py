@@ -1,8 +1,14 @@
 """Options that several commands have."""
 
+import functools
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import click
+from pydantic import ValidationError
+
+from csad.config.schedule import ScheduleSettings
 
 endpoint_option = click.option(
     "--endpoint",
@@ -34,11 +40,72 @@ deploy_option = click.option(
 )
 
 
+serving_option = click.option(
+    "--namespace",
+    help="Where accepted models are served.  [default: yours, where the server has several users; else csad, or what "
+    "the pipeline was compiled with]",
+)
+
+
 def target_options(command: click.decorators.FC) -> click.decorators.FC:
     """What a pipeline is compiled for."""
     for option in (deploy_option, small_option, cpu_option):
         command = option(command)
     return command
+
+
+def gpu_node_options(command: Callable[..., None]) -> Callable[..., None]:
+    """What GPU tasks ask of the cluster; the command is handed one mapping, `gpu_nodes`, of what was given."""
+
+    @functools.wraps(command)
+    def gathered(
+        accelerator: str | None,
+        accelerator_count: int | None,
+        node_selector: tuple[str, ...],
+        toleration: tuple[str, ...],
+        **others: Any,
+    ) -> None:
+        given = {
+            "accelerator": accelerator,
+            "accelerator_count": accelerator_count,
+            "node_selector": _labels(node_selector),
+            "tolerations": list(toleration) or None,
+        }
+        command(gpu_nodes=_checked({name: value for name, value in given.items() if value is not None}), **others)
+
+    over = "instead of the line's `schedule` and of the pipeline's own"
+    options = (
+        click.option(
+            "--accelerator", metavar="RESOURCE", help=f"Of GPU tasks, such as nvidia.com/mig-1g.10gb, {over}."
+        ),
+        click.option("--accelerator-count", type=click.IntRange(1), help="Accelerators per GPU task."),
+        click.option("--node-selector", multiple=True, metavar="KEY=VALUE", help=f"Label of GPU tasks' nodes, {over}."),
+        click.option(
+            "--toleration", multiple=True, metavar="KEY[=VALUE][:EFFECT]", help="Taint that GPU tasks accept, likewise."
+        ),
+    )
+    decorated: Callable[..., None] = gathered
+    for option in reversed(options):
+        decorated = option(decorated)
+    return decorated
+
+
+def _labels(given: tuple[str, ...]) -> dict[str, str] | None:
+    for text in given:
+        if "=" not in text:
+            raise click.BadParameter(f"{text!r} has no =; expected KEY=VALUE", param_hint="--node-selector")
+    return dict(text.split("=", 1) for text in given) or None
+
+
+def _checked(given: Mapping[str, object]) -> Mapping[str, object]:
+    """What was given, held against the limits of the line's keys of the same names."""
+    try:
+        ScheduleSettings.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = "--" + str(first["loc"][0]).replace("_", "-").removesuffix("s")
+        raise click.BadParameter(f"{first['input']!r}: {first['msg']}", param_hint=option) from None
+    return given
 
 
 account_option = click.option(

@@ -1,10 +1,12 @@
 """Compiled pipelines on disk: what `make compile` writes, and those of lines that are submitted or scheduled."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from csad.config.line import ProductLine
-from kfp_client.parameters import compiled_defaults
+from kfp_client.gpu_nodes import gpu_parameters, has_gpus, require_gpus
+from kfp_client.parameters import compiled_defaults, serving_parameters
 from pipelines.compiling import compile_pipeline
 from pipelines.promotion import promotion
 from pipelines.shape import Shape
@@ -21,15 +23,20 @@ class Target:
         gpu: It has GPU nodes.
         small: It has few cores: tasks reserve as little as they can live with.
         deploy: False leaves deployment to people whatever the lines say.
+        gpu_nodes: Keys of the section `schedule` that say which accelerators and nodes, instead of the lines.
+        namespace: Where models are served unless a run says it; None for csad.
     """
 
     gpu: bool = True
     small: bool = False
     deploy: bool = True
+    gpu_nodes: Mapping[str, object] = field(default_factory=dict)
+    namespace: str | None = None
 
     def line(self, line: ProductLine) -> ProductLine:
         """The line as it runs on this cluster."""
-        schedule = line.schedule.model_copy(update={"deploy": self.deploy and line.schedule.deploy})
+        update = {"deploy": self.deploy and line.schedule.deploy, **self.gpu_nodes}
+        schedule = line.schedule.model_copy(update=update)
         return line.model_copy(update={"schedule": schedule})
 
     def shape(self, line: ProductLine) -> Shape:
@@ -44,11 +51,16 @@ def compile_for(line: ProductLine, target: Target, folder: Path) -> tuple[Path, 
         The training and the promotion pipeline.
 
     Raises:
+        LineError: The line names accelerators and the target has none.
         OSError: A file cannot be written.
     """
-    compiled = _compile(target, target.shape(line), folder / TRAINING_FILE, target.line(line))
-    compile_pipeline(promotion, folder / PROMOTION_FILE)
-    return compiled, folder / PROMOTION_FILE
+    training_file, promotion_file = folder / TRAINING_FILE, folder / PROMOTION_FILE
+    defaults = compiled_defaults(target.line(line), target.namespace)
+    pipeline = training(target.shape(line), target.gpu)
+    require_gpus(target.line(line), target.gpu, TRAINING_FILE)
+    compile_pipeline(pipeline, training_file, defaults)
+    compile_pipeline(promotion, promotion_file, serving_parameters(target.namespace))
+    return training_file, promotion_file
 
 
 class Packages:
@@ -70,14 +82,20 @@ class Packages:
         """The training pipeline of a line.
 
         Raises:
+            LineError: The line names accelerators and its pipeline is compiled without GPUs.
             OSError: It cannot be written.
         """
-        if self._given is not None:
-            return self._given
-        shape = self.target.shape(line)
+        package = self._given or self._compiled_for(self.target.shape(line))
+        line = self.target.line(line)
+        if gpu_parameters(line):
+            require_gpus(line, has_gpus(package), package.name)
+        return package
+
+    def _compiled_for(self, shape: Shape) -> Path:
         if shape not in self._compiled:
             file = self._folder / f"training-{len(self._compiled)}.yaml"
-            self._compiled[shape] = _compile(self.target, shape, file, None)
+            compile_pipeline(training(shape, self.target.gpu), file)
+            self._compiled[shape] = file
         return self._compiled[shape]
 
     def promotion(self) -> Path:
@@ -90,8 +108,3 @@ class Packages:
         if not file.is_file():
             compile_pipeline(promotion, file)
         return file
-
-
-def _compile(target: Target, shape: Shape, file: Path, line: ProductLine | None) -> Path:
-    compile_pipeline(training(shape, target.gpu), file, compiled_defaults(line) if line else None)
-    return file

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,9 +14,11 @@ import click
 from pipelines.options import (
     account_option,
     endpoint_option,
+    gpu_node_options,
     json_option,
     namespace_option,
     package_option,
+    serving_option,
     target_options,
 )
 
@@ -36,7 +38,7 @@ def schedules() -> None:
     """
 
 
-def schedule_options(command: click.decorators.FC) -> click.decorators.FC:
+def schedule_options(command: Callable[..., None]) -> Callable[..., None]:
     """What plan and apply have in common."""
     folder = click.option(
         "--lines",
@@ -45,7 +47,9 @@ def schedule_options(command: click.decorators.FC) -> click.decorators.FC:
         type=click.Path(exists=True, file_okay=False, path_type=Path),
         help="Folder of product lines: all of them.",
     )
-    for option in (json_option, account_option, namespace_option, endpoint_option, package_option):
+    options = (json_option, account_option, serving_option, namespace_option, endpoint_option, package_option)
+    command = gpu_node_options(command)
+    for option in options:
         command = option(command)
     return folder(target_options(command))
 
@@ -59,7 +63,9 @@ def _planned(
     package: Path | None,
     endpoint: str | None,
     kfp_namespace: str | None,
+    namespace: str | None,
     service_account: str,
+    gpu_nodes: Mapping[str, object],
 ) -> Iterator[tuple[Server, Plan, Packages]]:
     """What is to be changed, and the pipelines for it as long as they are needed."""
     from components.images import check_device
@@ -68,11 +74,11 @@ def _planned(
     from pipelines.schedules import make_plan, read_lines
 
     found = read_lines(lines)
-    target = Target(check_device(cpu_only), small, deploy=not no_deploy)
+    target = Target(check_device(cpu_only), small, deploy=not no_deploy, gpu_nodes=gpu_nodes)
     server = Server.connect(endpoint, kfp_namespace)
     with tempfile.TemporaryDirectory() as folder:
         packages = Packages(target, Path(folder), package)
-        yield server, make_plan(server, found, packages, service_account), packages
+        yield server, make_plan(server, found, packages, service_account, namespace), packages
 
 
 @schedules.command()

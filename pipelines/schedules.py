@@ -152,7 +152,13 @@ def read_lines(folder: Path) -> list[ProductLine]:
     return lines
 
 
-def make_plan(server: Server, lines: Sequence[ProductLine], packages: Packages, service_account: str) -> Plan:
+def make_plan(
+    server: Server,
+    lines: Sequence[ProductLine],
+    packages: Packages,
+    service_account: str,
+    namespace: str | None = None,
+) -> Plan:
     """Compare the lines with the server; nothing is changed.
 
     Args:
@@ -160,10 +166,14 @@ def make_plan(server: Server, lines: Sequence[ProductLine], packages: Packages, 
         lines: All product lines: what csad scheduled for others is disabled.
         packages: Compiled training pipelines of the lines.
         service_account: Service account of the runs.
+        namespace: Where accepted models are served; the user's own where the server has several, else what the
+            pipelines were compiled with.
 
     Raises:
+        LineError: A line names accelerators and its pipeline is compiled without GPUs.
         PipelineServerError: The server refuses, or a package is no pipeline.
     """
+    serving = server.serving_namespace(namespace)
     pipeline = server.find(TRAINING)
     versions = server.versions(pipeline) if pipeline else {}
     existing: dict[str, list[V2beta1RecurringRun]] = {}
@@ -178,7 +188,13 @@ def make_plan(server: Server, lines: Sequence[ProductLine], packages: Packages, 
             changes += _retire(name, runs, "its file is gone" if line is None else "its file has no cron any more")
         else:
             package = packages.of(line)
-            wanted = _wanted(packages.target.line(line), line.schedule.cron, version_name(package), service_account)
+            wanted = Schedule(
+                line.schedule.cron,
+                version_name(package),
+                line.name,
+                service_account,
+                training_parameters(packages.target.line(line), namespace=serving),
+            )
             changes += _adjust(line, wanted, package, [(run, _found(server, run, versions)) for run in runs])
     return Plan(tuple(changes))
 
@@ -217,10 +233,6 @@ def apply_plan(server: Server, plan: Plan, packages: Packages) -> None:
                 server.delete_recurring_run(change.existing)
             else:
                 server.set_recurring_run(change.existing, change.action == "enable")
-
-
-def _wanted(line: ProductLine, cron: str, version: str, service_account: str) -> Schedule:
-    return Schedule(cron, version, line.name, service_account, training_parameters(line))
 
 
 def _retire(name: str, runs: Sequence[V2beta1RecurringRun], reason: str) -> list[Change]:

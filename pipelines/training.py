@@ -1,7 +1,8 @@
 """The training pipeline: from images to an endpoint.
 
 `ingest` finds out whether there is anything to do; all the rest is one branch behind it. `lgst` runs beside `masks`,
-`clustering` and `segnet`; `statistics` joins the two, then come `evaluation`, `gate` and `packaging`.
+`clustering` and `segnet`; `statistics` joins the two, then come `evaluation` and
+`release`: the gate, and packaging of what it accepts.
 
 A run has one service account, and code that trains must not be able to deploy. So a version goes into service by a run
 of its own, `pipelines.promotion`, under the deployer's account; `promote` starts that run and waits for its end.
@@ -17,16 +18,16 @@ from kfp import dsl
 
 from components.clustering import clustering
 from components.evaluation import evaluation
-from components.gate import gate
 from components.images import FOUNDATION_IMAGE, SERVE_IMAGE, TRAIN_IMAGE
 from components.ingest import ingest
 from components.lgst import lgst
 from components.masks import masks
-from components.packaging import packaging
 from components.promote import promote
+from components.release import release
 from components.segnet import segnet
 from components.statistics import statistics
 from components.tagging import tagging
+from kfp_client.gpu_nodes import OF_GPUS
 from kfp_client.names import DEPLOYER, IN_CLUSTER_ENDPOINT, NAMESPACE, STORE_SECRET
 from kfp_client.names import TRAINING as NAME
 from pipelines.resources import (
@@ -46,8 +47,6 @@ from pipelines.shape import Shape
 
 DESCRIPTION = "Train, evaluate, register and deploy a scorer for one product line, from good images only."
 CHANGED = "true"
-OF_GPUS = frozenset({"accelerator", "accelerator_count", "node_selector", "tolerations"})
-"""Parameters that a cluster without GPUs has no use for."""
 
 
 class Outputs(NamedTuple):
@@ -67,13 +66,11 @@ class TrainingTasks:
 
     Attributes:
         stages: What trains and evaluates, by name; cached.
-        gate: Compares the model with the one in use; never cached.
-        packaging: Packs and registers what the gate accepted; never cached.
+        release: Compares the model with the one in use, packs and registers it where it is accepted; never cached.
     """
 
     stages: dict[str, dsl.PipelineTask]
-    gate: dsl.PipelineTask
-    packaging: dsl.PipelineTask
+    release: dsl.PipelineTask
 
     @property
     def outputs(self) -> Outputs:
@@ -84,8 +81,8 @@ class TrainingTasks:
             evaluation=evaluated["evaluation"],
             report=evaluated["report"],
             gallery=self.stages["clustering"].outputs["gallery"],
-            gate=self.gate.outputs["gate"],
-            gate_report=self.gate.outputs["report"],
+            gate=self.release.outputs["gate"],
+            gate_report=self.release.outputs["report"],
         )
 
 
@@ -122,17 +119,15 @@ def training_tasks(shape: Shape, taken_in: dsl.PipelineTask, line_yaml: str, see
     measured = stages["evaluation"] = evaluation(
         line_yaml=told["evaluation"], images=all_images, seed=seed, pseudo_labels=labels, model=model
     )
-    judged = gate(line_yaml=line_yaml, images=all_images, model=model, evaluation=measured.outputs["evaluation"])
-    packed = packaging(
+    released = release(
         line_yaml=line_yaml,
         seed=seed,
         origin=told["origin"],
         images=all_images,
         model=model,
         evaluation=measured.outputs["evaluation"],
-        gate=judged.outputs["gate"],
     )
-    return TrainingTasks(stages, judged.set_caching_options(False), packed.set_caching_options(False))
+    return TrainingTasks(stages, released.set_caching_options(False))
 
 
 @dataclass(frozen=True)
@@ -156,7 +151,7 @@ class Cluster:
 
 def _place(tasks: TrainingTasks, shape: Shape, cluster: Cluster) -> None:
     """Say where each task behind `ingest` runs, and with what."""
-    for name, task in {**tasks.stages, "gate": tasks.gate, "packaging": tasks.packaging}.items():
+    for name, task in {**tasks.stages, "release": tasks.release}.items():
         use_store(task, cluster.store_secret)
         if cluster.pool is not None and name in shape.stages_on_gpu():
             place_on_gpu(task, shape.resources(name), cluster.pool)
@@ -170,8 +165,8 @@ def _promote(tasks: TrainingTasks, line_yaml: str, cluster: Cluster) -> None:
     """Bring an accepted model into service."""
     started = promote(
         line_yaml=line_yaml,
-        version=tasks.packaging.outputs["version"],
-        reason=tasks.gate.outputs["reason"],
+        version=tasks.release.outputs["version"],
+        reason=tasks.release.outputs["reason"],
         endpoint=cluster.endpoint,
         service_account=cluster.deployer,
         namespace=cluster.namespace,

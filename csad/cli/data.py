@@ -29,6 +29,7 @@ def data() -> None:
       csad data list bottles
       csad data verify bottles
       csad data pull bottles copy/
+      csad data prune bottles
 
     \b
     Pipelines read a version as store://bottles (the last one pushed) or store://bottles@DIGEST.
@@ -159,6 +160,38 @@ def pull(line: str, folder: Path, digest: str | None, as_json: bool) -> None:
     with contextlib.redirect_stdout(sys.stderr):
         version = pull_dataset(connect(), line, digest, folder)
     click.echo(json.dumps(asdict(version), indent=2) if as_json else str(folder))
+
+
+@data.command()
+@click.argument("line", required=False)
+@click.option(
+    "--days",
+    default=30,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Remove what no run has used for so long before the line's last run; what that one used stays.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON list, an object per line.")
+def prune(line: str | None, days: int, as_json: bool) -> None:
+    """Remove packed images that old runs of LINE, or of all lines, left in the store.
+
+    Versions that were pushed stay, and so do models. Every training run on a cluster does this for its own line with
+    30 days; what is removed too early is packed again by the next run of that data.
+
+    \b
+    Examples:
+      csad data prune
+      csad data prune bottles --days 7
+    """
+    from csad.store.prune import lines_with_packed_sets, prune_packed_sets
+
+    store = connect()
+    lines = lines_with_packed_sets(store) if line is None else [line]
+    pruned = [prune_packed_sets(store, one, days) for one in lines]
+    if as_json:
+        click.echo(json.dumps([asdict(one) for one in pruned], indent=2))
+    for one in [] if as_json else pruned:
+        click.echo(f"{one.line}: removed {one.files} packed files ({size(one.bytes)}), {one.kept} stay")
 
 
 def _row(version: "DatasetVersion") -> tuple[str, ...]:

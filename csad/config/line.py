@@ -17,6 +17,7 @@ from csad.common.errors import LineError
 from csad.common.hashing import json_sha256
 from csad.config import aliases, line_yaml
 from csad.config.presets import Method, with_preset
+from csad.config.schedule import ScheduleSettings
 from csad.config.settings import (
     BackboneSettings,
     DeploymentSettings,
@@ -27,7 +28,6 @@ from csad.config.settings import (
     LgstSettings,
     PseudoLabelSettings,
     RuntimeSettings,
-    ScheduleSettings,
     SegmentationSettings,
     Settings,
     TagSettings,
@@ -84,7 +84,7 @@ class ProductLine(Settings):
     runtime: RuntimeSettings = Field(default_factory=RuntimeSettings, description="What computes scores.")
     gate: GateSettings = Field(default_factory=GateSettings, description="Which new model may go into service.")
     deployment: DeploymentSettings = Field(default_factory=DeploymentSettings, description="How it is served.")
-    schedule: ScheduleSettings = Field(default_factory=ScheduleSettings, description="When it retrains by itself.")
+    schedule: ScheduleSettings = Field(default_factory=ScheduleSettings, description="When and where it retrains.")
 
     @model_validator(mode="before")
     @classmethod

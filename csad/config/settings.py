@@ -15,7 +15,6 @@ from csad.config.branch_settings import (
     LossWeights,
     SegmentationSettings,
 )
-from csad.config.cron import check_cron
 from csad.config.proposer_names import known_proposers
 from csad.config.setting_types import Fraction, PositiveFraction, Settings, Side
 
@@ -32,7 +31,6 @@ __all__ = [
     "LgstSettings",
     "LossWeights",
     "PseudoLabelSettings",
-    "ScheduleSettings",
     "SegmentationSettings",
     "Settings",
     "TagGroup",
@@ -320,31 +318,3 @@ class DeploymentSettings(Settings):
         if maximum < minimum:
             raise ValueError(f"at least minimum_replicas, which is {minimum}")
         return maximum
-
-
-class ScheduleSettings(Settings):
-    """When the line retrains on Kubeflow. Nothing here changes a score."""
-
-    cron: str | None = Field(
-        default=None,
-        description="When it retrains: second minute hour day month weekday, in the server's time zone (usually UTC), "
-        "e.g. 0 0 2 * * * (each night at 2:00) or 0 0 2 * * 1 (Mondays); null: never by itself. Unchanged data cost "
-        "one step.",
-    )
-    enabled: bool = Field(default=True, description="false pauses the schedule and keeps it on the server.")
-    data: str | None = Field(
-        default=None,
-        min_length=1,
-        description="store://LINE (what was pushed last), store://LINE@DIGEST or a folder that the pods mount; "
-        "null: store:// and the line's name.",
-    )
-    mask_shards: int = Field(default=1, ge=1, le=256, description="GPU tasks that share the mask proposals.")
-    deploy: bool = Field(
-        default=True,
-        description="Each accepted model goes into service at the end of its run; false: a person decides.",
-    )
-
-    @field_validator("cron")
-    @classmethod
-    def _cron_has_six_fields(cls, cron: str | None) -> str | None:
-        return None if cron is None else check_cron(cron)

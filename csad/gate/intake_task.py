@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from csad.common import atomic
+from csad.common.errors import StoreError
 from csad.common.hashing import json_sha256
+from csad.common.humanize import plural, size
 from csad.config.line import ProductLine
 from csad.gate.unchanged import origin_of, why_unchanged
 from csad.images.registered import FILE as REGISTRATION
@@ -35,6 +37,7 @@ from csad.stages.order import STAGES
 from csad.store.data_source import exact_address
 from csad.store.objects import ObjectStore
 from csad.store.packed_sets import KnownSet, find_known, put_known, put_packed
+from csad.store.prune import KEPT_DAYS, prune_packed_sets
 from csad.store.settings import StoreSettings
 
 STAGES_OF_TASKS: Mapping[str, tuple[Stage[Any], ...]] = {
@@ -95,7 +98,7 @@ def run_intake(line_yaml: str, data_uri: str, seed: int, force: bool) -> Intake:
         store = ObjectStore.connect(StoreSettings.from_environment())
         exact = exact_address(store, data_uri) if data_uri.startswith(STORED) else data_uri
         # A folder's content is known only once it was read; a version in the store is named by it.
-        known = None if exact.startswith(STORED) else _check(store, line, exact)
+        known = None if exact.startswith(STORED) else _check_folder(store, line, exact)
         origin = origin_of(line, known.whole if known else exact, seed)
         why = None if force else why_unchanged(store, line, origin)
         if why:
@@ -103,6 +106,7 @@ def run_intake(line_yaml: str, data_uri: str, seed: int, force: bool) -> Intake:
             _log.info("ingest: %s", said)
             return Intake(False, said, "", "", origin, dict.fromkeys(STAGES_OF_TASKS, ""))
         known = known or _known_or_checked(store, line, exact)
+        _prune(store, line.name)
         summary = IngestSummary(**json.loads(known.summary))
         _log.info("ingest: %s", summary.headline())
         return Intake(True, summary.headline(), known.training, known.whole, origin, _lines(line), summary)
@@ -127,10 +131,29 @@ def _known_or_checked(store: ObjectStore, line: ProductLine, exact: str) -> Know
     known = find_known(store, line.name, key)
     if known is None:
         known = _check(store, line, exact)
-        put_known(store, line.name, key, known)
     else:
         _log.info("ingest: these images were checked by an earlier run")
+    put_known(store, line.name, key, known)  # each time: its age is that of the last use
     return known
+
+
+def _check_folder(store: ObjectStore, line: ProductLine, folder: str) -> KnownSet:
+    """A folder is read each time; its record only says when its images were used last."""
+    known = _check(store, line, folder)
+    put_known(store, line.name, json_sha256(known.whole), known)
+    return known
+
+
+def _prune(store: ObjectStore, line: str) -> None:
+    """Remove what no run has used for long; a store that refuses this does not keep a run from its work."""
+    try:
+        pruned = prune_packed_sets(store, line)
+    except StoreError as error:
+        _log.warning("ingest: old packed images stay in the store: %s", error)
+        return
+    if pruned.files:
+        what = plural(pruned.files, "packed image set")
+        _log.info("ingest: removed %s (%s) that no run has used for %d days", what, size(pruned.bytes), KEPT_DAYS)
 
 
 def _check(store: ObjectStore, line: ProductLine, address: str) -> KnownSet:

@@ -7,7 +7,7 @@ from csad.store.champion import read_champion
 from csad.store.objects import ObjectStore
 from csad.store.outcome import Deployed, read_deployed, read_outcome
 
-ENDS = ("csad.stages.training", "csad.gate.task", "csad.packaging.task")
+ENDS = ("csad.stages.training", "csad.packaging.release")
 """Modules from which all code can be reached that a run's result depends on."""
 
 

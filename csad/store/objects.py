@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Self, TypeVar, cast
 
@@ -30,10 +31,17 @@ PIECE = 2**18
 
 
 class Listed(NamedTuple):
-    """An object as a listing shows it."""
+    """An object as a listing shows it.
+
+    Attributes:
+        key: Its key.
+        size: Bytes.
+        written: When it was stored last, by the store's clock; None for a folder.
+    """
 
     key: str
     size: int
+    written: datetime | None = None
 
 
 class ObjectStore:
@@ -288,10 +296,11 @@ class ObjectStore:
     def _listed(self, prefix: str, recursive: bool) -> Sequence[Listed]:
         def read() -> Sequence[Listed]:
             found = self._client.list_objects(self.settings.bucket, prefix=self._full(prefix), recursive=recursive)
-            return [Listed(entry.object_name or "", entry.size or 0) for entry in found]
+            return [Listed(entry.object_name or "", entry.size or 0, entry.last_modified) for entry in found]
 
         entries = self._do(read, f"list {prefix}")
-        return sorted(Listed(key.removeprefix(self.settings.prefix), size) for key, size in entries)
+        named = [entry._replace(key=entry.key.removeprefix(self.settings.prefix)) for entry in entries]
+        return sorted(named, key=lambda entry: entry.key)
 
     def _read(self, key: str, take: Callable[[bytes], object]) -> str:
         digest = hashlib.sha256()

@@ -3,7 +3,7 @@
 | key | what |
 |---|---|
 | `ingested/<line>/<sha256>.tar` | the packed images, by their own digest |
-| `ingested/<line>/known/<key>.json` | what checking some data gave, so that it is checked once |
+| `ingested/<line>/known/<key>.json` | what checking some data gave, so that it is checked once; rewritten by each use |
 """
 
 import re
@@ -93,6 +93,25 @@ def put_known(store: ObjectStore, line: str, key: str, known: KnownSet) -> None:
         StoreError: The store refuses or does not answer.
     """
     store.put_bytes(_known_key(line, key), seal(known, KnownSet))
+
+
+def packed_keys(known: KnownSet) -> frozenset[str]:
+    """Keys of the packed files that a record stands for.
+
+    Raises:
+        StoreError: The record holds no addresses.
+    """
+    return frozenset(_key(*_parts(address)) for address in (known.training, known.whole))
+
+
+def records_prefix(line: str) -> str:
+    """What the keys of a line's records begin with."""
+    return f"{line_prefix(line)}known/"
+
+
+def line_prefix(line: str) -> str:
+    """What the keys of all packed files and records of a line begin with."""
+    return f"{ROOT}/{check_line(line)}/"
 
 
 def _parts(address: str) -> tuple[str, str]:

@@ -13,7 +13,7 @@ NAMES = documentation.names()
 
 
 def test_every_task_of_the_pipelines_has_a_component():
-    assert set(NAMES) == {"ingest", *STAGES, "gate", "packaging", "promote", "deployment"}
+    assert set(NAMES) == {"ingest", *STAGES, "release", "promote", "deployment"}
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -8,7 +8,7 @@ from pipelines.compiling import compile_pipeline
 
 ROOT = Path(__file__).parents[2]
 COMMITTED = ROOT / "pipelines/compiled"
-AROUND = ("ingest", "gate", "packaging", "promote")
+AROUND = ("ingest", "release", "promote")
 """Tasks of the training pipeline that are no stages."""
 STAGES = ("masks", "clustering", "segnet", "lgst", "statistics", "evaluation")
 """The cached tasks of a line whose masks come from colour."""

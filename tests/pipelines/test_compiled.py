@@ -67,9 +67,8 @@ def test_the_tasks_depend_on_each_other_as_the_method_says(gpu):
         "segnet": {"clustering"},
         "statistics": {"clustering", "segnet", "lgst"},
         "evaluation": {"clustering", "statistics"},
-        "gate": {"statistics", "evaluation"},
-        "packaging": {"statistics", "evaluation", "gate"},
-        "promote": {"packaging", "gate"},
+        "release": {"statistics", "evaluation"},
+        "promote": {"release"},
     }
 
 
@@ -111,9 +110,9 @@ def test_what_the_gate_refused_is_neither_packed_nor_promoted_and_the_run_shows_
     """No condition is needed, which would cost a pod: both tasks see the decision."""
     promote = gpu.task("promote")["inputs"]["parameters"]
     assert promote["version"]["taskOutputParameter"] == {
-        "producerTask": "packaging", "outputParameterKey": "version"
+        "producerTask": "release", "outputParameterKey": "version"
     }  # fmt: skip
-    assert promote["reason"]["taskOutputParameter"] == {"producerTask": "gate", "outputParameterKey": "reason"}
+    assert promote["reason"]["taskOutputParameter"] == {"producerTask": "release", "outputParameterKey": "reason"}
     outputs = gpu.specification["components"]["comp-promote"]["outputDefinitions"]["parameters"]
     assert set(outputs) == {"endpoint", "reason"}
 
@@ -133,7 +132,7 @@ def test_what_trains_cannot_deploy(gpu, cpu, here, deploying):
     for pipeline in (gpu, cpu, here):
         assert "deployment" not in pipeline.executors
     assert deploying.executors == {"deployment"}
-    assert here.executors == {"ingest", *STAGES, "gate", "packaging"}
+    assert here.executors == {"ingest", *STAGES, "release"}
     assert gpu.parameters["deployer"]["defaultValue"] == "csad-deployer"
     account = gpu.task("promote")["inputs"]["parameters"]["service_account"]
     assert account == {"componentInputParameter": "pipelinechannel--deployer"}
@@ -194,7 +193,7 @@ def test_only_what_makes_its_own_result_is_part_of_a_cached_tasks_key(gpu, name)
 
 
 def test_all_variants_run_the_same_tasks(gpu, cpu, here):
-    for task in ("ingest", *STAGES, "gate", "packaging"):
+    for task in ("ingest", *STAGES, "release"):
         assert len({tuple(variant.container(task)["command"]) for variant in (gpu, cpu, here)}) == 1
     assert here.wishes == {}
 
@@ -222,7 +221,7 @@ main(["compile", "--gpu", "--output", sys.argv[1]])
     assert time.monotonic() - started < 60
     for name in ("training.yaml", "promotion.yaml"):
         assert (tmp_path / name).read_text() == (COMMITTED / name).read_text()
-    assert "a first run:     10 tasks, 22 pods, 9 steps in a row: 90 s beside the work" in done.stdout
+    assert "a first run:     9 tasks, 20 pods, 8 steps in a row: 80 s beside the work" in done.stdout
 
 
 def test_a_lines_own_pipeline_has_its_shards_and_its_defaults(tmp_path):

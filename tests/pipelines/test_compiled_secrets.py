@@ -28,7 +28,7 @@ def test_the_deploying_task_alone_gets_the_services_token_where_there_is_one(gpu
 
 def test_only_tasks_that_talk_to_the_store_get_its_keys_and_only_by_the_secrets_name(gpu, cpu, deploying):
     variables = {**STORE_VARIABLES, **STORE_OPTIONS}
-    users = {"ingest", *STAGES, "gate", "packaging", "deployment"}
+    users = {"ingest", *STAGES, "release", "deployment"}
     for pipeline in (gpu, cpu, deploying):
         assert pipeline.parameters["store_secret"]["defaultValue"] == "csad-store"
         for task in pipeline.executors:
@@ -54,7 +54,7 @@ def test_tasks_read_from_the_stores_secret_what_serving_pods_read(gpu, deploying
         if "valueFrom" in one
     }
     wanted = {name: (reference["key"], reference.get("optional", False)) for name, reference in references.items()}
-    for pipeline, task in ((gpu, "ingest"), (gpu, "gate"), (gpu, "packaging"), (deploying, "deployment")):
+    for pipeline, task in ((gpu, "ingest"), (gpu, "release"), (deploying, "deployment")):
         found = {
             pair["envVar"]: (pair["secretKey"], secret.get("optional", False))
             for secret in secrets_of(pipeline, task)
