@@ -10,7 +10,8 @@ from csad.config.settings import SegmentationSettings
 from csad.features.backbone import load_backbone
 from csad.imaging.canvas_store import to_tensor
 from csad.segmentation import training
-from csad.segmentation.training import SegmentationData, train_segmentation
+from csad.segmentation.data import SegmentationData
+from csad.segmentation.training import train_segmentation
 
 RED, BLUE = (200, 30, 30), (30, 30, 200)
 
