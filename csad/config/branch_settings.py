@@ -31,9 +31,9 @@ class SegmentationSettings(Settings):
     copies: int = Field(
         default=480,
         ge=0,
-        description="Labelled copies, each with its synthetic anomaly, place and brightness, and a quarter as many "
-        "unlabelled ones, that the network's frozen part describes once; 0 draws and describes each anew (the paper's), "
-        "which takes more than twice as long.",
+        description="Labelled copies, each with its own synthetic anomaly, place and brightness, and a quarter as many "
+        "unlabelled ones, that the backbone describes once; 0 draws and describes each anew (the paper's), which takes "
+        "more than twice as long.",
     )
     learning_rate: float = Field(default=0.001, gt=0, description="Initial rate.")
     schedule: Literal["decaying", "fixed"] = Field(
