@@ -37,7 +37,7 @@ class ArrayStore:
             self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed by __exit__
         try:
             for array in arrays:
-                self._append(memoryview(array.tobytes()))
+                self.append(array)
         except BaseException:
             self._file.close()
             raise
@@ -56,7 +56,13 @@ class ArrayStore:
     def __exit__(self, *exc: object) -> None:
         self._file.close()
 
-    def _append(self, content: memoryview) -> None:
+    def append(self, array: NDArray[np.uint8]) -> None:
+        """Keep one more.
+
+        Raises:
+            CsadError: The temporary folder is full or refuses.
+        """
+        content = memoryview(array.tobytes())
         with _naming_temporary_folder():
             while content:
                 content = content[self._file.write(content) :]

@@ -28,6 +28,13 @@ class SegmentationSettings(Settings):
         default=0.42, description="Fraction of the steps before unlabelled images join (50 of 120 epochs in the paper)."
     )
     batch: int = Field(default=4, ge=1, description="Labelled and as many unlabelled images per step.")
+    copies: int = Field(
+        default=480,
+        ge=0,
+        description="Labelled copies, each with its own synthetic anomaly, place and brightness, and a quarter as many "
+        "unlabelled ones, that the backbone describes once; 0 draws and describes each anew (the paper's), which takes "
+        "more than twice as long.",
+    )
     learning_rate: float = Field(default=0.001, gt=0, description="Initial rate.")
     schedule: Literal["decaying", "fixed"] = Field(
         default="decaying",

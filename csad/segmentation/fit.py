@@ -22,8 +22,9 @@ from csad.images.canvases import open_canvases
 from csad.images.training_images import canvas_of
 from csad.pseudo_labels.label_maps import load_label_map
 from csad.pseudo_labels.record import LABEL_MAPS, PseudoLabels
+from csad.segmentation.data import SegmentationData
 from csad.segmentation.network import SegmentationNetwork
-from csad.segmentation.training import SegmentationData, train_segmentation
+from csad.segmentation.training import train_segmentation
 
 WEIGHTS = "segmentation.safetensors"
 

@@ -64,7 +64,15 @@ class SegmentationNetwork(nn.Module):
 
     def decode(self, stages: list[Tensor]) -> Tensor:
         """Predict class logits (B, K + 1, H/4, W/4) from the backbone's stages."""
-        fine, coarse = stages[0], stages[2]
+        return self.classify(stages[0], stages[2])
+
+    def classify(self, fine: Tensor, coarse: Tensor) -> Tensor:
+        """Predict class logits (B, K + 1, H/4, W/4).
+
+        Args:
+            fine: First stage of the backbone, (B, C1, H/4, W/4).
+            coarse: Third stage, (B, C3, H/16, W/16).
+        """
         empty = fine.new_empty(0)
         logits: Tensor = self.head(self.decoder([empty, empty, fine, empty, coarse]))
         return logits

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -20,13 +18,14 @@ from csad.compute import checkpoint as checkpoints
 from csad.compute.averaging import averaged_model
 from csad.config.settings import SegmentationSettings
 from csad.features.backbone import Backbone
-from csad.imaging.canvas_store import to_tensor
 from csad.segmentation.anomalies import SyntheticAnomalies
-from csad.segmentation.augmentation import random_affine, random_brightness, warp_images, warp_labels
+from csad.segmentation.data import SegmentationData
+from csad.segmentation.examples import FreshExamples, open_examples
 from csad.segmentation.losses import labelled_losses, unlabelled_losses
 from csad.segmentation.lsa import LabelledImage
-from csad.segmentation.network import LABEL_STRIDE, SegmentationNetwork
-from csad.segmentation.state import EndlessOrder, TrainingState
+from csad.segmentation.network import SegmentationNetwork
+from csad.segmentation.pointwise import multiply_pointwise
+from csad.segmentation.state import TrainingState
 
 DONORS = 32
 """Labelled images whose parts are pasted into others; cutting them out anew at each step would cost more."""
@@ -38,33 +37,6 @@ CHECKPOINT_EVERY = 50
 """Steps."""
 
 logger = logging.getLogger(__name__)
-
-
-class Arrays(Protocol):
-    """Arrays uint8 of one shape by their index: a list, an array or a `csad.compute.array_store.ArrayStore`."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, index: int, /) -> NDArray[np.uint8]: ...
-
-
-@dataclass(frozen=True)
-class SegmentationData:
-    """What the network learns from; image i is described by the i-th entry of each field.
-
-    Attributes:
-        canvases: uint8 (H, W, 3) each.
-        labels: Class per pixel, uint8 (H, W) each; all zero where not labelled.
-        labelled: bool (N,); the others are unlabelled images.
-        types: Product type, int (N,).
-        classes: Component classes K, the background not counted.
-    """
-
-    canvases: Arrays
-    labels: Arrays
-    labelled: NDArray[np.bool_]
-    types: NDArray[np.int64]
-    classes: int
 
 
 def train_segmentation(
@@ -92,11 +64,12 @@ def train_segmentation(
     labelled = np.flatnonzero(data.labelled)
     if not len(labelled):
         raise StageError("no image has a pseudo-label, so the segmentation network has nothing to learn from")
-    unlabelled = np.flatnonzero(~data.labelled)
     torch.manual_seed(seed)
     generator = np.random.default_rng(seed)
     draw = torch.Generator().manual_seed(seed)
     network = SegmentationNetwork(backbone, data.classes).to(device)
+    multiply_pointwise(network.decoder)
+    multiply_pointwise(network.head)
     parameters = [p for p in network.parameters() if p.requires_grad]
     fixed = settings.schedule == "fixed"
     optimiser: torch.optim.Optimizer
@@ -108,81 +81,82 @@ def train_segmentation(
     fractions = _class_fractions(data, labelled)
     anomalies = SyntheticAnomalies(_donors(data, labelled, generator) if settings.lsa else (), settings)
     steps = steps_of(settings, len(labelled))
-    labelled_order, unlabelled_order = EndlessOrder(labelled, generator), EndlessOrder(unlabelled, generator)
-    state = TrainingState(network, average, optimiser, generator, draw, labelled_order, unlabelled_order)
-    run = _fingerprint(backbone, data, settings, seed)
-    first = 0
-    if checkpoint and (found := checkpoints.find(checkpoint, run)):
-        state.restore(found)
-        first = found.step
     first_unlabelled = round(steps * settings.labelled_only_fraction)
+    fresh = FreshExamples(network.backbone, data, anomalies, generator, draw, device)
+    draws = (labelled_batch(settings) * steps, settings.batch * (steps - first_unlabelled))
+    run = _fingerprint(backbone, data, settings, seed)
     network.train()
-    for step in track(range(first, steps), "segmentation network"):
-        for group in optimiser.param_groups:
-            group["lr"] = settings.learning_rate if fixed else _rate(settings.learning_rate, step, steps)
-        chosen = labelled_order.take(max(2, settings.batch))
-        images, labels = _labelled_batch(data, chosen, anomalies, generator, draw, device)
-        with_unlabelled = len(unlabelled) > 0 and step >= first_unlabelled
-        if with_unlabelled:
-            others = unlabelled_order.take(settings.batch)
-            plain = to_tensor(np.stack([data.canvases[index] for index in others])).to(device)
-            images = torch.cat([images, random_brightness(plain, draw)])
-        logits = network(images)
-        parts = labelled_losses(logits[: len(labels)], labels)
-        weights = settings.losses
-        loss = weights.cross_entropy * parts.cross_entropy + weights.dice * parts.dice + weights.focal * parts.focal
-        if with_unlabelled:
-            wanted = torch.stack([_fractions_of_type(fractions, data.types, index, generator) for index in others])
-            with_background = settings.histogram_classes == "all"
-            unlabelled_parts = unlabelled_losses(logits[len(labels) :], wanted.to(device), with_background)
-            loss = loss + weights.histogram * unlabelled_parts.histogram + weights.entropy * unlabelled_parts.entropy
-        if not torch.isfinite(loss):
-            raise StageError(
-                f"the segmentation loss became {loss.item()} at step {step}; lower segmentation.learning_rate"
-            )
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
-        average.update_parameters(network.trained)
-        if checkpoint and (step + 1) % CHECKPOINT_EVERY == 0:
-            checkpoints.save(checkpoint, run, state.checkpoint(step + 1))
-        if (step + 1) % max(1, steps // 10) == 0:
-            logger.info("segmentation step %d of %d: loss %.3f", step + 1, steps, loss.item())
+    with open_examples(fresh, settings.copies, *draws, device) as examples:
+        state = TrainingState(
+            network, average, optimiser, generator, draw, examples.labelled_order, examples.unlabelled_order
+        )
+        first = 0
+        if checkpoint and (found := checkpoints.find(checkpoint, run)):
+            state.restore(found)
+            first = found.step
+        for step in track(range(first, steps), "segmentation network"):
+            for group in optimiser.param_groups:
+                group["lr"] = settings.learning_rate if fixed else _rate(settings.learning_rate, step, steps)
+            described, labels = examples.labelled(labelled_batch(settings))
+            wanted = None
+            if len(examples.unlabelled_order.indices) and step >= first_unlabelled:
+                others, chosen = examples.unlabelled(settings.batch)
+                described = described.joined(others)
+                expected = [_fractions_of_type(fractions, data.types, index, generator) for index in chosen]
+                wanted = torch.stack(expected).to(device)
+            loss = _loss(network.classify(described.fine, described.coarse), labels, wanted, settings)
+            if not torch.isfinite(loss):
+                raise StageError(
+                    f"the segmentation loss became {loss.item()} at step {step}; lower segmentation.learning_rate"
+                )
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            average.update_parameters(network.trained)
+            if checkpoint and (step + 1) % CHECKPOINT_EVERY == 0:
+                checkpoints.save(checkpoint, run, state.checkpoint(step + 1))
+            if (step + 1) % max(1, steps // 10) == 0:
+                logger.info("segmentation step %d of %d: loss %.3f", step + 1, steps, loss.item())
     if not fixed:
         network.trained.load_state_dict(average.module.state_dict())
     return network.eval()
+
+
+def _loss(logits: Tensor, labels: Tensor, wanted: Tensor | None, settings: SegmentationSettings) -> Tensor:
+    """Weighted sum of the five losses (paper Eq. 3).
+
+    Args:
+        logits: Of the labelled images, then of the unlabelled ones, (B, K + 1, h, w).
+        labels: Classes of the labelled images, int64 (L, h, w).
+        wanted: Class histograms for the unlabelled images, (B - L, K + 1); None without unlabelled images.
+        settings: Weights of the losses.
+    """
+    weights = settings.losses
+    parts = labelled_losses(logits[: len(labels)], labels)
+    loss = weights.cross_entropy * parts.cross_entropy + weights.dice * parts.dice + weights.focal * parts.focal
+    if wanted is None:
+        return loss
+    with_background = settings.histogram_classes == "all"
+    unlabelled = unlabelled_losses(logits[len(labels) :], wanted, with_background)
+    return loss + weights.histogram * unlabelled.histogram + weights.entropy * unlabelled.entropy
+
+
+def labelled_batch(settings: SegmentationSettings) -> int:
+    """Labelled images per step: batch norms need two."""
+    return max(2, settings.batch)
 
 
 def steps_of(settings: SegmentationSettings, labelled: int) -> int:
     """Optimiser steps: `settings.steps`, or as many as `settings.epochs` passes over the labelled images take."""
     if settings.epochs is None:
         return settings.steps
-    return settings.epochs * math.ceil(labelled / max(2, settings.batch))
+    return settings.epochs * math.ceil(labelled / labelled_batch(settings))
 
 
 def _donors(data: SegmentationData, labelled: NDArray[np.int64], generator: np.random.Generator) -> list[LabelledImage]:
     """Some labelled images, of which parts are pasted into others."""
     chosen = generator.permutation(labelled)[:DONORS]
     return [LabelledImage(np.array(data.canvases[i]), np.array(data.labels[i])) for i in chosen]
-
-
-def _labelled_batch(
-    data: SegmentationData,
-    chosen: Sequence[int],
-    anomalies: SyntheticAnomalies,
-    generator: np.random.Generator,
-    draw: torch.Generator,
-    device: torch.device | str,
-) -> tuple[Tensor, Tensor]:
-    batch = []
-    for index in chosen:
-        image = LabelledImage(np.asarray(data.canvases[index]), np.asarray(data.labels[index]))
-        batch.append(anomalies(image, generator))
-    images = to_tensor(np.stack([image.pixels for image in batch])).to(device)
-    labels = torch.from_numpy(np.stack([image.labels for image in batch])).to(device)
-    matrices = random_affine(len(batch), images.shape[2], images.shape[3], draw)
-    images = random_brightness(warp_images(images, matrices), draw)
-    return images, warp_labels(labels, matrices, LABEL_STRIDE)
 
 
 def _class_fractions(data: SegmentationData, labelled: NDArray[np.int64]) -> dict[int, Tensor]:

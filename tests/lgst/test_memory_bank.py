@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from csad.lgst.memory_bank import MEMORY_LAYERS, POOL_FACTOR, MemoryBank, fit_memory_banks
+from csad.lgst.memory_bank import MEMORY_LAYERS, POOL_FACTOR, MemoryBank, _greedy_k_centre, fit_memory_banks
 from csad.lgst.normal_distances import NormalDistances
 
 
@@ -94,6 +94,19 @@ def test_the_coreset_covers_every_group_of_patches_however_rare():
 
     assert bank.patches.shape == (20, 3)
     assert bank.nearest(pyramid_of(rare, 1, 1))[0].item() < 0.1
+
+
+@pytest.mark.parametrize("candidates", [1, 2, 7, 1000])
+def test_each_patch_of_the_coreset_is_the_farthest_from_those_before_it(monkeypatch, candidates):
+    monkeypatch.setattr("csad.lgst.memory_bank.CANDIDATES", candidates)
+    points = torch.rand(60, 3, generator=torch.Generator().manual_seed(3))
+
+    chosen = _greedy_k_centre(points, 12, seed=0).tolist()
+
+    kept = [0]
+    while len(kept) < 12:
+        kept.append(int(torch.cdist(points.double(), points[kept].double()).amin(dim=1).argmax()))
+    assert chosen == kept
 
 
 def test_few_patches_are_all_kept():

@@ -10,7 +10,8 @@ from csad.config.settings import SegmentationSettings
 from csad.features.backbone import load_backbone
 from csad.imaging.canvas_store import to_tensor
 from csad.segmentation import training
-from csad.segmentation.training import SegmentationData, train_segmentation
+from csad.segmentation.data import SegmentationData
+from csad.segmentation.training import train_segmentation
 
 RED, BLUE = (200, 30, 30), (30, 30, 200)
 
@@ -44,8 +45,11 @@ def states_equal(one, other):
     return all(torch.equal(a, b) for a, b in zip(one.values(), other.values(), strict=True))
 
 
-def test_it_learns_to_tell_a_red_from_a_blue_square(backbone):
-    network = train_segmentation(backbone, products(6), settings(steps=40, batch=4, learning_rate=0.005), seed=0)
+@pytest.mark.parametrize("copies", [0, 24])
+def test_it_learns_to_tell_a_red_from_a_blue_square(backbone, copies):
+    line = settings(steps=40, batch=4, learning_rate=0.005, copies=copies)
+
+    network = train_segmentation(backbone, products(6), line, seed=0)
 
     pixels, labels = product(99)
     with torch.no_grad():
@@ -102,16 +106,20 @@ def train_until(step, backbone, data, checkpoint, **changes):
             train_segmentation(backbone, data, settings(**LONG, **changes), seed=1, checkpoint=checkpoint)
 
 
+@pytest.mark.parametrize("copies", [0, 4])
 @pytest.mark.parametrize("killed_at", [1, 3, 5, 6])
-def test_a_killed_training_resumes_and_ends_like_an_uninterrupted_one(backbone, tmp_path, monkeypatch, killed_at):
+def test_a_killed_training_resumes_and_ends_like_an_uninterrupted_one(
+    backbone, tmp_path, monkeypatch, killed_at, copies
+):
     monkeypatch.setattr(training, "CHECKPOINT_EVERY", 2)
     data, checkpoint = products(5, labelled=3), tmp_path / "checkpoint.safetensors"
-    whole = train_segmentation(backbone, data, settings(**LONG), seed=1).trainable_state()
+    line = settings(**LONG, copies=copies)
+    whole = train_segmentation(backbone, data, line, seed=1).trainable_state()
 
-    train_until(killed_at, backbone, data, checkpoint)
+    train_until(killed_at, backbone, data, checkpoint, copies=copies)
     taken = steps_of(monkeypatch)
     torch.manual_seed(99)
-    resumed = train_segmentation(backbone, data, settings(**LONG), seed=1, checkpoint=checkpoint).trainable_state()
+    resumed = train_segmentation(backbone, data, line, seed=1, checkpoint=checkpoint).trainable_state()
 
     assert len(taken) == 7 - killed_at // 2 * 2
     assert states_equal(resumed, whole)

@@ -10,7 +10,8 @@ import torch
 from csad.config.settings import SegmentationSettings
 from csad.features.backbone import load_backbone
 from csad.segmentation import training
-from csad.segmentation.training import SegmentationData, train_segmentation
+from csad.segmentation.data import SegmentationData
+from csad.segmentation.training import train_segmentation
 from tests.pretended_gpu import GPU
 
 pytestmark = [
