@@ -50,7 +50,7 @@ def prune_packed_sets(store: ObjectStore, line: str, days: int = KEPT_DAYS) -> P
     Args:
         store: Where.
         line: Product line.
-        days: Days without use, counted back from the last use of any set of the line; 1 or more, since a run takes hours.
+        days: Days without use, counted back from the last use of any set of the line; 1 or more: runs take hours.
 
     Raises:
         StoreError: A record is damaged, or the store does not answer.
