@@ -212,7 +212,7 @@ def copies_to_store(copies: int, images: int, draws: int) -> int:
     """How many copies of some images are worth storing.
 
     Args:
-        copies: As many as are wanted.
+        copies: Number of copies that is wanted.
         images: Each is shown at least once where the draws suffice.
         draws: How many the training draws; more copies would never be seen.
     """

@@ -126,7 +126,7 @@ def _loss(logits: Tensor, labels: Tensor, wanted: Tensor | None, settings: Segme
     """Weighted sum of the five losses (paper Eq. 3).
 
     Args:
-        logits: Of the labelled images, then of the unlabelled ones, (B, K + 1, h, w).
+        logits: Logits of the labelled images, then of the unlabelled ones, (B, K + 1, h, w).
         labels: Classes of the labelled images, int64 (L, h, w).
         wanted: Class histograms for the unlabelled images, (B - L, K + 1); None without unlabelled images.
         settings: Weights of the losses.
