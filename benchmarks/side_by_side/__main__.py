@@ -64,7 +64,8 @@ def compare(options: argparse.Namespace) -> Comparison:
     Raises:
         CsadError: A model or image cannot be read, or a contender failed.
     """
-    model, output, load = options.model.resolve(), options.output.resolve(), os.getloadavg()[0]
+    model, output = options.model.resolve(), options.output.resolve()
+    load, commit = os.getloadavg()[0], _commit()
     contenders, left_out = ours(model)
     for more, reasons in (anomalib(output), authors(options.authors, output)):
         contenders, left_out = contenders + more, left_out + reasons
@@ -98,7 +99,7 @@ def compare(options: argparse.Namespace) -> Comparison:
         date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
         machine=machine(),
         load=load,
-        commit=_commit(),
+        commit=commit,
         versions=_versions(contenders),
         command=" ".join(["python -m benchmarks.side_by_side", *sys.argv[1:]]),
     )
