@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 FOUNDATION := .venv-foundation
+ANOMALIB := .venv-anomalib
 EXAMPLE := examples/fastener_kit
 REGISTRY ?=
 # Processes that share the tests; each of them computes with one thread.
@@ -12,7 +13,7 @@ WORKERS ?= 2
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --ignore=tests/cluster -n $(WORKERS) --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help install foundation demo test test-slow test-cluster test-foundation lint format measure measure-serving bench docs pictures compile wheel images push manifests clean
+.PHONY: help install foundation anomalib demo test test-slow test-cluster test-foundation lint format measure measure-serving bench docs pictures compile wheel images push manifests clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +38,18 @@ $(FOUNDATION)/.installed: pyproject.toml constraints-foundation.txt
 	@echo 'Installing into $(FOUNDATION): about 3 minutes and 7 GB' >&2
 	$(FOUNDATION)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-foundation.txt \
 		-e '.[train,foundation]' pytest pytest-timeout hypothesis
+	@touch $@
+
+anomalib: $(ANOMALIB)/.installed ## Make the environment of anomalib in .venv-anomalib, which make bench compares csad with
+
+$(ANOMALIB)/.installed: constraints-anomalib.txt
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
+		|| { echo "Python 3.11 is needed, $(PYTHON) is another; say make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@test -x $(ANOMALIB)/bin/python && $(ANOMALIB)/bin/python -m pip --version > /dev/null 2>&1 \
+		|| "$(PYTHON)" -m venv --clear $(ANOMALIB)
+	@echo 'Installing into $(ANOMALIB): about 3 minutes and 7 GB' >&2
+	$(ANOMALIB)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-anomalib.txt \
+		'anomalib[openvino]' torch torchvision onnxruntime onnxscript
 	@touch $@
 
 demo: $(INSTALLED) ## Train, evaluate and explain the example line: the whole pipeline, on this machine
@@ -66,8 +79,9 @@ format: $(INSTALLED) ## Put the code into the style that lint wants
 measure: $(INSTALLED) ## Measure detection on the example and on real images, as in docs/measurements.md (hours)
 	$(BIN)/python -m benchmarks.measure
 
-bench: $(INSTALLED) ## Measure speed and memory
+bench: $(INSTALLED) ## Measure speed and memory, after make anomalib beside its models
 	$(BIN)/python -m benchmarks.speed
+	$(BIN)/python -m benchmarks.side_by_side $(if $(AUTHORS),--authors "$(AUTHORS)")
 
 measure-serving: $(INSTALLED) ## Measure the service over HTTP: latency, throughput, memory, hostile requests
 	$(BIN)/python -m benchmarks.serving

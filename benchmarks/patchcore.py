@@ -29,11 +29,24 @@ def patchcore(train: Tensor, validation: Tensor, test: Tensor, seed: int) -> tup
     Returns:
         Scores (T,), and the threshold above which an image is rejected.
     """
+    memory = coreset(train, seed)
+    return scores(test, memory), float(scores(validation, memory).max())
+
+
+def coreset(train: Tensor, seed: int) -> Tensor:
+    """Choose the patches that stand for normal images.
+
+    Args:
+        train: Patches of normal images, float32 (N, P, C).
+        seed: Random seed for the pool, the projection and the first patch.
+
+    Returns:
+        float32 (M, C), M = min(N * P, 4000).
+    """
     generator = torch.Generator().manual_seed(seed)
     patches = train.flatten(0, 1)
     pool = patches[torch.randperm(len(patches), generator=generator)[:POOL]]
-    memory = pool[k_center(pool, CORESET, generator)]
-    return _scores(test, memory), float(_scores(validation, memory).max())
+    return pool[k_center(pool, CORESET, generator)]
 
 
 def k_center(points: Tensor, size: int, generator: torch.Generator) -> Tensor:
@@ -61,5 +74,6 @@ def k_center(points: Tensor, size: int, generator: torch.Generator) -> Tensor:
     return torch.tensor(chosen)
 
 
-def _scores(images: Tensor, memory: Tensor) -> np.ndarray:
+def scores(images: Tensor, memory: Tensor) -> np.ndarray:
+    """Largest distance of an image's patches, float32 (T, P, C), to the nearest of a memory, float32 (M, C): (T,)."""
     return np.array([float(distances(patches, memory).max()) for patches in images])

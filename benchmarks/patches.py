@@ -31,10 +31,15 @@ def describe(backbone: Backbone, paths: Sequence[Path]) -> Tensor:
     """
     found = []
     for start in range(0, len(paths), BATCH):
-        pixels = np.stack([_square(path) for path in paths[start : start + BATCH]])
-        stages = backbone(to_tensor(pixels))
-        found.append(join_stages(stages[1], stages[2]).flatten(2).transpose(1, 2))
+        pixels = np.stack([square(read_rgb(path)) for path in paths[start : start + BATCH]])
+        found.append(describe_squares(backbone, pixels))
     return torch.cat(found)
+
+
+def describe_squares(backbone: Backbone, pixels: np.ndarray) -> Tensor:
+    """Describe images of the right size, uint8 (B, 256, 256, 3), by their patches, float32 (B, P, C)."""
+    stages = backbone(to_tensor(pixels))
+    return join_stages(stages[1], stages[2]).flatten(2).transpose(1, 2)
 
 
 def join_stages(fine: Tensor, coarse: Tensor) -> Tensor:
@@ -58,5 +63,6 @@ def distances(patches: Tensor, memory: Tensor) -> Tensor:
     return (squared + patches.square().sum(dim=1)).clamp_min(0).sqrt()
 
 
-def _square(path: Path) -> np.ndarray:
-    return np.asarray(Image.fromarray(read_rgb(path)).resize((SIDE, SIDE), Image.Resampling.BICUBIC))
+def square(image: np.ndarray) -> np.ndarray:
+    """Resize an image, uint8 (H, W, 3), to uint8 (256, 256, 3)."""
+    return np.asarray(Image.fromarray(image).resize((SIDE, SIDE), Image.Resampling.BICUBIC))

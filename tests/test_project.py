@@ -25,6 +25,14 @@ def test_constraints_are_plain_pins():
     assert [pin for pin in PINS if not re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.]+", pin)] == []
 
 
+def test_what_csad_is_compared_with_is_pinned_with_the_runtimes_that_csad_has():
+    others = [pin for pin in (ROOT / "constraints-anomalib.txt").read_text().splitlines() if not pin.startswith("#")]
+    assert [pin for pin in others if not re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.]+", pin)] == []
+    for runtime in ("torch", "onnxruntime", "openvino"):
+        (own,) = (pin for pin in PINS if pin.startswith(f"{runtime}=="))
+        assert own in others
+
+
 def test_everything_that_make_installs_is_pinned():
     extras = PROJECT["optional-dependencies"]
     installed = ("score", "train", "serve", "dev", "docs")
