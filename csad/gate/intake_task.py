@@ -2,7 +2,7 @@
 
 On a cluster this is the one task that is never cached. What it hands on are parameters, which are equal for equal data,
 so everything behind it is: addresses of packed images in the store, named by their content, and the line reduced to
-what each stage reads.
+what each stage reads, with the digests of the weights that it reads.
 """
 
 import json
@@ -17,6 +17,7 @@ from typing import Any
 from csad.common import atomic
 from csad.common.hashing import json_sha256
 from csad.config.line import ProductLine
+from csad.gate.run_weights import pin_weights
 from csad.gate.unchanged import origin_of, why_unchanged
 from csad.images.registered import FILE as REGISTRATION
 from csad.runner.code import code_version, package_versions
@@ -91,8 +92,8 @@ def run_intake(line_yaml: str, data_uri: str, seed: int, force: bool) -> Intake:
     if os.environ.get(STORE_VARIABLE):
         return _here(line_yaml, data_uri, seed)
     with failing_clearly("ingest"):
-        line = ProductLine.from_yaml(line_yaml)
         store = ObjectStore.connect(StoreSettings.from_environment())
+        line = pin_weights(store, ProductLine.from_yaml(line_yaml))
         exact = exact_address(store, data_uri) if data_uri.startswith(STORED) else data_uri
         # A folder's content is known only once it was read; a version in the store is named by it.
         known = None if exact.startswith(STORED) else _check(store, line, exact)
