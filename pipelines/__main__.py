@@ -66,7 +66,9 @@ def main() -> None:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Product line that runs without parameters train, such as a bare `kfp run submit` (`kfp run create`).",
 )
-def compile_pipelines(output: Path, cpu_only: bool | None, small: bool, no_deploy: bool, line: Path) -> None:
+def compile_pipelines(
+    output: Path, cpu_only: bool | None, small: bool, no_deploy: bool, weights_claim: str, line: Path
+) -> None:
     """Write the training and the promotion pipeline as KFP YAML, and say how many steps and pods a run takes.
 
     \b
@@ -79,7 +81,7 @@ def compile_pipelines(output: Path, cpu_only: bool | None, small: bool, no_deplo
     from pipelines.pods import count_pods
 
     product_line = ProductLine.from_file(line)
-    target = Target(check_device(cpu_only), small, deploy=not no_deploy)
+    target = Target(check_device(cpu_only), small, deploy=not no_deploy, weights_claim=weights_claim)
     training, promotion = compile_for(product_line, target, output)
     click.echo(f"wrote {training} and {promotion}")
     click.echo(f"a first run:     {count_pods(training).first}")
@@ -147,6 +149,7 @@ def submit(
     cpu_only: bool | None,
     small: bool,
     no_deploy: bool,
+    weights_claim: str,
     package: Path | None,
     endpoint: str | None,
     kfp_namespace: str | None,
@@ -167,7 +170,7 @@ def submit(
 
     line = ProductLine.from_file(file)
     server = Server.connect(endpoint, kfp_namespace)
-    target = Target(check_device(cpu_only), small, deploy=not no_deploy)
+    target = Target(check_device(cpu_only), small, deploy=not no_deploy, weights_claim=weights_claim)
     with tempfile.TemporaryDirectory() as folder:
         used = Packages(target, Path(folder), package).of(line)
         started = submit_training(server, target.line(line), used, data, seed, force, service_account or None)

@@ -21,11 +21,13 @@ class Target:
         gpu: It has GPU nodes.
         small: It has few cores: tasks reserve as little as they can live with.
         deploy: False leaves deployment to people whatever the lines say.
+        weights_claim: PersistentVolumeClaim that keeps the weights that tasks fetch; "" for none.
     """
 
     gpu: bool = True
     small: bool = False
     deploy: bool = True
+    weights_claim: str = ""
 
     def line(self, line: ProductLine) -> ProductLine:
         """The line as it runs on this cluster."""
@@ -93,5 +95,5 @@ class Packages:
 
 
 def _compile(target: Target, shape: Shape, file: Path, line: ProductLine | None) -> Path:
-    compile_pipeline(training(shape, target.gpu), file, compiled_defaults(line) if line else None)
+    compile_pipeline(training(shape, target.gpu, target.weights_claim), file, compiled_defaults(line) if line else None)
     return file

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
-from pathlib import Path
 
 from csad.common.errors import WeightsError
 from csad.config.line import ProductLine

@@ -92,8 +92,9 @@ def run_intake(line_yaml: str, data_uri: str, seed: int, force: bool) -> Intake:
     if os.environ.get(STORE_VARIABLE):
         return _here(line_yaml, data_uri, seed)
     with failing_clearly("ingest"):
+        line = ProductLine.from_yaml(line_yaml)
         store = ObjectStore.connect(StoreSettings.from_environment())
-        line = pin_weights(store, ProductLine.from_yaml(line_yaml))
+        line = pin_weights(store, line)
         exact = exact_address(store, data_uri) if data_uri.startswith(STORED) else data_uri
         # A folder's content is known only once it was read; a version in the store is named by it.
         known = None if exact.startswith(STORED) else _check(store, line, exact)

@@ -23,6 +23,7 @@ CACHE_VARIABLE = "CSAD_WEIGHTS_CACHE"
 CACHE = "csad-weights-cache"
 """In the pod's folder for temporary files, where no volume is mounted."""
 
+
 @contextmanager
 def weights_at_hand(stage: str, line: ProductLine) -> Iterator[None]:
     """Have a weights folder with what a stage reads, for as long as this lasts.

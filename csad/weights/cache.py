@@ -164,8 +164,8 @@ def missing_from_mirror(names: list[str]) -> WeightsError:
     if listed:
         joined = " ".join(listed)
         ways.append(
-            f"`csad weights sync {joined}`, or `csad weights import DIR {joined}` without internet access, on a machine "
-            "where CSAD_STORE_ENDPOINT names this store"
+            f"`csad weights sync {joined}`, or without internet access `csad weights import DIR {joined}`, where "
+            "CSAD_STORE_ENDPOINT names this store"
         )
     ways += [f"`csad weights push {name} FILE`" for name in names if name not in public]
     return WeightsError(f"the store has no weights {', '.join(names)}; put them there with {'; and '.join(ways)}")
