@@ -137,7 +137,7 @@ def push(name: str, source: Path, folder: Path, renewed: bool, as_json: bool) ->
     """Put a file of your own into the weights folder and the store: lines and pods then know it as weights://NAME.
 
     FILE is .safetensors, or a pickle of nothing but tensors, which is kept as .safetensors.
-    A line that pins the digest of a renewed file goes on with the old one.
+    A line that pins the digest of a file that was renewed keeps the old one.
 
     \b
     Example:

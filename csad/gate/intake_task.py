@@ -22,6 +22,7 @@ from csad.gate.unchanged import origin_of, why_unchanged
 from csad.images.registered import FILE as REGISTRATION
 from csad.runner.code import code_version, package_versions
 from csad.runner.data_source import STORED, resolve_uri
+from csad.runner.needed_weights import warn_of_idle_pins
 from csad.runner.packed import pack_files, pack_folder
 from csad.runner.reduced_line import reduced_line
 from csad.runner.snapshot import FILE as SNAPSHOT
@@ -114,6 +115,7 @@ def _here(line_yaml: str, data_uri: str, seed: int) -> Intake:
     """In a local run the stages themselves are kept, so their folders are the addresses."""
     done = run_task(ingest.STAGE, line_yaml, 0, "", data=data_uri)
     line = ProductLine.from_yaml(line_yaml)
+    warn_of_idle_pins(line)
     origin = origin_of(line, done.summary.digest, seed)
     return Intake(True, done.summary.headline(), done.folder, done.folder, origin, _lines(line), done.summary)
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 
-from csad.common.humanize import plural
 from csad.config.line import ProductLine
-from csad.runner.needed_weights import all_needed_weights, weights_by_path
+from csad.runner.needed_weights import all_needed_weights, warn_of_idle_pins, weights_by_path
 from csad.store.objects import ObjectStore
 from csad.weights.mirror import StoreMirror
 from csad.weights.resolve import resolve_digests
@@ -29,7 +28,8 @@ def pin_weights(store: ObjectStore, line: ProductLine) -> ProductLine:
         StoreError: The store does not answer.
     """
     names = all_needed_weights(line)
-    warn_of_weights(line, names)
+    warn_of_idle_pins(line)
+    _warn_of_paths(line)
     digests = resolve_digests(names, line.pinned_weights, StoreMirror(store))
     if digests:
         listed = ", ".join(f"{name} {digest[:12]}" for name, digest in digests.items())
@@ -37,13 +37,8 @@ def pin_weights(store: ObjectStore, line: ProductLine) -> ProductLine:
     return line.model_copy(update={"pinned_weights": digests})
 
 
-def warn_of_weights(line: ProductLine, names: tuple[str, ...]) -> None:
-    """Say once what a line says about weights without effect, and what the cache of a pipeline cannot see."""
-    idle = [name for name in line.pinned_weights if name not in names]
-    if idle:
-        _log.warning(
-            "pinned_weights: %s that this line does not read: %s", plural(len(idle), "name"), ", ".join(sorted(idle))
-        )
+def _warn_of_paths(line: ProductLine) -> None:
+    """Say once which weights the cache of a pipeline cannot see."""
     paths = weights_by_path(line)
     if paths:
         _log.warning(

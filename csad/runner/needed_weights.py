@@ -5,11 +5,13 @@ A pipeline is compiled by it, `ingest` resolves the names to digests, and pods f
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 from csad.common.errors import WeightsError
+from csad.common.humanize import plural
 from csad.config.line import ProductLine
 from csad.config.weights_address import ADDRESS, FOLDER_VARIABLE, name_of
 from csad.foundation.published_names import SUFFIXES, tagger_weights
@@ -17,6 +19,8 @@ from csad.proposals.proposers import asks_tagger, proposer_of
 from csad.runner.stage_order import NAMES
 from csad.weights.catalogue import file_of
 from csad.weights.digests import FILE, read_digests
+
+_log = logging.getLogger(__name__)
 
 READ_BACKBONE = frozenset({"clustering", "segnet", "lgst", "statistics"})
 """Stages that load the backbone; a model carries its own, so `evaluation` does not."""
@@ -47,6 +51,14 @@ def with_needed_pins(line: ProductLine, *stages: str) -> ProductLine:
     names = {name for stage in stages for name in needed_weights(stage, line)}
     kept = {name: digest for name, digest in line.pinned_weights.items() if name in names}
     return line.model_copy(update={"pinned_weights": kept})
+
+
+def warn_of_idle_pins(line: ProductLine) -> None:
+    """Say once which pins have no effect, such as those of a misspelt name."""
+    needed = all_needed_weights(line)
+    idle = sorted(name for name in line.pinned_weights if name not in needed)
+    if idle:
+        _log.warning("pinned_weights: %s that this line does not read: %s", plural(len(idle), "name"), ", ".join(idle))
 
 
 def weights_by_path(line: ProductLine) -> tuple[str, ...]:

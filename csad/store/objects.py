@@ -130,7 +130,7 @@ class ObjectStore:
     def complete_file(self, key: str, path: Path) -> None:
         """Append to a file what it lacks of an object: an interrupted transfer resumes, here or in a later process.
 
-        The caller compares digests; a file that is longer than the object starts anew.
+        The caller compares digests; a file that is longer than the object is fetched from scratch.
 
         Raises:
             NotFound: No such object.

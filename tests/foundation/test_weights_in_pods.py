@@ -32,7 +32,7 @@ tags: {images: 1}
 pseudo_labels:
   proposals: foundation
   mode: fine
-  foundation: {sam: vit_tiny, points_per_side: 2, crop_layers: 0, predicted_iou: 0.0, stability: 0.0, minimum_region: 20}
+  foundation: {sam: vit_tiny, points_per_side: 2, crop_layers: 0, predicted_iou: 0, stability: 0, minimum_region: 20}
 """
 
 
@@ -104,7 +104,9 @@ def test_tagging_and_masks_run_on_weights_of_the_store_and_a_second_line_fetches
         intake = run_intake(ProductLine.from_yaml(LINE % name).to_yaml(), f"store://{name}", 0, force=False)
         tags, proposed = str(tmp_path / f"{name}-tags"), str(tmp_path / f"{name}-masks")
         run_task(tagging.STAGE, intake.lines["tagging"], 0, tags, images=intake.training_images)
-        done = run_task(masks.STAGE, intake.lines["masks"], 0, proposed, "1/10", images=intake.training_images, tags=tags)
+        done = run_task(
+            masks.STAGE, intake.lines["masks"], 0, proposed, "1/10", images=intake.training_images, tags=tags
+        )
 
         assert json.loads((tmp_path / f"{name}-tags" / tagging.FILE).read_text())["prompts"] == ["screw", "washer"]
         assert (done.summary.proposer, done.summary.images) == ("foundation: fine", 1)

@@ -13,7 +13,7 @@ from csad.common.errors import StoreError, WeightsError
 from csad.config.line import ProductLine
 from csad.gate.intake_task import run_intake
 from csad.runner.fetched_weights import CACHE_VARIABLE, weights_at_hand
-from csad.runner.needed_weights import needed_weights
+from csad.runner.needed_weights import needed_weights, warn_of_idle_pins
 from csad.runner.reduced_line import reduced_line
 from csad.runner.stage import StageRecord
 from csad.runner.stage_order import NAMES
@@ -247,3 +247,10 @@ def test_a_file_of_the_weights_folder_that_the_line_does_not_mean_is_refused_wit
 
     with pytest.raises(WeightsError, match=f"its sha256 is {file_digest(file)}, pinned_weights of the line says 0000"):
         lgst.STAGE.key(line, 3, {})
+
+
+def test_a_training_on_this_machine_says_which_pins_are_idle(caplog):
+    warn_of_idle_pins(foundation(pinned_weights={"sam_hq_vit_h": "0" * 64}))
+    assert caplog.messages == []
+    warn_of_idle_pins(ProductLine(name="kit", pinned_weights={"sam_hq_vit_h": "0" * 64, "bert_model": "1" * 64}))
+    assert caplog.messages == ["pinned_weights: 2 names that this line does not read: bert_model, sam_hq_vit_h"]
