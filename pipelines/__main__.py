@@ -71,7 +71,13 @@ def main() -> None:
 )
 @click.option("--namespace", help="Where models of runs that do not say it are served.  [default: csad]")
 def compile_pipelines(
-    output: Path, cpu_only: bool | None, small: bool, no_deploy: bool, line: Path, namespace: str | None
+    output: Path,
+    cpu_only: bool | None,
+    small: bool,
+    no_deploy: bool,
+    weights_claim: str,
+    line: Path,
+    namespace: str | None,
 ) -> None:
     """Write the training and the promotion pipeline as KFP YAML, and say how many steps and pods a run takes.
 
@@ -85,7 +91,9 @@ def compile_pipelines(
     from pipelines.pods import count_pods
 
     product_line = ProductLine.from_file(line)
-    target = Target(check_device(cpu_only), small, deploy=not no_deploy, namespace=namespace)
+    target = Target(
+        check_device(cpu_only), small, deploy=not no_deploy, weights_claim=weights_claim, namespace=namespace
+    )
     training, promotion = compile_for(product_line, target, output)
     click.echo(f"wrote {training} and {promotion}")
     click.echo(f"a first run:     {count_pods(training).first}")
@@ -155,6 +163,7 @@ def submit(
     cpu_only: bool | None,
     small: bool,
     no_deploy: bool,
+    weights_claim: str,
     package: Path | None,
     endpoint: str | None,
     kfp_namespace: str | None,
@@ -178,7 +187,9 @@ def submit(
 
     line = ProductLine.from_file(file)
     server = Server.connect(endpoint, kfp_namespace)
-    target = Target(check_device(cpu_only), small, deploy=not no_deploy, gpu_nodes=gpu_nodes)
+    target = Target(
+        check_device(cpu_only), small, deploy=not no_deploy, gpu_nodes=gpu_nodes, weights_claim=weights_claim
+    )
     with tempfile.TemporaryDirectory() as folder:
         used = Packages(target, Path(folder), package).of(line)
         started = submit_training(

@@ -38,6 +38,13 @@ small_option = click.option(
 deploy_option = click.option(
     "--no-deploy", is_flag=True, help="End with the registered version, whatever the line's schedule.deploy says."
 )
+claim_option = click.option(
+    "--weights-claim",
+    envvar="CSAD_WEIGHTS_CLAIM",
+    default="",
+    help="PersistentVolumeClaim that keeps the weights that tasks fetch from the store; else each pod fetches its "
+    "own.  [default: $CSAD_WEIGHTS_CLAIM]",
+)
 
 
 serving_option = click.option(
@@ -49,7 +56,7 @@ serving_option = click.option(
 
 def target_options(command: click.decorators.FC) -> click.decorators.FC:
     """What a pipeline is compiled for."""
-    for option in (deploy_option, small_option, cpu_option):
+    for option in (claim_option, deploy_option, small_option, cpu_option):
         command = option(command)
     return command
 

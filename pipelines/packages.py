@@ -25,6 +25,7 @@ class Target:
         deploy: False leaves deployment to people whatever the lines say.
         gpu_nodes: Keys of the section `schedule` that say which accelerators and nodes, instead of the lines.
         namespace: Where models are served unless a run says it; None for csad.
+        weights_claim: PersistentVolumeClaim that keeps the weights that tasks fetch; "" for none.
     """
 
     gpu: bool = True
@@ -32,6 +33,7 @@ class Target:
     deploy: bool = True
     gpu_nodes: Mapping[str, object] = field(default_factory=dict)
     namespace: str | None = None
+    weights_claim: str = ""
 
     def line(self, line: ProductLine) -> ProductLine:
         """The line as it runs on this cluster."""
@@ -56,7 +58,7 @@ def compile_for(line: ProductLine, target: Target, folder: Path) -> tuple[Path, 
     """
     training_file, promotion_file = folder / TRAINING_FILE, folder / PROMOTION_FILE
     defaults = compiled_defaults(target.line(line), target.namespace)
-    pipeline = training(target.shape(line), target.gpu)
+    pipeline = training(target.shape(line), target.gpu, target.weights_claim)
     require_gpus(target.line(line), target.gpu, TRAINING_FILE)
     compile_pipeline(pipeline, training_file, defaults)
     compile_pipeline(promotion, promotion_file, serving_parameters(target.namespace))
@@ -94,7 +96,7 @@ class Packages:
     def _compiled_for(self, shape: Shape) -> Path:
         if shape not in self._compiled:
             file = self._folder / f"training-{len(self._compiled)}.yaml"
-            compile_pipeline(training(shape, self.target.gpu), file)
+            compile_pipeline(training(shape, self.target.gpu, self.target.weights_claim), file)
             self._compiled[shape] = file
         return self._compiled[shape]
 

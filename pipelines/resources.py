@@ -6,6 +6,7 @@ from kfp import dsl, kubernetes
 from kfp.dsl.pipeline_channel import PipelineChannel
 
 from csad.common.patience import VARIABLE as PATIENCE
+from csad.runner.fetched_weights import CACHE_VARIABLE
 from kfp_client.names import TOKEN_SECRET
 
 GPU_ACCELERATOR = "nvidia.com/gpu"
@@ -21,6 +22,8 @@ STORE_VARIABLES = {
 STORE_OPTIONS = {"region": "AWS_REGION", "prefix": "CSAD_STORE_PREFIX"}
 """Keys that the secret of some stores has beside these."""
 TOKEN_VARIABLE = {"token": "CSAD_TOKEN"}
+WEIGHTS_FOLDER = "/weights"
+"""Where the volume is mounted that keeps fetched weights."""
 PATIENCE_SECONDS = "300"
 """For so long a task waits for a store, a pipeline server or a cluster that is away; Kubeflow does not repeat it."""
 TOKEN_LABEL = "access-ml-pipeline"
@@ -123,6 +126,17 @@ def use_store(task: dsl.PipelineTask, secret: str) -> dsl.PipelineTask:
     """
     kubernetes.use_secret_as_env(task, secret_name=secret, secret_key_to_env=STORE_VARIABLES)
     return kubernetes.use_secret_as_env(task, secret_name=secret, secret_key_to_env=STORE_OPTIONS, optional=True)
+
+
+def keep_weights(task: dsl.PipelineTask, claim: str) -> dsl.PipelineTask:
+    """Let a task keep the weights that it fetches on a volume, where later tasks and runs find them.
+
+    Args:
+        task: The task.
+        claim: Name of a PersistentVolumeClaim in the namespace of the runs.
+    """
+    task.set_env_variable(CACHE_VARIABLE, WEIGHTS_FOLDER)
+    return kubernetes.mount_pvc(task, pvc_name=claim, mount_path=WEIGHTS_FOLDER)
 
 
 def use_token(task: dsl.PipelineTask) -> dsl.PipelineTask:

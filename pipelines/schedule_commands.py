@@ -60,6 +60,7 @@ def _planned(
     cpu_only: bool | None,
     small: bool,
     no_deploy: bool,
+    weights_claim: str,
     package: Path | None,
     endpoint: str | None,
     kfp_namespace: str | None,
@@ -74,7 +75,9 @@ def _planned(
     from pipelines.schedules import make_plan, read_lines
 
     found = read_lines(lines)
-    target = Target(check_device(cpu_only), small, deploy=not no_deploy, gpu_nodes=gpu_nodes)
+    target = Target(
+        check_device(cpu_only), small, deploy=not no_deploy, gpu_nodes=gpu_nodes, weights_claim=weights_claim
+    )
     server = Server.connect(endpoint, kfp_namespace)
     with tempfile.TemporaryDirectory() as folder:
         packages = Packages(target, Path(folder), package)

@@ -4,7 +4,9 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from csad.config.line import ProductLine
-from csad.proposals.proposers import proposer_of
+from csad.config.weights_address import name_of
+from csad.proposals.proposers import asks_tagger, proposer_of
+from csad.runner.needed_weights import READ_BACKBONE
 from csad.runner.shard import Shard
 from csad.runner.stage_order import after
 from pipelines.resources import LARGE, MEDIUM, TINY, Resources
@@ -24,6 +26,7 @@ class Shape:
         deploy: Accepted models go into service at the end.
         large: The line's images are larger than usual.
         small: Requests are as low as the tasks can live with, for clusters of a few cores.
+        fetches_backbone: The weights of the backbone come from the store.
     """
 
     foundation: bool = False
@@ -32,6 +35,7 @@ class Shape:
     deploy: bool = True
     large: bool = False
     small: bool = False
+    fetches_backbone: bool = False
 
     @classmethod
     def of(cls, line: ProductLine, small: bool = False, deploy: bool = True) -> Self:
@@ -45,11 +49,12 @@ class Shape:
         proposer = proposer_of(line)
         return cls(
             foundation=proposer.foundation_models,
-            asks_tagger=proposer.needs_prompts and line.tags.prompts is None,
+            asks_tagger=asks_tagger(line),
             shards=line.schedule.mask_shards,
             deploy=deploy and line.schedule.deploy,
             large=line.images.area > USUAL_AREA,
             small=small,
+            fetches_backbone=name_of(line.backbone.weights) is not None,
         )
 
     @property
@@ -73,3 +78,8 @@ class Shape:
     def foundation_stages(self) -> tuple[str, ...]:
         """Those that run foundation models."""
         return tuple(name for name in ("tagging", "masks") if self.foundation and name in self.stages())
+
+    def stages_with_weights(self) -> tuple[str, ...]:
+        """Those that may fetch weights from the store."""
+        fetching = {*(READ_BACKBONE if self.fetches_backbone else ()), *self.foundation_stages(), "tagging"}
+        return tuple(name for name in self.stages() if name in fetching)

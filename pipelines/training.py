@@ -39,6 +39,7 @@ from pipelines.resources import (
     WAITING,
     GpuPool,
     ask_server,
+    keep_weights,
     place_on_cpu,
     place_on_gpu,
     use_store,
@@ -140,6 +141,8 @@ class Cluster:
         deployer: Service account of the promotion.
         namespace: Where the model is served.
         pool: The nodes with accelerators; None where there are none.
+        weights_claim: PersistentVolumeClaim that keeps fetched weights; "": each pod fetches its own. It is no
+            parameter: a pipeline mounts a volume or does not.
     """
 
     store_secret: str
@@ -147,12 +150,15 @@ class Cluster:
     deployer: str
     namespace: str
     pool: GpuPool | None
+    weights_claim: str = ""
 
 
 def _place(tasks: TrainingTasks, shape: Shape, cluster: Cluster) -> None:
     """Say where each task behind `ingest` runs, and with what."""
     for name, task in {**tasks.stages, "release": tasks.release}.items():
         use_store(task, cluster.store_secret)
+        if cluster.weights_claim and name in shape.stages_with_weights():
+            keep_weights(task, cluster.weights_claim)
         if cluster.pool is not None and name in shape.stages_on_gpu():
             place_on_gpu(task, shape.resources(name), cluster.pool)
             if name in shape.foundation_stages():
@@ -177,13 +183,14 @@ def _promote(tasks: TrainingTasks, line_yaml: str, cluster: Cluster) -> None:
     ask_server(place_on_cpu(started.set_caching_options(False), WAITING))
 
 
-def training(shape: Shape, gpu: bool) -> dsl.base_component.BaseComponent:
+def training(shape: Shape, gpu: bool, weights_claim: str = "") -> dsl.base_component.BaseComponent:
     """The pipeline of a shape for a cluster.
 
     Args:
         shape: Which tasks there are.
         gpu: The cluster has a GPU node pool, which the pipeline then has parameters for; what needs no GPU runs on any
             node all the same.
+        weights_claim: PersistentVolumeClaim that keeps fetched weights; "" where each pod fetches its own.
     """
 
     def train(
@@ -217,7 +224,7 @@ def training(shape: Shape, gpu: bool) -> dsl.base_component.BaseComponent:
             tolerations: Taints of the GPU node pool.
         """
         pool = GpuPool(accelerator, accelerator_count, node_selector, tolerations) if gpu else None
-        cluster = Cluster(store_secret, promotion_endpoint, deployer, namespace, pool)
+        cluster = Cluster(store_secret, promotion_endpoint, deployer, namespace, pool, weights_claim)
         taken_in = ingest(line_yaml=line_yaml, data_uri=data_uri, seed=seed, force=force).set_caching_options(False)
         use_store(place_on_cpu(taken_in, TINY if shape.small else SMALL), cluster.store_secret)
         with dsl.If(taken_in.outputs["changed"] == CHANGED, name="changed"):

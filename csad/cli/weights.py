@@ -33,10 +33,12 @@ def weights() -> None:
       csad weights sync                                    all of them, about 9 GB
       csad weights sync sam_hq_vit_tiny wide_resnet50_2.tv2_in1k
       csad weights import /media/usb/weights               a machine without internet access
+      csad weights push convnext_tiny.in12k FILE           a file of your own: backbone.weights: weights://NAME
       csad weights verify
 
     \b
-    Nothing is downloaded when a line trains: it reads the folder that CSAD_WEIGHTS names.
+    Nothing is downloaded from the internet when a line trains: it reads the folder that CSAD_WEIGHTS names,
+    and pods fetch what their stage needs from the store.
     Where a store is named (CSAD_STORE_ENDPOINT, see `csad data --help`), files come from there first and
     are mirrored into it. The sha256 of a file is recorded when it is first seen; a changed file is refused
     ever after. Pickles are read without running their code and kept as safetensors.
@@ -46,13 +48,15 @@ def weights() -> None:
 
 @weights.command(name="list")
 @FOLDER
+@click.option("--store", "of_store", is_flag=True, help="List what the store has for pods, your own files among it.")
 @JSON
-def list_weights(folder: Path, as_json: bool) -> None:
+def list_weights(folder: Path, of_store: bool, as_json: bool) -> None:
     """List what there is, what it is for, and whether it is here.
 
     \b
     Example:
       csad weights list
+      csad weights list --store --json    what pods can have, and the digests for a line's pinned_weights
     """
     from csad.common.humanize import size
     from csad.common.tables import table
@@ -60,12 +64,16 @@ def list_weights(folder: Path, as_json: bool) -> None:
     from csad.weights.digests import read_digests
     from csad.weights.intake import is_present
 
+    if of_store:
+        _list_store(as_json)
+        return
     known = read_digests(folder)
     rows = []
     for entry in read_catalogue():
         present = entry.installed() if entry.package else is_present(entry, folder)
-        digest = known[entry.name].published if entry.name in known else None
-        rows.append({**entry.model_dump(exclude={"sha256"}), "present": present, "sha256": digest})
+        seen = known.get(entry.name)
+        digests = {"sha256": seen.published if seen else None, "stored_sha256": seen.stored if seen else None}
+        rows.append({**entry.model_dump(exclude={"sha256"}), "present": present, **digests})
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
@@ -120,6 +128,34 @@ def import_weights(source: Path, names: tuple[str, ...], folder: Path, as_json: 
 
 
 @weights.command()
+@click.argument("name", metavar="NAME")
+@click.argument("source", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@FOLDER
+@click.option("--renew", "renewed", is_flag=True, help="Take the place of another file of this name.")
+@JSON
+def push(name: str, source: Path, folder: Path, renewed: bool, as_json: bool) -> None:
+    """Put a file of your own into the weights folder and the store: lines and pods then know it as weights://NAME.
+
+    FILE is .safetensors, or a pickle of nothing but tensors, which is kept as .safetensors.
+    A line that pins the digest of a file that was renewed keeps the old one.
+
+    \b
+    Example:
+      csad weights push convnext_tiny.in12k model.safetensors
+    """
+    from csad.cli.store import connect
+    from csad.weights import own
+    from csad.weights.mirror import StoreMirror
+
+    take = own.renew if renewed else own.push
+    digests = take(name, source, folder, StoreMirror(connect()))
+    if as_json:
+        click.echo(json.dumps({name: digests.stored}, indent=2))
+        return
+    click.echo(f"weights://{name} is in the store, sha256 {digests.stored}")
+
+
+@weights.command()
 @NAMES
 @FOLDER
 @JSON
@@ -144,6 +180,20 @@ def verify(names: tuple[str, ...], folder: Path, as_json: bool) -> None:
         click.echo(f"{len(chosen)} files in {folder} are what they were when they were first seen")
     if problems:
         raise WeightsError("\n".join(problems.values()))
+
+
+def _list_store(as_json: bool) -> None:
+    from csad.cli.store import connect
+    from csad.common.humanize import size
+    from csad.common.tables import table
+    from csad.weights.mirror import StoreMirror
+
+    known = StoreMirror(connect()).all()
+    if as_json:
+        click.echo(json.dumps({name: digests.stored for name, digests in known.items()}, indent=2))
+        return
+    cells = [(name, size(digests.bytes), digests.stored) for name, digests in known.items()]
+    click.echo(table(("name", "size", "sha256"), cells))
 
 
 def _mirror() -> "Mirror | None":

@@ -33,6 +33,7 @@ from csad.config.settings import (
     TagSettings,
     ThresholdSettings,
 )
+from csad.config.weights_address import Sha256
 
 __all__ = [
     "BackboneSettings",
@@ -65,6 +66,12 @@ class ProductLine(Settings):
         default="default",
         description="default: made for factories; paper: CSAD as published. It sets what the file leaves out; every "
         "other key of the file counts.",
+    )
+    pinned_weights: dict[str, Sha256] = Field(
+        default_factory=dict,
+        description="SHA-256 that published or pushed weights must have, by name, such as {sam_hq_vit_h: 14a9...}; "
+        "other files are refused. On Kubeflow weights that are not pinned are those that the store has when a run "
+        "starts.",
     )
     images: ImageSettings = Field(default_factory=ImageSettings, description="Images.")
     backbone: BackboneSettings = Field(default_factory=BackboneSettings, description="Pretrained network.")
@@ -157,8 +164,9 @@ class ProductLine(Settings):
 
     def overridden(self) -> tuple[str, ...]:
         """Keys, such as "lgst.steps", in which the line differs from its method; how it is served does not count."""
-        plain = _flat(type(self)(name=self.name, method=self.method).model_dump(exclude=NO_PART_OF_A_SCORE))
-        own = _flat(self.model_dump(exclude=NO_PART_OF_A_SCORE))
+        left_out = NO_PART_OF_A_SCORE | {"pinned_weights"}
+        plain = _flat(type(self)(name=self.name, method=self.method).model_dump(exclude=left_out))
+        own = _flat(self.model_dump(exclude=left_out))
         return tuple(key for key, value in own.items() if value != plain[key])
 
     def digest(self) -> str:

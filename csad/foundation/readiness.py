@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
-from pathlib import Path
 
 from csad.common.errors import WeightsError
 from csad.config.line import ProductLine
-from csad.foundation import building, tagging
+from csad.config.weights_address import weights_path
+from csad.foundation import building
+from csad.foundation.published_names import (
+    BERT_FILES,
+    BERT_FOLDER,
+    GROUNDING_FILE,
+    SAM_FILE,
+    SUFFIXES,
+    TAGGER_FILE,
+    grounds,
+)
 from csad.weights.catalogue import read_catalogue
 
 SAM_PACKAGE = "segment_anything_hq"
@@ -23,36 +32,30 @@ def what_is_missing(line: ProductLine) -> tuple[str, ...]:
     Returns:
         A sentence for each obstacle, with what to do.
     """
-    packages = (SAM_PACKAGE, GROUNDING_PACKAGE) if _grounds(line) else (SAM_PACKAGE,)
+    packages = (SAM_PACKAGE, GROUNDING_PACKAGE) if grounds(line) else (SAM_PACKAGE,)
     absent = [building.NOT_INSTALLED.format(name=name) for name in packages if find_spec(name) is None]
     return (*absent, *_missing_files(line))
-
-
-def _grounds(line: ProductLine) -> bool:
-    """Whether Grounding DINO is used; tags that RAM++ is still to find count as found."""
-    settings = line.pseudo_labels
-    return line.tags.prompts != () and (settings.mode != "fine" or settings.filter_by_grounding)
 
 
 def _missing_files(line: ProductLine) -> list[str]:
     missing = []
     settings = line.pseudo_labels.foundation
-    stems = [building.SAM_FILE.format(name=settings.sam)]
+    stems = [SAM_FILE.format(name=settings.sam)]
     files = []
-    if _grounds(line):
-        stems.append(building.GROUNDING_FILE)
-        files += [f"{building.BERT_FOLDER}/{name}" for name in building.BERT_FILES]
+    if grounds(line):
+        stems.append(GROUNDING_FILE)
+        files += [f"{BERT_FOLDER}/{name}" for name in BERT_FILES]
     if line.tags.prompts is None:
         tagger = line.tags.weights
         if tagger is None:
-            stems.append(tagging.FILE)
-        elif not Path(tagger).is_file():
-            missing.append(f"tags.weights names {tagger}, which does not exist; correct the path, or leave it out")
+            stems.append(TAGGER_FILE)
+        else:
+            missing += _missing_tagger(tagger)
     try:
         folder = building.weights_folder(settings)
     except WeightsError as error:
         return [*missing, str(error)]
-    absent = [stem for stem in stems if not any((folder / f"{stem}{suffix}").is_file() for suffix in building.SUFFIXES)]
+    absent = [stem for stem in stems if not any((folder / f"{stem}{suffix}").is_file() for suffix in SUFFIXES)]
     names = {entry.file: entry.name for entry in read_catalogue()}
     absent += [names[file] for file in files if not (folder / file).is_file()]
     if absent:
@@ -61,3 +64,13 @@ def _missing_files(line: ProductLine) -> list[str]:
             "or `csad weights import`"
         )
     return missing
+
+
+def _missing_tagger(named: str) -> list[str]:
+    try:
+        path = weights_path(named)
+    except WeightsError as error:
+        return [str(error)]
+    if path.is_file():
+        return []
+    return [f"tags.weights names {named}, but {path} does not exist; correct the path, or leave it out"]

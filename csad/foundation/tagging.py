@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from csad.common.errors import WeightsError
 from csad.config.line import ProductLine
+from csad.config.weights_address import weights_path
 from csad.foundation.building import foundation_device, model_file, weights_folder
+from csad.foundation.published_names import TAGGER_FILE
 from csad.foundation.ram_plus.architecture import RamPlusArchitecture
 from csad.foundation.ram_plus.loading import load_ram_plus
 from csad.foundation.ram_plus.model import RamPlus
@@ -21,7 +23,6 @@ from csad.foundation.ram_plus.vocabulary import Vocabulary, published_vocabulary
 from csad.weights.checkpoints import require_file
 
 PUBLISHED = RamPlusArchitecture()
-FILE = "ram_plus_swin_large_14m"
 
 
 @dataclass(frozen=True)
@@ -113,8 +114,8 @@ def tagger_file(line: ProductLine) -> Path:
         WeightsError: The file is missing.
     """
     if line.tags.weights:
-        return require_file(Path(line.tags.weights))
-    return model_file(weights_folder(line.pseudo_labels.foundation), FILE)
+        return require_file(weights_path(line.tags.weights))
+    return model_file(weights_folder(line.pseudo_labels.foundation), TAGGER_FILE)
 
 
 def merge_tags(tags_of_images: Sequence[Sequence[FoundTag]]) -> list[MergedTag]:

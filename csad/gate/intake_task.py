@@ -2,7 +2,7 @@
 
 On a cluster this is the one task that is never cached. What it hands on are parameters, which are equal for equal data,
 so everything behind it is: addresses of packed images in the store, named by their content, and the line reduced to
-what each stage reads.
+what each stage reads, with the digests of the weights that it reads.
 """
 
 import json
@@ -19,10 +19,12 @@ from csad.common.errors import StoreError
 from csad.common.hashing import json_sha256
 from csad.common.humanize import plural, size
 from csad.config.line import ProductLine
+from csad.gate.run_weights import pin_weights
 from csad.gate.unchanged import origin_of, why_unchanged
 from csad.images.registered import FILE as REGISTRATION
 from csad.runner.code import code_version, package_versions
 from csad.runner.data_source import STORED, resolve_uri
+from csad.runner.needed_weights import warn_of_idle_pins
 from csad.runner.packed import pack_files, pack_folder
 from csad.runner.reduced_line import reduced_line
 from csad.runner.snapshot import FILE as SNAPSHOT
@@ -96,6 +98,7 @@ def run_intake(line_yaml: str, data_uri: str, seed: int, force: bool) -> Intake:
     with failing_clearly("ingest"):
         line = ProductLine.from_yaml(line_yaml)
         store = ObjectStore.connect(StoreSettings.from_environment())
+        line = pin_weights(store, line)
         exact = exact_address(store, data_uri) if data_uri.startswith(STORED) else data_uri
         # A folder's content is known only once it was read; a version in the store is named by it.
         known = None if exact.startswith(STORED) else _check_folder(store, line, exact)
@@ -116,6 +119,7 @@ def _here(line_yaml: str, data_uri: str, seed: int) -> Intake:
     """In a local run the stages themselves are kept, so their folders are the addresses."""
     done = run_task(ingest.STAGE, line_yaml, 0, "", data=data_uri)
     line = ProductLine.from_yaml(line_yaml)
+    warn_of_idle_pins(line)
     origin = origin_of(line, done.summary.digest, seed)
     return Intake(True, done.summary.headline(), done.folder, done.folder, origin, _lines(line), done.summary)
 

@@ -52,6 +52,13 @@ class Proposer(Protocol):
         """
         return ()
 
+    def published(self, line: ProductLine) -> Sequence[str]:
+        """Names of the weights that a pod must have of the store's mirror, by the line alone.
+
+        Those that `build` may load, by the names of `csad weights list` or `csad weights push`; nothing is imported.
+        """
+        return ()
+
     def missing(self, line: ProductLine) -> tuple[str, ...]:
         """Why it would fail on this machine, a sentence for each obstacle, with what to do; nothing is loaded."""
         return ()

@@ -38,6 +38,11 @@ def outside_files() -> list[Path]:
     return _PROPOSERS.outside_files()
 
 
+def asks_tagger(line: ProductLine) -> bool:
+    """Whether the tagging model RAM++ is asked for the prompts of a line."""
+    return proposer_of(line).needs_prompts and line.tags.prompts is None
+
+
 def proposer_of(line: ProductLine) -> Proposer:
     """The proposer that a line names.
 

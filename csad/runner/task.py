@@ -15,6 +15,7 @@ from typing import Generic, TypeVar
 from csad.common.errors import OS_REMEDIES, CsadError
 from csad.config.line import ProductLine
 from csad.runner.data_source import merge_shards, resolve_uri
+from csad.runner.fetched_weights import weights_at_hand
 from csad.runner.files import translate_os_errors
 from csad.runner.lock import end_with_holder
 from csad.runner.packed import pack_folder, unpacked
@@ -76,6 +77,8 @@ def run_task(
         kept = Path(store) if store else None
         if kept:
             end_with_holder(kept)
+        else:
+            held.enter_context(weights_at_hand(stage.name, line))
         folders = {
             name: held.enter_context(resolve_uri(given, kept) if isinstance(given, str) else merge_shards(given))
             for name, given in inputs.items()

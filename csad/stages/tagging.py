@@ -14,7 +14,7 @@ from csad.common.progress import track
 from csad.config.line import ProductLine
 from csad.foundation.tag_filter import FilteredTags, filter_tags
 from csad.images import ImageFile, ImageSet, read_rgb
-from csad.proposals.proposers import outside_files, proposer_of
+from csad.proposals.proposers import asks_tagger, outside_files, proposer_of
 from csad.runner.files import translate_os_errors
 from csad.runner.snapshot import open_snapshot
 from csad.runner.stage import Stage
@@ -146,7 +146,7 @@ def run(line: ProductLine, images: Path, output: Path) -> TaggingSummary:
         WeightsError: RAM++ is needed and its weights are missing, damaged, or of another network.
     """
     dataset = open_snapshot(images)
-    asks = _asks_model(line)
+    asks = asks_tagger(line)
     tags = _from_model(line, dataset) if asks else _from_line(line)
     with translate_os_errors(output):
         atomic.write_text(output / FILE, tags.model_dump_json(indent=2, exclude_none=True) + "\n")
@@ -164,15 +164,11 @@ def weights(line: ProductLine, **_: Path) -> Sequence[Path]:
     Raises:
         WeightsError: The file is missing.
     """
-    if not _asks_model(line):
+    if not asks_tagger(line):
         return outside_files()
     from csad.foundation.tagging import tagger_file
 
     return [tagger_file(line), *outside_files()]
-
-
-def _asks_model(line: ProductLine) -> bool:
-    return proposer_of(line).needs_prompts and line.tags.prompts is None
 
 
 def _from_model(line: ProductLine, dataset: ImageSet) -> Tags:

@@ -12,6 +12,7 @@ from csad.images.outputs import require_apart
 from csad.pseudo_labels import gallery_page
 from csad.runner.files import replace_folder, translate_os_errors
 from csad.runner.model_place import require_model_or_nothing
+from csad.runner.needed_weights import warn_of_idle_pins
 from csad.runner.stage import NO_OPTIONS, RECORD
 from csad.runner.stage_order import DATA, ORDER
 from csad.runner.stage_runner import StageResult, StageRunner
@@ -58,6 +59,7 @@ def train(line: ProductLine, data: Path, output: Path, seed: int, evaluate: bool
     require_model_or_nothing(output)
     for folder in (output, stages_of(output)):
         require_apart(data, folder, "--output")
+    warn_of_idle_pins(line)
     started = time.time()
     runner = StageRunner(stages_of(output), line, seed)
     done: dict[str, StageResult[Any]] = {}

@@ -9,6 +9,7 @@ from typing import BinaryIO, NamedTuple, Self, TypeVar, cast
 
 from minio import Minio
 from minio.deleteobjects import DeleteObject
+from urllib3.exceptions import ProtocolError
 
 from csad.common import atomic
 from csad.common.errors import StoreError
@@ -133,6 +134,29 @@ class ObjectStore:
             return found
 
         return self._do(get, f"read {key}")
+
+    def complete_file(self, key: str, path: Path) -> None:
+        """Append to a file what it lacks of an object: an interrupted transfer resumes, here or in a later process.
+
+        The caller compares digests; a file that is longer than the object is fetched from scratch.
+
+        Raises:
+            NotFound: No such object.
+            StoreError: The store does not answer.
+            OSError: The file cannot be written.
+        """
+
+        def append() -> None:
+            whole = self._client.stat_object(self.settings.bucket, self._full(key)).size or 0
+            with path.open("ab") as file:
+                if file.tell() > whole:
+                    file.truncate(0)
+                if file.tell() < whole:
+                    self._read(key, file.write, file.tell())
+                if file.tell() != whole:
+                    raise ProtocolError(f"{file.tell()} of {whole} bytes came")
+
+        self._do(append, f"read {key}")
 
     def sha256_of(self, key: str) -> str:
         """Read an object and return its SHA-256; nothing is kept.
@@ -302,9 +326,9 @@ class ObjectStore:
         named = [entry._replace(key=entry.key.removeprefix(self.settings.prefix)) for entry in entries]
         return sorted(named, key=lambda entry: entry.key)
 
-    def _read(self, key: str, take: Callable[[bytes], object]) -> str:
+    def _read(self, key: str, take: Callable[[bytes], object], start: int = 0) -> str:
         digest = hashlib.sha256()
-        response = self._client.get_object(self.settings.bucket, self._full(key))
+        response = self._client.get_object(self.settings.bucket, self._full(key), offset=start)
         try:
             for piece in response.stream(PIECE):
                 digest.update(piece)

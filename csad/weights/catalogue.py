@@ -77,6 +77,16 @@ def read_catalogue() -> tuple[PublishedWeights, ...]:
     return entries
 
 
+def file_of(name: str) -> str:
+    """Path of weights inside the weights folder, with "/": of public ones as listed, of a user's own NAME.safetensors.
+
+    Raises:
+        WeightsError: The list is damaged.
+    """
+    listed = {entry.name: entry.file for entry in read_catalogue()}
+    return listed.get(name) or f"{name}.safetensors"
+
+
 def choose(catalogue: Sequence[PublishedWeights], names: Sequence[str]) -> tuple[PublishedWeights, ...]:
     """The named entries, or all of them when none is named; the list's order.
 

@@ -73,6 +73,17 @@ def record(folder: Path, name: str, digests: Digests) -> None:
     atomic.write_text(folder / FILE, dump({**known, name: digests}).decode())
 
 
+def forget(folder: Path, name: str) -> None:
+    """Take a file out of the record of a folder, so that another may take its name.
+
+    Raises:
+        WeightsError: The record is damaged.
+    """
+    known = read_digests(folder)
+    if known.pop(name, None) is not None:
+        atomic.write_text(folder / FILE, dump(known).decode())
+
+
 def require_same(name: str, found: Digests, known: Digests | None, where: str) -> None:
     """Compare with what was seen first.
 

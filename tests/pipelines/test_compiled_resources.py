@@ -6,6 +6,7 @@ from components.images import FOUNDATION_IMAGE, TRAIN_IMAGE
 from csad.config.line import ProductLine
 from pipelines.packages import Target, compile_for
 from pipelines.resources import Resources
+from pipelines.shape import Shape
 from tests.pipelines.compiled import AROUND, BRANCH, LOOP, ROOT, STAGES, Compiled
 
 ON_GPU = ("clustering", "segnet", "lgst", "statistics", "evaluation")
@@ -146,3 +147,33 @@ def test_the_promoting_pod_asks_for_its_token_for_the_pipeline_server(gpu):
     labels = {task: gpu.wishes[f"exec-{task}"].get("podMetadata", {}).get("labels", {}) for task in gpu.executors}
     assert {task for task, found in labels.items() if found} == {"promote"}
     assert labels["promote"] == {"access-ml-pipeline": "true"}
+
+
+def volumes(text, folder, **target):
+    training, _ = compile_for(ProductLine.from_yaml(text), Target(**target), folder)
+    pipeline = Compiled(training.read_text())
+    return pipeline, {task for task in pipeline.executors if "pvcMount" in pipeline.wishes[f"exec-{task}"]}
+
+
+def test_the_volume_for_weights_is_mounted_where_a_line_may_fetch_some_and_nowhere_else(tmp_path):
+    foundation = "{name: a, pseudo_labels: {proposals: foundation}, schedule: {mask_shards: 2}}"
+    backbone = "{name: a, backbone: {name: wide_resnet50_2.tv2_in1k, weights: 'weights://wide_resnet50_2.tv2_in1k'}}"
+    claim = {"weights_claim": "csad-weights"}
+
+    pipeline, mounting = volumes(foundation, tmp_path, **claim)
+
+    assert mounting == {"tagging", "masks"}
+    for task in mounting:
+        (mount,) = pipeline.wishes[f"exec-{task}"]["pvcMount"]
+        assert mount["mountPath"] == "/weights"
+        assert mount["pvcNameParameter"] == {"runtimeValue": {"constant": "csad-weights"}}
+        assert {"name": "CSAD_WEIGHTS_CACHE", "value": "/weights"} in pipeline.container(task)["env"]
+    assert volumes(backbone, tmp_path, **claim)[1] == {"clustering", "segnet", "lgst", "statistics"}
+    assert volumes("{name: a}", tmp_path, **claim)[1] == set()
+    assert volumes(foundation, tmp_path)[1] == set()
+
+
+def test_a_line_that_names_its_parts_has_no_tagging_task_and_so_no_gpu_for_one():
+    line = ProductLine.from_yaml("{name: a, tags: {prompts: [cap]}, pseudo_labels: {proposals: foundation}}")
+    assert "tagging" not in Shape.of(line).stages_on_gpu()
+    assert "tagging" not in Shape.of(ProductLine(name="a")).stages_on_gpu()

@@ -4,8 +4,12 @@ import pytest
 
 from csad.common.errors import WeightsError
 from csad.config.line import ProductLine
+from csad.proposals.foundation_finder import foundation_weights
+from csad.runner.needed_weights import READ_BACKBONE, needed_weights
 from csad.stages import clustering, lgst, masks, segnet, statistics, tagging
+from csad.stages.order import STAGES
 from csad.stages.tagging import FILE, Tags
+from csad.weights.catalogue import file_of
 
 SAM, GROUNDING, RAM = "sam_hq_vit_h.safetensors", "groundingdino_swint_ogc.pth", "ram_plus_swin_large_14m.safetensors"
 BERT = [f"bert-base-uncased/{name}" for name in ("config.json", "vocab.txt", "model.safetensors")]
@@ -110,3 +114,39 @@ def test_what_the_backbone_sees_depends_on_the_file_that_the_line_names(stage, t
     file.unlink()
     with pytest.raises(WeightsError, match=r"backbone\.safetensors of backbone .* does not exist"):
         stage.key(named, 0, {})
+
+
+@pytest.mark.parametrize("mode", ["auto", "fine", "coarse"])
+@pytest.mark.parametrize("filters", [True, False])
+@pytest.mark.parametrize("named", [None, (), ("screw",)])
+def test_a_pod_fetches_every_file_that_the_masks_read_and_without_prompts_no_more(weights, mode, filters, named):
+    of_line = line(prompts=named, mode=mode, filter_by_grounding=filters)
+    fetched = {file_of(name) for name in needed_weights("masks", of_line)}
+
+    for found in [named] if named is not None else [(), ("screw",)]:
+        if mode == "coarse" and not found:
+            continue  # an error of its own
+        read = {file.relative_to(weights).as_posix() for file in foundation_weights(of_line, found)}
+        assert {name.replace(".pth", ".safetensors") for name in read} <= fetched
+    if named == ():
+        assert fetched == {SAM}
+
+
+def test_a_pod_fetches_the_tagging_model_where_it_is_asked(weights):
+    assert needed_weights("tagging", line()) == ("ram_plus_swin_large_14m",)
+    assert needed_weights("tagging", line(tagger="weights://mine")) == ("mine",)
+    assert needed_weights("tagging", line(tagger="/mounted/mine.pth")) == ()
+    assert needed_weights("tagging", line(prompts=("screw",))) == ()
+    assert needed_weights("tagging", ProductLine(name="kit")) == ()
+
+
+def test_a_pod_fetches_the_backbone_for_the_stages_that_load_it(weights):
+    named = ProductLine(name="kit", backbone={"weights": "weights://mine"})
+    (weights / "mine.safetensors").write_bytes(b"mine")
+    without_prompts = {name: stage for name, stage in STAGES.items() if name not in {"tagging", "masks"}}
+
+    reading = {
+        name for name, stage in without_prompts.items() if weights / "mine.safetensors" in stage.weights(line=named)
+    }
+
+    assert reading == READ_BACKBONE == {stage for stage in STAGES if needed_weights(stage, named)}

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from csad.cli import main
 from csad.common.errors import StoreError, WeightsError
 from csad.config.settings import FoundationSettings
-from csad.foundation.building import SAM_FILE
+from csad.foundation.published_names import SAM_FILE
 from csad.weights.catalogue import PublishedWeights, choose, read_catalogue
 from csad.weights.checkpoints import file_digest
 from csad.weights.digests import FILE, read_digests

@@ -4,8 +4,8 @@ A new proposer is one new file in this folder that registers an implementation o
 """
 
 from csad.common.modules import import_modules
-from csad.proposals.registry import outside_files, proposer_of
+from csad.proposals.registry import asks_tagger, outside_files, proposer_of
 
-__all__ = ["outside_files", "proposer_of"]
+__all__ = ["asks_tagger", "outside_files", "proposer_of"]
 
 import_modules(__name__)

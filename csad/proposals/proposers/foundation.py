@@ -35,6 +35,12 @@ class Foundation(Proposer):
 
         return foundation_weights(line, prompts)
 
+    def published(self, line: ProductLine) -> Sequence[str]:
+        """SAM-HQ, and Grounding DINO with its BERT where the mode or a rule may look for prompts."""
+        from csad.foundation.published_names import mask_weights
+
+        return mask_weights(line)
+
     def missing(self, line: ProductLine) -> tuple[str, ...]:
         """Packages and files of weights that are absent."""
         from csad.foundation.readiness import what_is_missing
