@@ -76,23 +76,19 @@ class BatchShape:
 
 
 @dataclass(frozen=True)
-class BatchTasks:
-    """The tasks of one run."""
+class PlannedTasks:
+    """The tasks behind `listing`."""
 
-    listing: dsl.PipelineTask
     scoring: dsl.PipelineTask
     gathering: dsl.PipelineTask
 
 
-def batch_tasks(shape: BatchShape, line: str, images: str, version: str, out: str) -> BatchTasks:
-    """Lay out the tasks inside a pipeline function."""
-    listed = listing(line=line, images=images, version=version, out=out).set_caching_options(False)
-    plan = listed.outputs["plan"]
+def planned_tasks(shape: BatchShape, plan: str, out: str) -> PlannedTasks:
+    """Lay out the tasks behind `listing` inside a pipeline function."""
     with dsl.ParallelFor(Shard.all(shape.shards), name="shards of the images") as shard:
         scored = scoring(plan=plan, shard=shard).set_caching_options(False)
     shards = dsl.Collected(scored.outputs["results"])
-    gathered = gathering(plan=plan, out=out, shards=shards).set_caching_options(False)
-    return BatchTasks(listed, scored, gathered)
+    return PlannedTasks(scored, gathering(plan=plan, out=out, shards=shards).set_caching_options(False))
 
 
 def batch(shape: BatchShape) -> dsl.base_component.BaseComponent:
@@ -122,8 +118,9 @@ def batch(shape: BatchShape) -> dsl.base_component.BaseComponent:
             node_selector: Labels of the GPU node pool.
             tolerations: Taints of the GPU node pool.
         """
-        tasks = batch_tasks(shape, line, images, version, out)
-        for name, task in (("listing", tasks.listing), ("gathering", tasks.gathering)):
+        listed = listing(line=line, images=images, version=version, out=out).set_caching_options(False)
+        tasks = planned_tasks(shape, listed.outputs["plan"], out)
+        for name, task in (("listing", listed), ("gathering", tasks.gathering)):
             use_store(place_on_cpu(task, shape.resources(name)), store_secret)
         use_store(tasks.scoring, store_secret)
         if shape.gpu:
@@ -139,6 +136,12 @@ def batch(shape: BatchShape) -> dsl.base_component.BaseComponent:
 def batch_locally(shape: BatchShape) -> dsl.base_component.BaseComponent:
     """The same on this machine: nothing is asked of a cluster."""
 
+    # kfp.local 2.17 gives a loop's tasks the item of the loop for every parameter that another task returned; that of a
+    # pipeline within comes through.
+    @dsl.pipeline(name="planned")
+    def planned(plan: str) -> dsl.Dataset:
+        return planned_tasks(shape, plan, "").gathering.outputs["results"]
+
     @dsl.pipeline(name=NAME, description=DESCRIPTION)
     def score(line: str, images: str, version: str = "") -> dsl.Dataset:
         """Score here.
@@ -148,6 +151,7 @@ def batch_locally(shape: BatchShape) -> dsl.base_component.BaseComponent:
             images: Folder, s3://BUCKET/PREFIX/, or a list.
             version: Registered version; "latest"; "" for the one in service.
         """
-        return batch_tasks(shape, line, images, version, "").gathering.outputs["results"]
+        listed = listing(line=line, images=images, version=version, out="")
+        return planned(plan=listed.outputs["plan"]).output
 
     return score

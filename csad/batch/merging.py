@@ -52,7 +52,7 @@ class Counts(Summary):
         from pyarrow import parquet
 
         try:
-            metadata = parquet.read_schema(file).metadata or {}
+            metadata = parquet.read_metadata(file).metadata or {}
             return cls(**json.loads(metadata[COUNTS.encode()]))
         except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
             raise StageError(f"{file} is no result of a batch ({error}); run the task that wrote it again") from error
