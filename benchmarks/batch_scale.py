@@ -112,9 +112,8 @@ def draw_image(seed: int) -> Image.Image:
     generator = np.random.default_rng(seed)
     image = Image.new("RGB", (SIDE, SIDE), (205, 205, 205))
     canvas = ImageDraw.Draw(image)
-    (x, y), (u, v), (s, t) = (
-        np.array(corner) + generator.integers(-3, 4, 2) for corner in ((22, 22), (76, 24), (28, 82))
-    )
+    corners = np.array(((22, 22), (76, 24), (28, 82))) + generator.integers(-3, 4, (3, 2))
+    (x, y), (u, v), (s, t) = corners.tolist()
     canvas.ellipse((x, y, x + 32, y + 32), fill=(200, 40, 40))
     canvas.rectangle((u, v, u + 28, v + 28), fill=(40, 160, 60))
     canvas.rectangle((s, t, s + 70, t + 18), fill=(40, 60, 190))
@@ -238,11 +237,8 @@ class Benchmark:
                 scoring.append(cost)
             self._example = folder / "real-1.parquet"
         else:
-            factor = images / listed.images
-            listing, scoring = (
-                dataclasses.replace(listed.listing, seconds=listed.listing.seconds * factor),
-                listed.scoring,
-            )
+            listing = Cost(listed.listing.seconds * images / listed.images, math.nan)
+            scoring = listed.scoring
         files = repeat_rows(self._example, folder, shards)
         gathering, rows = measured(gather_task, files, folder / "all.parquet")
         assert rows == shards * SHARD
