@@ -9,6 +9,7 @@ cost as much as these; what was run and what was not stands in each row.
 """
 
 import argparse
+import math
 import multiprocessing
 import resource
 import tempfile

@@ -64,7 +64,7 @@ class Sources:
         """Read an image and its mark of now.
 
         Args:
-            name: As `ListedImage` has it.
+            name: Name in the listing.
 
         Returns:
             The bytes, None where there are none, and the mark; of a file that was written to meanwhile the SHA-256 of
@@ -246,8 +246,8 @@ def is_still(image: ListedImage, mark: str, content: bytes | None) -> bool:
     """Whether an image that was just read is the one that was listed.
 
     Args:
-        image: As it was listed.
-        mark: Its mark of now.
-        content: Its bytes of now.
+        image: Image in the listing.
+        mark: Mark that it has now.
+        content: Bytes that it has now; None where it is gone.
     """
     return image.mark == mark or (content is not None and image.mark == _digest_mark(bytes_sha256(content)))
