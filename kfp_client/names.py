@@ -17,6 +17,7 @@ TOKEN_SECRET = "csad-token"
 
 TRAINING = "csad-training"
 PROMOTION = "csad-promotion"
+BATCH = "csad-batch"
 
 IN_CLUSTER_ENDPOINT = "http://ml-pipeline.kubeflow.svc.cluster.local:8888"
 """Where the pods of a run reach the pipeline server."""

@@ -1,4 +1,4 @@
-"""Single runs: training of a line, and promotion of a version."""
+"""Single runs: training of a line, promotion of a version, batch scoring."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -86,6 +86,30 @@ def submit_promotion(
     parameters = promotion_parameters(run_yaml(line), version, store_secret, server.serving_namespace(namespace))
     uploaded = server.upload(package)
     run = server.run(uploaded, line.name, _run_name(f"{line.name}-promotion"), parameters, service_account)
+    return StartedRun(run, line.name, uploaded.name, _address(server, run))
+
+
+def submit_batch(
+    server: Server,
+    line: ProductLine,
+    package: Path,
+    parameters: dict[str, object],
+    service_account: str | None = RUNNER,
+) -> StartedRun:
+    """Upload the batch pipeline where the server does not have it, and start it.
+
+    Args:
+        server: Where.
+        line: Product line whose model scores.
+        package: Compiled batch pipeline.
+        parameters: Those of `pipelines.batch`.
+        service_account: Service account of the run; None for the server's own choice.
+
+    Raises:
+        PipelineServerError: The server refuses.
+    """
+    uploaded = server.upload(package)
+    run = server.run(uploaded, line.name, _run_name(f"{line.name}-batch"), parameters, service_account)
     return StartedRun(run, line.name, uploaded.name, _address(server, run))
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from csad.cli.failures import FailingClearly
+from pipelines.batch_commands import score, score_here
 from pipelines.doctor_command import doctor
 from pipelines.options import (
     account_option,
@@ -36,7 +37,7 @@ seed_option = click.option(
 
 @click.group(cls=FailingClearly, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
-    """Compile the pipelines for Kubeflow, run training here without a cluster, submit and schedule it.
+    """Compile the pipelines for Kubeflow, run them here without a cluster, submit and schedule them.
 
     \b
     The usual order on a cluster:
@@ -48,6 +49,8 @@ def main() -> None:
       python -m pipelines schedules apply                  every line of lines/ retrains as its file says
       python -m pipelines runs                             what runs, and what is stuck
       python -m pipelines why last                         each stage, and the reason of what failed or waits
+      python -m pipelines score lines/bottles.yaml --images s3://camera/incoming/
+                                                           a batch of images through the model in service
 
     Exit codes: 0 done, 1 the work failed, 2 wrong use.
     """  # noqa: D301 - click's mark is the character itself
@@ -59,7 +62,7 @@ def main() -> None:
     default=COMPILED,
     show_default=True,
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder for training.yaml and promotion.yaml.",
+    help="Folder for training.yaml, promotion.yaml and batch.yaml.",
 )
 @target_options
 @click.option(
@@ -79,7 +82,7 @@ def compile_pipelines(
     line: Path,
     namespace: str | None,
 ) -> None:
-    """Write the training and the promotion pipeline as KFP YAML, and say how many steps and pods a run takes.
+    """Write the pipelines (training, promotion, batch) as KFP YAML, and say how many steps and pods a run takes.
 
     \b
     Example:
@@ -87,7 +90,8 @@ def compile_pipelines(
     """  # noqa: D301
     from components.images import check_device
     from csad.config.line import ProductLine
-    from pipelines.packages import Target, compile_for
+    from pipelines.batch import BatchShape
+    from pipelines.packages import Target, compile_batch, compile_for
     from pipelines.pods import count_pods
 
     product_line = ProductLine.from_file(line)
@@ -95,9 +99,11 @@ def compile_pipelines(
         check_device(cpu_only), small, deploy=not no_deploy, weights_claim=weights_claim, namespace=namespace
     )
     training, promotion = compile_for(product_line, target, output)
-    click.echo(f"wrote {training} and {promotion}")
+    batch = compile_batch(product_line, BatchShape.of(product_line, target.gpu, small=small), output)
+    click.echo(f"wrote {training}, {promotion} and {batch}")
     click.echo(f"a first run:     {count_pods(training).first}")
     click.echo(f"unchanged data:  {count_pods(training).unchanged}")
+    click.echo(f"batch scoring:   {count_pods(batch).first}")
 
 
 @main.command()
@@ -245,7 +251,7 @@ def promote(
     click.echo(json.dumps(vars(started)) if as_json else f"started run {started.run}\n{started.address}")
 
 
-for command in (doctor, runs, schedules, why, retry, stop):
+for command in (doctor, runs, schedules, score, score_here, why, retry, stop):
     main.add_command(command)
 
 

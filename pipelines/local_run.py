@@ -1,14 +1,11 @@
 """Run the training pipeline on this machine: the same tasks as in a cluster, one process each, no container."""
 
-import logging
 import os
 import re
 import shutil
 import sys
 import time
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -30,6 +27,7 @@ from csad.store.settings import ENDPOINT, StoreSettings
 from kfp_client.names import TRAINING
 from kfp_client.parameters import git_commit, run_yaml
 from pipelines.local_console import LocalConsole
+from pipelines.local_process import quiet_runner, variables_set
 from pipelines.local_store import local_store, push_images
 from pipelines.shape import Shape
 from pipelines.training import training_locally
@@ -137,7 +135,7 @@ def _execute(shape: Shape, parameters: dict[str, object], settings: StoreSetting
     }
     with log.open("w", encoding="utf-8") as log_file:
         console = LocalConsole(sys.stdout, log_file)
-        with _environment(environment), redirect_stdout(console), _quiet_runner():
+        with variables_set(environment), redirect_stdout(console), quiet_runner():
             local.init(local.SubprocessRunner(use_venv=False), pipeline_root=str(artifacts))
             try:
                 run = training_locally(shape)(**parameters)
@@ -151,29 +149,3 @@ def _remove_artifacts(folder: Path) -> None:
     for run in folder.glob(f"{TRAINING}-*"):
         if ARTIFACTS_OF_RUN.fullmatch(run.name):
             shutil.rmtree(run, ignore_errors=True)
-
-
-@contextmanager
-def _environment(variables: dict[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-@contextmanager
-def _quiet_runner() -> Iterator[None]:
-    """Keep the local runner's own messages back; the tasks are other processes."""
-    logging.disable(logging.INFO)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=".*non-Python base image.*", category=RuntimeWarning)
-            yield
-    finally:
-        logging.disable(logging.NOTSET)

@@ -7,12 +7,13 @@ from pathlib import Path
 from csad.config.line import ProductLine
 from kfp_client.gpu_nodes import gpu_parameters, has_gpus, require_gpus
 from kfp_client.parameters import compiled_defaults, serving_parameters
+from pipelines.batch import BatchShape, batch
 from pipelines.compiling import compile_pipeline
 from pipelines.promotion import promotion
 from pipelines.shape import Shape
 from pipelines.training import training
 
-TRAINING_FILE, PROMOTION_FILE = "training.yaml", "promotion.yaml"
+TRAINING_FILE, PROMOTION_FILE, BATCH_FILE = "training.yaml", "promotion.yaml", "batch.yaml"
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,16 @@ def compile_for(line: ProductLine, target: Target, folder: Path) -> tuple[Path, 
     compile_pipeline(pipeline, training_file, defaults)
     compile_pipeline(promotion, promotion_file, serving_parameters(target.namespace))
     return training_file, promotion_file
+
+
+def compile_batch(line: ProductLine, shape: BatchShape, folder: Path) -> Path:
+    """Write the pipeline that scores images with a line's model; runs that name no line take this one.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    compile_pipeline(batch(shape), folder / BATCH_FILE, {"line": line.name})
+    return folder / BATCH_FILE
 
 
 class Packages:

@@ -233,11 +233,11 @@ def training(shape: Shape, gpu: bool, weights_claim: str = "") -> dsl.base_compo
             if shape.deploy:
                 _promote(tasks, line_yaml, cluster)
 
-    offered = train if gpu else _without(train, OF_GPUS)
+    offered = train if gpu else without(train, OF_GPUS)
     return dsl.pipeline(name=NAME, description=DESCRIPTION)(offered)
 
 
-def _without(function: Callable[..., None], names: Collection[str]) -> Callable[..., None]:
+def without(function: Callable[..., None], names: Collection[str]) -> Callable[..., None]:
     """The same function without some of its parameters, which keep their defaults."""
 
     @functools.wraps(function)

@@ -16,6 +16,7 @@ PACKAGES = (
     "deployment",
     "packaging",
     "gate",
+    "batch",
     "stages",
     "runner",
     "serving",

@@ -8,14 +8,13 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from csad.common.atomic import replacing
 from csad.common.errors import DatasetError
 from csad.common.file_stamp import FileStamp
 from csad.common.hashing import file_sha256
-
-Row = dict[str, Any]
+from csad.scoring.result_table import BRANCH, Row, table_of
 
 
 @dataclass(frozen=True)
@@ -143,30 +142,11 @@ class ResultsFile:
             rows: One per file, in this order; those of files that are gone are left out.
             description: Stored with the columns, such as the line's name.
         """
-        import pyarrow as pa
         from pyarrow import parquet
 
-        branches = sorted({name for row in rows for name in row.get("branches") or {}})
-        schema = pa.schema(
-            [
-                ("file", pa.string()),
-                ("score", pa.float64()),
-                ("threshold", pa.float64()),
-                ("anomalous", pa.bool_()),
-                ("explanations", pa.list_(pa.string())),
-                ("error", pa.string()),
-                *((f"branch_{name}", pa.float64()) for name in branches),
-                ("bytes", pa.int64()),
-                ("modified", pa.int64()),  # nanoseconds since 1970: not every reader has timestamps that fine
-                ("changed", pa.int64()),
-                ("inode", pa.uint64()),
-                ("sha256", pa.string()),
-            ],
-            metadata={"csad_model": self._model, "csad_images": self._images, **description},
-        )
-        flat = [{**row, **{f"branch_{k}": v for k, v in (row.get("branches") or {}).items()}} for row in rows]
+        table = table_of(rows, {"csad_model": self._model, "csad_images": self._images, **description})
         with replacing(self._path) as temporary:
-            parquet.write_table(pa.Table.from_pylist(flat, schema=schema), temporary, compression="zstd")
+            parquet.write_table(table, temporary, compression="zstd")
         self._stream.close()
         self._journal.unlink()
 
@@ -236,7 +216,7 @@ def _parquet_rows(path: Path) -> list[Row]:
 
     taken = []
     for row in parquet.read_table(path).to_pylist():
-        names = [name for name in row if name.startswith("branch_")]
-        branches = {name.removeprefix("branch_"): row.pop(name) for name in names}
+        names = [name for name in row if name.startswith(BRANCH)]
+        branches = {name.removeprefix(BRANCH): row.pop(name) for name in names}
         taken.append({**row, "branches": branches})
     return taken

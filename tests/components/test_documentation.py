@@ -8,12 +8,13 @@ from components import documentation
 from tests.pipelines.compiled import STAGES as CACHED
 
 STAGES = ("tagging", *CACHED)
+BATCH = {"listing", "scoring", "gathering"}
 
 NAMES = documentation.names()
 
 
 def test_every_task_of_the_pipelines_has_a_component():
-    assert set(NAMES) == {"ingest", *STAGES, "release", "promote", "deployment"}
+    assert set(NAMES) == {"ingest", *STAGES, "release", "promote", "deployment", *BATCH}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -26,7 +27,7 @@ def test_the_readme_says_what_the_docstring_says(name):
 def test_the_metadata_names_the_component_and_its_hardware(name):
     metadata = yaml.safe_load((documentation.ROOT / name / "metadata.yaml").read_text())
     assert metadata["name"] == name
-    assert metadata["gpu"] == (name in STAGES)
+    assert metadata["gpu"] == (name in {*STAGES, "scoring"})
     assert metadata["cached"] == (name in STAGES)
     module = import_module(metadata["stage"])
     if name in {"ingest", *STAGES}:

@@ -1,0 +1,3 @@
+"""Component `listing`: an adapter of `csad.batch.listing`."""
+
+from components.listing.component import listing as listing
