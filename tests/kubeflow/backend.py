@@ -7,6 +7,7 @@ from typing import Any
 
 from click.testing import CliRunner
 
+from csad.config.line import ProductLine
 from csad.store.champion import read_champion
 from csad.store.objects import ObjectStore
 from csad.store.push import push_dataset
@@ -49,11 +50,11 @@ class Backend(ABC):
         """Store a version of a line's images."""
         push_dataset(self.store, data, line)
 
-    def write(self, line: str, text: str) -> Path:
+    def write(self, line: ProductLine) -> Path:
         """Write a line's file into a folder of its own."""
-        file = self.folder / line / f"{line}.yaml"
+        file = self.folder / line.name / f"{line.name}.yaml"
         file.parent.mkdir(exist_ok=True)
-        file.write_text(text)
+        file.write_text(line.to_yaml())
         return file
 
     def command(self, *arguments: object, code: int = 0) -> str:

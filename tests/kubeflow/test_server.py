@@ -6,6 +6,7 @@ import pytest
 from kfp import dsl
 
 from components.images import TRAIN_IMAGE
+from csad.config.line import ProductLine
 from kfp_client.server import PipelineServerError
 from pipelines.compiling import compile_pipeline
 
@@ -13,7 +14,7 @@ from pipelines.compiling import compile_pipeline
 @pytest.fixture
 def unfed(kubeflow, line_name):
     """A run of a line that has no images yet: its first task fails."""
-    file = kubeflow.write(line_name, f"name: {line_name}\nschedule: {{deploy: false}}\n")
+    file = kubeflow.write(ProductLine.model_validate({"name": line_name, "schedule": {"deploy": False}}))
     return kubeflow.submit(file)
 
 
@@ -122,7 +123,7 @@ OUTAGES = {
 def test_a_run_outlives_an_outage_or_its_retry_does(real, line_name, tiny_line, tiny_line_data, what):
     real.push(line_name, tiny_line_data)
     gate = tiny_line.gate.model_copy(update={"latency_ratio": 100.0})
-    run = real.submit(real.write(line_name, tiny_line.model_copy(update={"name": line_name, "gate": gate}).to_yaml()))
+    run = real.submit(real.write(tiny_line.model_copy(update={"name": line_name, "gate": gate})))
     pods = real.until(lambda: real.names_of_pods(run), "the run has a pod")
     if OUTAGES[what] is None:
         real.kubectl("-n", real.server.runs_namespace, "delete", "pod", pods[0], "--grace-period=0", "--force")

@@ -2,10 +2,10 @@
 
 import uuid
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
+from csad.config.line import ProductLine
 from csad.store.champion import rollback
 from csad.store.outcome import read_outcome
 from tests.conftest import draw_product
@@ -21,32 +21,35 @@ class Trained:
     """A line that was trained once.
 
     Attributes:
-        name: Its name.
-        file: Its file.
-        text: The file's text.
+        line: The line.
         run: The first run.
     """
 
-    name: str
-    file: Path
-    text: str
+    line: ProductLine
     run: str
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.line.name
 
 
 @pytest.fixture(scope="module")
 def trained(kubeflow: Backend, tiny_line, tiny_line_data) -> Trained:
     name = f"suite-{uuid.uuid4().hex[:8]}"
-    gate = tiny_line.gate.model_copy(update={"latency_ratio": 100.0})
-    text = tiny_line.model_copy(update={"name": name, "gate": gate}).to_yaml()
+    line = changed(tiny_line, name=name, gate={"latency_ratio": 100.0})
     kubeflow.push(name, tiny_line_data)
-    file = kubeflow.write(name, text)
-    run = kubeflow.submit(file)
+    run = kubeflow.submit(kubeflow.write(line))
     assert kubeflow.finish(run) == "SUCCEEDED"
-    return Trained(name, file, text, run)
+    return Trained(line, run)
 
 
-def again(kubeflow, trained, *more):
-    run = kubeflow.submit(trained.file, *more)
+def changed(line, **sections):
+    return ProductLine.model_validate(line.model_dump(exclude_defaults=True) | sections)
+
+
+def again(kubeflow, line, *more):
+    run = kubeflow.submit(kubeflow.write(line), *more)
     assert kubeflow.finish(run) == "SUCCEEDED"
     return kubeflow.stages(run)
 
@@ -66,7 +69,7 @@ def test_a_first_run_does_every_task_and_ends_with_a_version_in_service(kubeflow
 
 def test_a_run_of_unchanged_data_is_one_task_and_the_rest_is_skipped(kubeflow, trained):
     before = kubeflow.in_service(trained.name)
-    stages = again(kubeflow, trained)
+    stages = again(kubeflow, trained.line)
     assert stages["ingest"] == ["run"]
     assert how(stages, *(set(stages) - {"ingest"})) == {"skipped"}
     assert kubeflow.in_service(trained.name) == before
@@ -74,18 +77,14 @@ def test_a_run_of_unchanged_data_is_one_task_and_the_rest_is_skipped(kubeflow, t
 
 def test_a_forced_run_takes_every_stage_from_the_cache_and_registers_no_second_version(kubeflow, trained):
     before = kubeflow.in_service(trained.name)
-    stages = again(kubeflow, trained, "--force")
+    stages = again(kubeflow, trained.line, "--force")
     assert how(stages, *STAGES) == {"cached"}
     assert how(stages, *AROUND) == {"run"}
     assert kubeflow.in_service(trained.name) == before
 
 
 def test_a_changed_threshold_trains_nothing_again(kubeflow, trained):
-    changed = trained.text.replace("false_reject_rate: 0.001", "false_reject_rate: 0.002")
-    assert changed != trained.text
-    kubeflow.write(trained.name, changed)
-    stages = again(kubeflow, trained)
-    kubeflow.write(trained.name, trained.text)
+    stages = again(kubeflow, changed(trained.line, threshold={"false_reject_rate": 0.002}))
     assert how(stages, "masks", "clustering", "segnet", "lgst") == {"cached"}
     assert how(stages, "statistics", "evaluation", "release", "promote") == {"run"}
 
@@ -94,15 +93,13 @@ def test_new_training_images_run_everything(kubeflow, trained, tiny_line_data, c
     more = copied(tiny_line_data, "more")
     draw_product(998).save(more / "train/good/900.png")
     kubeflow.push(trained.name, more)
-    stages = again(kubeflow, trained)
+    stages = again(kubeflow, trained.line)
     assert how(stages, "ingest", *BEHIND) == {"run"}
 
 
 def test_a_training_that_loses_at_the_gate_succeeds_and_leaves_the_service_alone(kubeflow, trained):
     before = kubeflow.in_service(trained.name)
-    kubeflow.write(trained.name, trained.text.replace("latency_ratio: 100.0", "latency_ratio: 0.01"))
-    stages = again(kubeflow, trained, "--seed", 9)
-    kubeflow.write(trained.name, trained.text)
+    stages = again(kubeflow, changed(trained.line, gate={"latency_ratio": 0.01}), "--seed", 9)
     assert how(stages, "release", "promote") == {"run"}
     assert read_outcome(kubeflow.store, trained.name).version is None
     assert kubeflow.in_service(trained.name) == before
@@ -110,7 +107,7 @@ def test_a_training_that_loses_at_the_gate_succeeds_and_leaves_the_service_alone
 
 def test_a_rollback_brings_back_what_was_in_service_before(kubeflow, trained):
     now = kubeflow.in_service(trained.name)
-    again(kubeflow, trained, "--seed", 11)
+    again(kubeflow, trained.line, "--seed", 11)
     newer = kubeflow.in_service(trained.name)
     assert newer != now
     rollback(kubeflow.store, trained.name)
@@ -118,21 +115,18 @@ def test_a_rollback_brings_back_what_was_in_service_before(kubeflow, trained):
 
 
 def test_a_schedule_starts_runs_and_applying_it_again_changes_nothing(kubeflow, trained):
-    kubeflow.write(trained.name, f"{trained.text}\nschedule: {{cron: '0 * * * * *'}}\n")
-    apply = ("schedules", "apply", "--lines", trained.file.parent, *kubeflow.options)
+    file = kubeflow.write(changed(trained.line, schedule={"cron": "0 * * * * *"}))
+    apply = ("schedules", "apply", "--lines", file.parent, *kubeflow.options)
     assert "1 to create" in kubeflow.command(*apply)
     assert "nothing to do; 1 unchanged" in kubeflow.command(*apply)
     assert kubeflow.finish(kubeflow.due(trained.name)) == "SUCCEEDED"
-    kubeflow.write(trained.name, trained.text)
+    kubeflow.write(trained.line)
     assert "1 to disable" in kubeflow.command(*apply)
 
 
-def test_masks_are_divided_and_their_shards_come_out_of_the_cache_one_by_one(
-    kubeflow, line_name, trained, tiny_line_data
-):
+def test_masks_are_divided_and_each_shard_is_cached(kubeflow, line_name, trained, tiny_line_data):
     kubeflow.push(line_name, tiny_line_data)
-    text = trained.text.replace(trained.name, line_name)
-    file = kubeflow.write(line_name, f"{text}\nschedule: {{mask_shards: 2, deploy: false}}\n")
+    file = kubeflow.write(changed(trained.line, name=line_name, schedule={"mask_shards": 2, "deploy": False}))
     run = kubeflow.submit(file)
     assert kubeflow.finish(run) == "SUCCEEDED"
     assert kubeflow.stages(run)["masks"] == ["run", "run"]
@@ -142,15 +136,8 @@ def test_masks_are_divided_and_their_shards_come_out_of_the_cache_one_by_one(
 
 
 def test_pods_of_gpu_tasks_ask_for_what_the_command_named(kubeflow, trained):
-    named = (
-        "--accelerator",
-        "nvidia.com/mig-1g.10gb",
-        "--node-selector",
-        "pool=small",
-        "--toleration",
-        "pool:NoSchedule",
-    )
-    run = kubeflow.submit(trained.file, "--gpu", "--force", "--seed", 21, *named)
+    named = ("--accelerator", MIG, "--node-selector", "pool=small", "--toleration", "pool:NoSchedule")
+    run = kubeflow.submit(kubeflow.write(trained.line), "--gpu", "--force", "--seed", 21, *named)
     (pod,) = kubeflow.pods(run, "lgst")
     assert (pod.accelerator, pod.count, pod.node_selector) == (MIG, "1", {"pool": "small"})
     assert {"key": "pool", "operator": "Exists", "effect": "NoSchedule"} in pod.tolerations
