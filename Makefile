@@ -13,7 +13,7 @@ WORKERS ?= 2
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --ignore=tests/cluster -n $(WORKERS) --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help install foundation anomalib demo test test-slow test-cluster test-foundation lint format measure measure-serving bench docs pictures compile wheel images push manifests clean
+.PHONY: help install foundation anomalib demo test test-slow test-cluster test-kubeflow test-foundation lint format measure measure-serving bench docs pictures compile wheel images push manifests clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ test-slow: $(INSTALLED) ## Run the tests that take minutes each
 
 test-cluster: $(INSTALLED) ## Build the images and deploy for real: needs Docker and a cluster for tests (root)
 	$(BIN)/python -m pytest tests/cluster -s
+
+test-kubeflow: $(INSTALLED) ## Try the Kubeflow that CSAD_TEST_KFP names (and KUBECONFIG, CSAD_STORE_ENDPOINT): an hour or more
+	$(BIN)/python -m pytest tests/kubeflow -k real --timeout 14400
 
 test-foundation: $(FOUNDATION)/.installed ## Run the tests of the foundation models in their environment
 	$(FOUNDATION)/bin/python -m pytest tests/foundation

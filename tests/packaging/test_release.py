@@ -42,9 +42,9 @@ def test_an_accepted_model_is_handed_to_packaging_with_the_gates_own_decision(
 
 
 def test_a_refused_model_is_judged_shown_and_not_packed(released, tiny_line, tmp_path, named_store):
-    strict = tiny_line.model_copy(update={"gate": tiny_line.gate.model_copy(update={"minimum_auroc": 1.0})})
-    strict = strict.model_copy(update={"threshold": tiny_line.threshold})
-    done = released(strict)
+    """No model scores an image in a microsecond."""
+    gate = tiny_line.gate.model_copy(update={"latency_milliseconds": 0.001})
+    done = released(tiny_line.model_copy(update={"gate": gate}))
     store = ObjectStore.connect(named_store)
     decision = read_decision(tmp_path / "gate" / GATE_FILE)
     assert done.decision == decision
