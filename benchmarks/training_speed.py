@@ -3,10 +3,10 @@
     git worktree add /tmp/before COMMIT
     python -m benchmarks.training_speed /tmp/before --data examples/fastener_kit/data --images 12 --steps 60
 
-A part of the images and of the steps is enough for ratios. Copies of the segmentation network are stored in proportion
-to its steps (--copies, of 600), so a step costs what it does in a whole training. What does not depend on either counts too much in a
-small run, and the table says what a whole training would take: describing and masks in proportion to the images, the
-network to its steps.
+A part of the images and of the steps is enough for ratios. Copies of the segmentation network (--copies, of 600 steps)
+are stored in proportion to its steps, so a step costs what it does in a whole training. What does not depend on either
+counts too much in a small run, and the table says what a whole training would take: describing and masks in proportion
+to the images, the network to its steps.
 """
 
 from __future__ import annotations
