@@ -3,10 +3,10 @@
     git worktree add /tmp/before COMMIT
     python -m benchmarks.training_speed /tmp/before --data examples/fastener_kit/data --images 12 --steps 60
 
-A part of the images and of the steps is enough for ratios. Copies of the segmentation network are stored in proportion
-to its steps, so a step costs what it does in a whole training. What does not depend on either counts too much in a
-small run, and the table says what a whole training would take: describing and masks in proportion to the images, the
-network to its steps.
+A part of the images and of the steps is enough for ratios. Copies of the segmentation network (--copies, of 600 steps)
+are stored in proportion to its steps, so a step costs what it does in a whole training. What does not depend on either
+counts too much in a small run, and the table says what a whole training would take: describing and masks in proportion
+to the images, the network to its steps.
 """
 
 from __future__ import annotations
@@ -105,11 +105,12 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="data set in LOCO layout")
     parser.add_argument("--images", type=int, default=12, help="training images")
     parser.add_argument("--steps", type=int, default=60, help="steps of the segmentation network")
+    parser.add_argument("--copies", type=int, default=SegmentationSettings().copies, help="of a whole training")
     parser.add_argument("--rounds", type=int, default=1, help="trainings of each side")
     parser.add_argument("--export", action="store_true", help="write the graph, too")
     options = parser.parse_args()
     whole = SegmentationSettings()
-    copies = round(whole.copies * options.steps / whole.steps)
+    copies = round(options.copies * options.steps / whole.steps)
     sides = {
         BEFORE: (options.before.resolve(), line_of(options.steps, None, options.export)),
         AFTER: (HERE, line_of(options.steps, copies, options.export)),

@@ -29,11 +29,11 @@ class SegmentationSettings(Settings):
     )
     batch: int = Field(default=4, ge=1, description="Labelled and as many unlabelled images per step.")
     copies: int = Field(
-        default=480,
+        default=0,
         ge=0,
-        description="Labelled copies, each with its own synthetic anomaly, place and brightness, and a quarter as many "
-        "unlabelled ones, that the backbone describes once; 0 draws and describes each anew (the paper's), which takes "
-        "more than twice as long.",
+        description="0 draws and describes each image anew (the paper's). 480: so many labelled copies, each with its "
+        "own synthetic anomaly, place and brightness, and a quarter as many unlabelled ones, are described once, in "
+        "about half the time; detection with them is not measured yet.",
     )
     learning_rate: float = Field(default=0.001, gt=0, description="Initial rate.")
     schedule: Literal["decaying", "fixed"] = Field(

@@ -47,7 +47,6 @@ PAPER: Mapping[str, Choice] = {
     "pseudo_labels.label_clusters": Choice("largest", ONE_TYPE),
     "segmentation.epochs": Choice(120, FEW_STEPS, "steps"),
     "segmentation.labelled_only_fraction": Choice(50 / 120, "The same fraction of the steps, rounded."),
-    "segmentation.copies": Choice(0, "Copies that are described once train as well, in less than half of the time."),
     "segmentation.learning_rate": Choice(0.01, "A decaying rate from a smaller start varies less from seed to seed."),
     "segmentation.schedule": Choice("fixed", "The same seed twice gave +-7 AUROC without averaged weights."),
     "segmentation.lsa_fraction": Choice(1.0, "Half of the labelled images stay as the line shows them."),

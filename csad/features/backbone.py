@@ -28,10 +28,6 @@ EMBEDDED = "embedded"
 RESIZED = ("pos_embed", "patch_embed.proj.weight")
 """What timm's rules for published files resize to the network's size."""
 
-CACHED_PIXELS = 160_000
-"""On a CPU so many pixels are looked at together: a layer's features of more do not fit the caches, and a batch of
-eight canvases then takes up to twice as long."""
-
 
 @dataclass(frozen=True)
 class WeightsRecord:
@@ -98,13 +94,8 @@ class Backbone(nn.Module):
             Features (B, C, H/s, W/s) for s in 4, 8, 16, 32, as many as `stages`, on the backbone's device.
         """
         normalised = (image.to(self.mean.device) - self.mean) / self.std
-        images = normalised.contiguous(memory_format=torch.channels_last)
-        few = max(1, CACHED_PIXELS // (image.shape[-2] * image.shape[-1]))
-        if images.device.type != "cpu" or torch.compiler.is_compiling() or len(images) <= few:
-            stages: list[Tensor] = self.pyramid(images)
-            return stages
-        parts = [self.pyramid(part) for part in images.split(few)]
-        return [torch.cat(stage) for stage in zip(*parts, strict=True)]
+        stages: list[Tensor] = self.pyramid(normalised.contiguous(memory_format=torch.channels_last))
+        return stages
 
 
 def load_backbone(name: str, weights: str = EMBEDDED, stages: int = 4) -> Backbone:

@@ -24,7 +24,6 @@ from csad.segmentation.examples import FreshExamples, open_examples
 from csad.segmentation.losses import labelled_losses, unlabelled_losses
 from csad.segmentation.lsa import LabelledImage
 from csad.segmentation.network import SegmentationNetwork
-from csad.segmentation.pointwise import multiply_pointwise
 from csad.segmentation.state import TrainingState
 
 DONORS = 32
@@ -68,8 +67,6 @@ def train_segmentation(
     generator = np.random.default_rng(seed)
     draw = torch.Generator().manual_seed(seed)
     network = SegmentationNetwork(backbone, data.classes).to(device)
-    multiply_pointwise(network.decoder)
-    multiply_pointwise(network.head)
     parameters = [p for p in network.parameters() if p.requires_grad]
     fixed = settings.schedule == "fixed"
     optimiser: torch.optim.Optimizer

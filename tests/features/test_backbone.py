@@ -56,20 +56,6 @@ def test_the_packaged_weights_recognise_a_cat_and_an_espresso(lite0, classifier)
         assert int(logits.argmax()) in expected
 
 
-@pytest.mark.parametrize("pixels", [1, 64 * 96, 3 * 64 * 96])
-def test_an_image_says_the_same_however_many_are_looked_at_together(lite0, monkeypatch, pixels):
-    images = torch.rand(5, 3, 64, 96, generator=torch.Generator().manual_seed(0))
-    monkeypatch.setattr(module, "CACHED_PIXELS", 5 * 64 * 96)
-    together = lite0(images)
-
-    monkeypatch.setattr(module, "CACHED_PIXELS", pixels)
-    apart = lite0(images)
-
-    for one, other in zip(apart, together, strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
-        assert one.is_contiguous(memory_format=torch.channels_last)
-
-
 def test_the_stages_have_the_strides_and_channels_that_it_promises(lite0):
     stages = lite0(torch.rand(1, 3, 64, 96))
 
