@@ -1,13 +1,17 @@
 """Writes EfficientAD-S and PatchCore as anomalib exports them. Runs in anomalib's environment.
 
 Their weights are random: pretrained ones come from a hub, and the time of a network does not depend on them.
+anomalib's graph of PatchCore takes one image alone, so that of a batch is exported beside it.
 """
 
 import sys
 from pathlib import Path
 
+import openvino
 import torch
 from anomalib.models import EfficientAd, Patchcore
+
+from benchmarks.side_by_side.loading import BATCHES
 
 SIDE = 256
 MEMORY = 10_000
@@ -29,6 +33,14 @@ def main() -> None:
         model.to_torch(folder / name)
         model.to_onnx(folder / name, input_size=(SIDE, SIDE))
         model.to_openvino(folder / name, input_size=(SIDE, SIDE))
+    images, weights, name = (
+        torch.rand(BATCHES[1], 3, SIDE, SIDE),
+        folder / "patchcore" / "weights",
+        f"batch-{BATCHES[1]}",
+    )
+    graph = weights / "onnx" / f"{name}.onnx"
+    torch.onnx.export(patchcore, (images,), str(graph), dynamo=True, external_data=False)
+    openvino.save_model(openvino.convert_model(graph), weights / "openvino" / f"{name}.xml", compress_to_fp16=False)
 
 
 if __name__ == "__main__":

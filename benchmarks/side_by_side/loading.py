@@ -51,7 +51,7 @@ def load(kind: str, path: Path, runtime: str, threads: int) -> Loaded:
 
 def graph_for(folder: Path, batch: int) -> Path:
     """The graph that takes so many images: one that takes any, or one exported for this number alone."""
-    names = (f"batch-{batch}.onnx", "model.xml", "model.onnx")
+    names = (f"batch-{batch}.onnx", f"batch-{batch}.xml", "model.xml", "model.onnx")
     return next(folder / name for name in names if (folder / name).is_file())
 
 
