@@ -36,4 +36,5 @@ def gate(
 
     decision = run_gate(line_yaml, images, model.path, evaluation.path, gate.path, report.path)
     decision.log_to(metrics)
+    decision.describe(gate, report, metrics)
     return ("true" if decision.accepted else "false", decision.reason)

@@ -36,7 +36,7 @@ def test_a_task_writes_its_artifact_and_logs_its_metrics(tiny_line, tiny_line_da
 
     assert done.folder == str(output)
     assert StageRecord.find(output).stage == "ingest"
-    assert metrics.logged["train"] == 10
+    assert metrics.logged["01_train"] == 10
     assert "ingest: 10 train, 5 validation and 9 test images" in capfd.readouterr().out
 
 
