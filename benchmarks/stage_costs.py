@@ -1,7 +1,8 @@
 """What each stage takes, as ratios for `python -m pipelines estimate`.
 
-Run `OMP_NUM_THREADS=1 python -m benchmarks.stage_costs`: five small runs give the ratios, five others are estimated by
-them and then measured. All times are processor seconds of one thread, so that a busy machine changes them little.
+Run `OMP_NUM_THREADS=1 python -m benchmarks.stage_costs`: five small runs of different size give the ratios. Each run is
+also estimated by ratios of the other four, and set beside what it took. All times are processor seconds of one thread,
+so that a busy machine changes them little.
 """
 
 import argparse
@@ -11,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,15 +33,8 @@ from pipelines.stage_costs import TABLE, CheckedRun, Ratios, StageCosts
 from pipelines.stage_work import Workload
 
 SEED = 0
+LEAST = 1e-3
 LOAD = "import csad.stages.order, torch, torchvision, timm, onnxruntime"
-TRAIN = """
-import sys
-from pathlib import Path
-from csad.config.line import ProductLine
-from csad.stages.training import train
-place = Path(sys.argv[1])
-train(ProductLine.from_file(place / "line.yaml"), place / "data", place / "model", int(sys.argv[2]), evaluate=True)
-"""
 
 
 @dataclass(frozen=True)
@@ -94,13 +89,6 @@ MEASURED = (
     Size(60, 10, 6, 16_384, 30, 1500),
     Size(24, 6, 4, 131_072, 20, 4000),
 )
-CHECKED = (
-    Size(20, 6, 3, 16_384, 100, 800),
-    Size(40, 10, 4, 32_768, 60, 800),
-    Size(30, 8, 4, 65_536, 60, 1000),
-    Size(80, 16, 8, 32_768, 40, 2000),
-    Size(40, 10, 5, 131_072, 30, 1000),
-)
 
 
 def measure(size: Size, folder: Path) -> tuple[dict[str, float], dict[str, float]]:
@@ -136,8 +124,22 @@ def fit(quantities: list[tuple[float, ...]], values: list[float]) -> Ratios:
     return Ratios(constant=round(float(found[0]), 6), factors=tuple(round(float(one), 6) for one in found[1:]))
 
 
+def fit_stages(sizes: Sequence[Size], measured: Sequence[Mapping[str, float]]) -> dict[str, Ratios]:
+    """Fit the ratios of every stage.
+
+    Args:
+        sizes: The runs.
+        measured: By stage, of each run; what is too little to be seen counts as `LEAST`.
+    """
+    works = [size.work() for size in sizes]
+    return {
+        stage: fit([work.quantities(stage) for work in works], [max(run[stage], LEAST) for run in measured])
+        for stage in STAGES
+    }
+
+
 def measure_costs() -> StageCosts:
-    """Measure the runs that give the ratios."""
+    """Measure the runs, fit the ratios and check them."""
     start = _processor_seconds_of([sys.executable, "-c", LOAD])
     seconds, megabytes = [], []
     for size in MEASURED:
@@ -147,13 +149,6 @@ def measure_costs() -> StageCosts:
         seconds.append(of_run[0])
         megabytes.append(of_run[1])
 
-    def ratios(runs: list[dict[str, float]]) -> dict[str, Ratios]:
-        works = [size.work() for size in MEASURED]
-        return {
-            stage: fit([work.quantities(stage) for work in works], [max(run[stage], 1e-3) for run in runs])
-            for stage in STAGES
-        }
-
     return StageCosts(
         machine=f"{machine()}, one thread",
         date=datetime.now(UTC).strftime("%Y-%m-%d"),
@@ -162,28 +157,34 @@ def measure_costs() -> StageCosts:
         data="examples/fastener_kit, parts of it",
         seed=SEED,
         start=round(start, 2),
-        seconds=ratios(seconds),
-        megabytes=ratios(megabytes),
+        seconds=fit_stages(MEASURED, seconds),
+        megabytes=fit_stages(MEASURED, megabytes),
+        checks=check(seconds, start),
     )
 
 
-def check(costs: StageCosts, size: Size) -> CheckedRun:
-    """Estimate a run, then measure its training and evaluation, all stages in one process."""
-    with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
-        (place / "line.yaml").write_text(size.line().to_yaml(), encoding="utf-8")
-        size.copy_images(place / "data")
-        real = _processor_seconds_of([sys.executable, "-c", TRAIN, str(place), str(SEED)])
-    work = size.work()
-    run = CheckedRun(
-        images=work.normal + work.test,
-        megapixels=round(work.megapixels, 3),
-        steps=size.steps,
-        estimated=round(costs.training_seconds(work), 1),
-        real=round(real, 1),
-    )
-    print(run, flush=True)
-    return run
+def check(seconds: list[dict[str, float]], start: float) -> tuple[CheckedRun, ...]:
+    """Estimate each run by the ratios of the others.
+
+    Args:
+        seconds: By stage, of each of `MEASURED`.
+        start: Seconds until a process has its code.
+    """
+    runs = []
+    for left_out, size in enumerate(MEASURED):
+        others = [number for number in range(len(MEASURED)) if number != left_out]
+        ratios = fit_stages([MEASURED[number] for number in others], [seconds[number] for number in others])
+        work = size.work()
+        run = CheckedRun(
+            images=work.normal + work.test,
+            megapixels=round(work.megapixels, 3),
+            steps=size.steps,
+            estimated=round(start + sum(ratios[stage].of(work.quantities(stage)) for stage in STAGES), 1),
+            real=round(start + sum(seconds[left_out].values()), 1),
+        )
+        print(run, flush=True)
+        runs.append(run)
+    return tuple(runs)
 
 
 def _processor_seconds() -> float:
@@ -203,11 +204,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, default=TABLE, help="file of the ratios (default: %(default)s)")
     output = parser.parse_args().output
-    costs = measure_costs()
-    atomic.write_text(output, costs.model_dump_json(indent=1) + "\n")
-    for size in CHECKED:
-        costs = costs.model_copy(update={"checks": (*costs.checks, check(costs, size))})
-        atomic.write_text(output, costs.model_dump_json(indent=1) + "\n")
+    atomic.write_text(output, measure_costs().model_dump_json(indent=1) + "\n")
 
 
 if __name__ == "__main__":

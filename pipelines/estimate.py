@@ -193,7 +193,7 @@ def _longest_way(stages: tuple[StageEstimate, ...], shape: Shape) -> float:
 
 
 def _reads(name: str, work: Workload, images: ImageCounts, shape: Shape, costs: StageCosts) -> float:
-    """Megabytes: the images, and outputs of other stages; of gate and packaging with `evaluation`, which they follow."""
+    """Megabytes of images and of other stages' outputs; what gate and packaging read counts with `evaluation`."""
     if name == "ingest":
         return images.megabytes
     (step,) = (step for step in ORDER if step.name == name)

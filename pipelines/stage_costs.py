@@ -30,14 +30,14 @@ class Ratios(BaseModel):
 
 
 class CheckedRun(BaseModel):
-    """A run that the ratios were not made from.
+    """A run, estimated by ratios that were made from the other runs.
 
     Attributes:
         images: Images of all splits.
         megapixels: Network's input of one image.
         steps: Optimiser steps of the segmentation network.
         estimated: Seconds on one core.
-        real: Processor seconds that its training and evaluation took, all stages in one process.
+        real: Processor seconds that its training and evaluation took.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -62,7 +62,7 @@ class StageCosts(BaseModel):
         start: Processor seconds until a task's code is loaded.
         seconds: By stage, processor seconds on one core.
         megabytes: By stage, the size of its output.
-        checks: Other runs, estimated and measured.
+        checks: Each run, estimated and measured.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -85,10 +85,6 @@ class StageCosts(BaseModel):
     def megabytes_of(self, stage: str, work: Workload) -> float:
         """Size of a stage's output in megabytes."""
         return self.megabytes[stage].of(work.quantities(stage))
-
-    def training_seconds(self, work: Workload) -> float:
-        """Processor seconds of a training with its evaluation, all stages in one process."""
-        return self.start + sum(self.seconds_of(stage, work) for stage in self.seconds)
 
 
 @cache
