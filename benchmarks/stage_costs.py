@@ -115,7 +115,7 @@ def fit(quantities: list[tuple[float, ...]], values: list[float]) -> Ratios:
     """Fit a constant and factors, none below zero, to the least sum of squared relative errors.
 
     Args:
-        quantities: Of every run.
+        quantities: Quantities of every run.
         values: What was measured of every run, above zero.
     """
     rows = np.array([(1.0, *of_run) for of_run in quantities]) / np.array(values)[:, None]
@@ -188,7 +188,7 @@ def check(seconds: list[dict[str, float]], start: float) -> tuple[CheckedRun, ..
 
 
 def _processor_seconds() -> float:
-    """Of this process and its ended children."""
+    """Processor time of this process and of its ended children."""
     return sum(os.times()[:4])
 
 

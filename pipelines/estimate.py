@@ -25,7 +25,7 @@ class StageEstimate:
     Attributes:
         name: Name of the stage.
         hardware: Where the pipeline runs it.
-        minutes: On one core; None where nothing like it was measured.
+        minutes: Work of one core; None where nothing like it was measured.
         reads: Megabytes that its tasks fetch from the store.
         writes: Megabytes that they put there.
         last: Minutes that it took in the line's last run; None where it did not run.
@@ -70,7 +70,7 @@ class Estimate:
         return sum(stage.minutes or 0 for stage in self.stages)
 
     def minutes_on(self, hardware: Hardware) -> float:
-        """Of the stages that run there."""
+        """Minutes of the stages that run there."""
         return sum(stage.minutes or 0 for stage in self.stages if stage.hardware == hardware)
 
     @property

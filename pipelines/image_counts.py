@@ -7,8 +7,8 @@ from pathlib import Path
 
 from csad.common.errors import DatasetError
 from csad.config.line import ProductLine
-from csad.images.layout import SPLITS, ground_truth_masks, list_images
-from csad.images.walking import IMAGE_ENDINGS
+from csad.images.layout import GROUND_TRUTH, SPLITS, ground_truth_masks, list_images
+from csad.images.reading import EXTENSIONS
 from csad.runner.data_source import STORED, locate
 from csad.store.data_source import exact_address
 from csad.store.objects import ObjectStore
@@ -76,7 +76,7 @@ def _in_store(address: str) -> ImageCounts:
 def _split(file: StoredFile) -> str | None:
     """The split of a stored image; None for other files. Images outside the splits' folders are a flat folder's."""
     path = Path(file.name)
-    if path.suffix.lower() not in IMAGE_ENDINGS or path.parts[0] == "ground_truth":
+    if path.suffix.lower() not in EXTENSIONS or path.parts[0] == GROUND_TRUTH:
         return None
     return path.parts[0] if len(path.parts) > 1 and path.parts[0] in SPLITS else TRAIN
 

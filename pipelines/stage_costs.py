@@ -54,7 +54,7 @@ class StageCosts(BaseModel):
 
     Attributes:
         machine: Processor and cores.
-        date: Of the measurement, UTC.
+        date: Day of the measurement, UTC.
         csad: Version and digest of the code.
         commit: Git commit of the checkout.
         data: What was trained on.

@@ -192,9 +192,9 @@ def test_the_last_run_that_trained_is_found_among_those_that_had_nothing_to_do(k
 
     trained, idle = submit(), submit()
     workflow = Workflow()
-    workflow.task("ingest", "SUCCEEDED", 0, 30)
-    workflow.task("changed.masks", "SUCCEEDED", 30, 40, attempts=0)
-    workflow.task("changed.statistics", "SUCCEEDED", 40, 130)
+    workflow.task("ingest", "SUCCEEDED", 0, 35)  # 5 s of these are its driver's
+    workflow.task("changed.masks", "SUCCEEDED", 35, 40, attempts=0)
+    workflow.task("changed.statistics", "SUCCEEDED", 40, 135)
     for run, found in ((trained, workflow), (idle, Workflow())):
         kfp.runs[run]["run_details"] = {"task_details": found.details()}
         kfp.change(run, "SUCCEEDED")
