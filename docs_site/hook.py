@@ -17,6 +17,7 @@ from mkdocs.structure.pages import Page
 from docs_site import (
     code_pages,
     command_reference,
+    cost_tables,
     error_reference,
     http_reference,
     scaling_tables,
@@ -36,6 +37,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "error-messages": error_reference.messages,
     "run-load": scaling_tables.run_load,
     "many-lines": scaling_tables.many_lines,
+    "stage-costs": cost_tables.stage_cost_tables,
 }
 MARK = re.compile(r"^<!-- generated: ([a-z-]+) -->$", re.MULTILINE)
 NAME = re.compile(r"(?<![`\[])`(csad\.(?:[a-z_]+)\.[A-Za-z_.]+\w)`")

@@ -11,6 +11,7 @@ import click
 from csad.cli.failures import FailingClearly
 from pipelines.batch_commands import score, score_here
 from pipelines.doctor_command import doctor
+from pipelines.estimate_command import estimate
 from pipelines.options import (
     account_option,
     endpoint_option,
@@ -44,6 +45,7 @@ def main() -> None:
       csad data push data/bottles --line bottles           the images, into the store
       python -m pipelines compile                          YAML for the cluster
       python -m pipelines doctor                           can the cluster run it, and what mends it if not
+      python -m pipelines estimate lines/bottles.yaml      what a full run will take
       python -m pipelines submit lines/bottles.yaml        one run
       python -m pipelines schedules plan                   what `schedules apply` would change
       python -m pipelines schedules apply                  every line of lines/ retrains as its file says
@@ -251,7 +253,7 @@ def promote(
     click.echo(json.dumps(vars(started)) if as_json else f"started run {started.run}\n{started.address}")
 
 
-for command in (doctor, runs, schedules, score, score_here, why, retry, stop):
+for command in (doctor, estimate, runs, schedules, score, score_here, why, retry, stop):
     main.add_command(command)
 
 

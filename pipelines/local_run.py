@@ -11,11 +11,11 @@ from pathlib import Path
 
 from kfp import local
 
+from csad.common.commit import VARIABLE as COMMIT
 from csad.common.errors import StageError
 from csad.config.line import ProductLine
 from csad.gate.decision import GateDecision, read_decision
 from csad.images.outputs import require_outside
-from csad.packaging.commit import VARIABLE as COMMIT
 from csad.runner.data_source import STORED, locate
 from csad.runner.files import copy_file, replace_folder, translate_os_errors
 from csad.runner.model_place import require_model_or_nothing

@@ -87,14 +87,24 @@ def _planned(
 @schedules.command()
 @schedule_options
 def plan(as_json: bool, **chosen: Any) -> None:
-    """Show what `schedules apply` would change; nothing is changed.
+    """Show what `schedules apply` would change, and what a full run of each line would take; nothing is changed.
 
     \b
     Example:
       python -m pipelines schedules plan --lines lines
     """  # noqa: D301
-    with _planned(**chosen) as (_, planned, _):
-        click.echo(json.dumps(planned.to_json(), indent=2) if as_json else planned.to_text())
+    from pipelines.estimate_command import estimate_lines, estimates_to_json, estimates_to_text
+    from pipelines.schedules import read_lines
+
+    with _planned(**chosen) as (_, planned, packages):
+        scheduled = [line for line in read_lines(chosen["lines"]) if line.schedule.cron is not None]
+        estimates = estimate_lines(scheduled, packages)
+    if as_json:
+        click.echo(json.dumps(planned.to_json() | estimates_to_json(*estimates), indent=2))
+        return
+    click.echo(planned.to_text())
+    if scheduled:
+        click.echo(f"\n{estimates_to_text(*estimates)}")
 
 
 @schedules.command()

@@ -37,4 +37,4 @@ def clustering(
     done = run_task(clustering.STAGE, line_yaml, seed, pseudo_labels.path, images=images, masks=proposed)
     pseudo_labels.path = done.folder
     done.publish("gallery.html", gallery.path)
-    done.summary.log_to(metrics, metrics.path)
+    done.record(metrics, pseudo_labels, gallery)

@@ -14,6 +14,7 @@ def evaluation(
     model: dsl.Input[dsl.Model],
     evaluation: dsl.Output[dsl.Artifact],
     report: dsl.Output[dsl.HTML],
+    classification: dsl.Output[dsl.ClassificationMetrics],
     metrics: dsl.Output[dsl.Metrics],
 ) -> None:
     """Measure the scorer on the test images.
@@ -28,8 +29,10 @@ def evaluation(
     Returns:
         evaluation: evaluation.json and its table as text.
         report: Scores, curves, worst mistakes and settings on one page.
+        classification: ROC curve and confusion matrix at the model's threshold, of the test images.
         metrics: AUROC per kind of anomaly, false-reject rate, threshold.
     """
+    from csad.evaluation.classification import Classification
     from csad.runner.task import run_task
     from csad.stages import evaluation as stage
 
@@ -37,4 +40,5 @@ def evaluation(
     done = run_task(stage.STAGE, line_yaml, seed, evaluation.path, **inputs)
     evaluation.path = done.folder
     done.publish("report.html", report.path)
-    done.summary.log_to(metrics, metrics.path)
+    Classification.read(done.path_of(stage.FIGURES)).log_to(classification)
+    done.record(metrics, evaluation, report, classification)

@@ -51,6 +51,6 @@ def ingest(line_yaml: str, data_uri: str, seed: int, force: bool, metrics: dsl.O
     from csad.gate.intake_task import run_intake
 
     intake = run_intake(line_yaml, data_uri, seed, force)
-    intake.log_to(metrics, metrics.path)
+    intake.record(metrics)
     changed = "true" if intake.changed else "false"
     return (changed, intake.said, intake.images, intake.training_images, intake.origin, *intake.lines.values())

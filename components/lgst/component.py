@@ -29,4 +29,4 @@ def lgst(
 
     done = run_task(stage.STAGE, line_yaml, seed, lgst.path, images=images)
     lgst.path = done.folder
-    done.summary.log_to(metrics, metrics.path)
+    done.record(metrics, lgst)

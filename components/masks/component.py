@@ -33,4 +33,4 @@ def masks(
     named = tags.path if tags else run_task(tagging.STAGE, line_yaml, 0, f"{masks.path}.tags", images=images).folder
     done = run_task(stage.STAGE, line_yaml, 0, masks.path, shard, images=images, tags=named)
     masks.path = done.folder
-    done.summary.log_to(metrics, metrics.path)
+    done.record(metrics, masks)

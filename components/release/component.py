@@ -41,4 +41,5 @@ def release(
 
     released = run_release(line_yaml, seed, origin, images, model.path, evaluation.path, gate.path, report.path)
     released.decision.log_to(metrics)
+    released.decision.describe(gate, report, metrics)
     return ("true" if released.decision.accepted else "false", released.version, released.decision.reason)

@@ -31,4 +31,4 @@ def segnet(
 
     done = run_task(stage.STAGE, line_yaml, seed, segnet.path, images=images, pseudo_labels=pseudo_labels.path)
     segnet.path = done.folder
-    done.summary.log_to(metrics, metrics.path)
+    done.record(metrics, segnet)

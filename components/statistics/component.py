@@ -36,4 +36,4 @@ def statistics(
     inputs = {"images": images, "pseudo_labels": pseudo_labels.path, "segnet": segnet.path, "lgst": lgst.path}
     done = run_task(statistics.STAGE, line_yaml, seed, model.path, **inputs)
     model.path = done.folder
-    done.summary.log_to(metrics, metrics.path)
+    done.record(metrics, model)

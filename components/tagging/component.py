@@ -27,4 +27,4 @@ def tagging(
 
     done = run_task(tagging.STAGE, line_yaml, 0, tags.path, images=images)
     tags.path = done.folder
-    done.summary.log_to(metrics, metrics.path)
+    done.record(metrics, tags)

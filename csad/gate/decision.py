@@ -11,6 +11,7 @@ from csad.common.errors import DeploymentError
 from csad.config.settings import GateSettings
 from csad.evaluation.figures import Record
 from csad.gate.checks import Check
+from csad.runner.artifact_metadata import DescribedArtifact, describe, origin_metadata
 from csad.runner.files import translate_os_errors
 from csad.runner.summary import MetricSink, finite
 
@@ -82,16 +83,22 @@ class GateDecision(Record):
         return self.model_dump(mode="json")
 
     def log_to(self, sink: MetricSink) -> None:
-        """Record the decision and the figures of the checks."""
-        figures = {"accepted": float(self.accepted)}
+        """Record the decision and the figures of the checks, by names that sort: the decision first."""
+        figures = {"1_accepted": float(self.accepted)}
         for check in self.checks:
-            name = f"{check.rule}_{check.subject}".replace(" ", "_")
+            name = f"2_{check.rule}_{check.subject}".replace(" ", "_")
             if check.challenger is not None:
                 figures[name] = check.challenger
             if check.champion is not None:
                 figures[f"{name}_champion"] = check.champion
         for name, value in finite(figures).items():
             sink.log_metric(name, value)
+
+    def describe(self, *artifacts: DescribedArtifact) -> None:
+        """Write beside artifacts what was judged, against what, and the decision."""
+        origin = origin_metadata(self.line, self.data, "csad.gate.gate", self.challenger.checksum)
+        decided = {"accepted": str(self.accepted).lower(), "champion": self.against or "none", "stage": "gate"}
+        describe({**origin, "checks": len(self.checks), "refusals": len(self.refusals), **decided}, *artifacts)
 
 
 def write_decision(decision: GateDecision, output: Path) -> None:

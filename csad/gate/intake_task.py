@@ -22,6 +22,7 @@ from csad.config.line import ProductLine
 from csad.gate.run_weights import pin_weights
 from csad.gate.unchanged import origin_of, why_unchanged
 from csad.images.registered import FILE as REGISTRATION
+from csad.runner.artifact_metadata import describe, origin_metadata
 from csad.runner.code import code_version, package_versions
 from csad.runner.data_source import STORED, resolve_uri
 from csad.runner.needed_weights import warn_of_idle_pins
@@ -31,8 +32,7 @@ from csad.runner.snapshot import FILE as SNAPSHOT
 from csad.runner.snapshot import Snapshot
 from csad.runner.stage import Stage
 from csad.runner.stage_order import after
-from csad.runner.summary import MetricSink
-from csad.runner.task import STORE_VARIABLE, failing_clearly, run_task
+from csad.runner.task import STORE_VARIABLE, Figures, failing_clearly, run_task
 from csad.stages import ingest, masks, tagging
 from csad.stages.ingest import IngestSummary
 from csad.stages.order import STAGES
@@ -62,6 +62,7 @@ class Intake:
         images: Address of all images.
         origin: Digest of all that the run depends on.
         lines: By task, the line reduced to what it reads.
+        name: Name of the product line.
         summary: Summary of the data; None where they were not looked at.
     """
 
@@ -71,14 +72,19 @@ class Intake:
     images: str
     origin: str
     lines: Mapping[str, str]
+    name: str
     summary: IngestSummary | None = None
 
-    def log_to(self, sink: MetricSink, path: str) -> None:
-        """Record the figures; a run without work has none."""
+    def record(self, metrics: Figures) -> None:
+        """Log the figures, of which a run without work has none, and say beside them what the run is of."""
         if self.summary is None:
-            atomic.write_text(Path(path), "{}\n")
+            atomic.write_text(Path(metrics.path), "{}\n")
         else:
-            self.summary.log_to(sink, path)
+            self.summary.log_to(metrics, metrics.path)
+        data = self.summary.digest if self.summary else ""
+        describe(
+            {**origin_metadata(self.name, data, ingest.STAGE.run.__module__, self.origin), "stage": "ingest"}, metrics
+        )
 
 
 def run_intake(line_yaml: str, data_uri: str, seed: int, force: bool) -> Intake:
@@ -107,12 +113,12 @@ def run_intake(line_yaml: str, data_uri: str, seed: int, force: bool) -> Intake:
         if why:
             said = f"nothing to do for {exact}: {why}"
             _log.info("ingest: %s", said)
-            return Intake(False, said, "", "", origin, dict.fromkeys(STAGES_OF_TASKS, ""))
+            return Intake(False, said, "", "", origin, dict.fromkeys(STAGES_OF_TASKS, ""), line.name)
         known = known or _known_or_checked(store, line, exact)
         _prune(store, line.name)
         summary = IngestSummary(**json.loads(known.summary))
         _log.info("ingest: %s", summary.headline())
-        return Intake(True, summary.headline(), known.training, known.whole, origin, _lines(line), summary)
+        return Intake(True, summary.headline(), known.training, known.whole, origin, _lines(line), line.name, summary)
 
 
 def _here(line_yaml: str, data_uri: str, seed: int) -> Intake:
@@ -121,7 +127,9 @@ def _here(line_yaml: str, data_uri: str, seed: int) -> Intake:
     line = ProductLine.from_yaml(line_yaml)
     warn_of_idle_pins(line)
     origin = origin_of(line, done.summary.digest, seed)
-    return Intake(True, done.summary.headline(), done.folder, done.folder, origin, _lines(line), done.summary)
+    return Intake(
+        True, done.summary.headline(), done.folder, done.folder, origin, _lines(line), line.name, done.summary
+    )
 
 
 def _lines(line: ProductLine) -> dict[str, str]:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from csad.common.commit import UNKNOWN
 from csad.common.errors import DeploymentError
 from csad.config.line import ProductLine
 from csad.evaluation.figures import AurocByKind
-from csad.packaging.commit import UNKNOWN
 from csad.scoring.model_folder import Manifest
 from csad.stages.evaluation import FIGURES
 from csad.store.registry import ModelLabels

@@ -5,13 +5,13 @@ import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from csad.common.commit import code_commit
 from csad.common.errors import DeploymentError
 from csad.common.humanize import size
 from csad.config.line import ProductLine
 from csad.gate.decision import GATE_FILE, GATE_PAGE, GateDecision, read_decision
 from csad.gate.gate import read_known
 from csad.packaging.archive_smoke import choose_images, smoke_test_of
-from csad.packaging.commit import code_commit
 from csad.packaging.known_versions import find_packaged
 from csad.packaging.packaging import BENTO_FILE, package
 from csad.packaging.provenance import Provenance, read_score_kinds, read_scores

@@ -8,26 +8,34 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from csad.common.errors import OS_REMEDIES, CsadError
 from csad.config.line import ProductLine
+from csad.runner.artifact_metadata import DescribedArtifact, Metadata, describe, origin_metadata
 from csad.runner.data_source import merge_shards, resolve_uri
 from csad.runner.fetched_weights import weights_at_hand
 from csad.runner.files import translate_os_errors
 from csad.runner.lock import end_with_holder
 from csad.runner.packed import pack_folder, unpacked
 from csad.runner.shard import Shard
+from csad.runner.snapshot import Snapshot
 from csad.runner.stage import NO_OPTIONS, Options, Stage, StageRecord
 from csad.runner.stage_runner import StageRunner
-from csad.runner.summary import Summary
+from csad.runner.summary import MetricSink, Summary, finite
 
 S = TypeVar("S", bound=Summary)
 
 STORE_VARIABLE = "CSAD_STAGES"
 """Where a local run keeps finished stages; unset in a cluster, where the pipeline's own cache does that."""
+
+
+class Figures(MetricSink, DescribedArtifact, Protocol):
+    """A metrics artifact: `path` is its file."""
+
+    path: str
 
 
 @dataclass(frozen=True)
@@ -37,10 +45,27 @@ class TaskResult(Generic[S]):
     Attributes:
         folder: Where its output lies, packed or not: the artifact's own path, or a folder that a local run reuses.
         summary: What the stage had to say.
+        origin: The line, the data and the code that it came from.
     """
 
     folder: str
     summary: S
+    origin: Metadata = field(default_factory=dict)
+
+    def record(self, metrics: Figures, *artifacts: DescribedArtifact) -> None:
+        """Log the figures, and write beside each artifact where it comes from and what was counted.
+
+        Args:
+            metrics: Gets the figures; of the rest only the origin, since it has them by sorted names.
+            *artifacts: The other outputs.
+        """
+        self.summary.log_to(metrics, metrics.path)
+        describe(self.origin, metrics)
+        describe({**self.origin, **finite(self.summary.metrics())}, *artifacts)
+
+    def path_of(self, name: str) -> Path:
+        """A file of an output that is not packed."""
+        return Path(self.folder) / name
 
     def publish(self, name: str, path: str) -> None:
         """Copy a file of the output to an artifact of its own."""
@@ -85,8 +110,11 @@ def run_task(
         }
         if kept:
             result = StageRunner(kept, line, seed).run(stage, options, **folders)
-            return TaskResult(str(result.folder), result.summary)
-        return TaskResult(output, _run_in_place(stage, line, seed, Path(output), options, folders))
+            record = StageRecord.find(result.folder)
+            origin = _origin(stage, line, seed, record.key if record else "", folders)
+            return TaskResult(str(result.folder), result.summary, origin)
+        key, summary = _run_in_place(stage, line, seed, Path(output), options, folders)
+        return TaskResult(output, summary, _origin(stage, line, seed, key, folders))
 
 
 @contextmanager
@@ -111,14 +139,21 @@ def failing_clearly(task: str) -> Iterator[None]:
 
 def _run_in_place(
     stage: Stage[S], line: ProductLine, seed: int, output: Path, options: Options, inputs: dict[str, Path]
-) -> S:
+) -> tuple[str, S]:
     started = time.monotonic()
     with translate_os_errors(output), _folder_of(stage, output) as folder:
         key = stage.key(line, seed, inputs, options)
         summary = stage.execute(line, seed, folder, inputs, options)
         StageRecord.of(stage, key, time.monotonic() - started, summary).write(folder)
     logging.getLogger(__name__).info("%s: %s", stage.name, summary.headline())
-    return summary
+    return key, summary
+
+
+def _origin(stage: Stage[S], line: ProductLine, seed: int, key: str, inputs: dict[str, Path]) -> Metadata:
+    snapshot = Snapshot.find(inputs["images"]) if "images" in inputs else None
+    data = "" if snapshot is None else snapshot.digest if stage.reads_tests else snapshot.training_digest
+    seeds: dict[str, str | float] = {"seed": seed} if stage.seeded else {}
+    return {**origin_metadata(line.name, data, stage.run.__module__, key), "stage": stage.name, **seeds}
 
 
 @contextmanager

@@ -33,26 +33,26 @@ class EvaluationSummary(Summary):
     """The figures; None where the data cannot tell.
 
     Attributes:
-        images: Test images.
+        auroc_mean: Image AUROC in percent, over what `mean_of` names.
         auroc_logical: Image AUROC in percent.
         auroc_structural: Image AUROC in percent.
-        auroc_mean: Image AUROC in percent, over what `mean_of` names.
-        mean_of: The types that are present and every kind of neither, such as "logical, dents".
-        kinds: AUROC in percent of every kind of anomaly, by the name of its folder.
-        doubts: What counts and may be wrong: masks that are hardly ones, good images under another name.
         false_reject_rate: Good test images that are rejected, as a fraction.
         threshold: An image is rejected above it.
+        images: Test images.
+        doubts: What counts and may be wrong: masks that are hardly ones, good images under another name.
+        mean_of: The types that are present and every kind of neither, such as "logical, dents".
+        kinds: AUROC in percent of every kind of anomaly, by the name of its folder.
     """
 
-    images: int
+    auroc_mean: float | None = None
     auroc_logical: float | None = None
     auroc_structural: float | None = None
-    auroc_mean: float | None = None
     false_reject_rate: float | None = None
     threshold: float | None = None
+    images: int = 0
+    doubts: int | None = None
     mean_of: str = ""
     kinds: dict[str, float] = field(default_factory=dict)
-    doubts: int | None = None
 
     def metrics(self) -> dict[str, float]:
         """The fields that are numbers, and a figure per kind of anomaly."""

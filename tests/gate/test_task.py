@@ -40,9 +40,9 @@ def test_the_champion_comes_from_the_store(named_store, inputs, tiny_model, blin
 
     metrics = Metrics()
     decision.log_to(metrics)
-    assert metrics["accepted"] == 1
-    assert metrics["floor_logical_anomalies"] > 0.7
-    assert metrics["regression_logical_anomalies_champion"] == 0.5
+    assert metrics["1_accepted"] == 1
+    assert metrics["2_floor_logical_anomalies"] > 0.7
+    assert metrics["2_regression_logical_anomalies_champion"] == 0.5
 
 
 def test_without_a_store_the_task_ends_with_one_message(inputs, monkeypatch):

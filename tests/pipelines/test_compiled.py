@@ -240,3 +240,19 @@ def test_every_shape_compiles_with_and_without_gpus(tmp_path):
         shape = Shape(foundation=True, shards=4, deploy=False, small=True)
         text = compiled(training(shape, gpu=gpu), tmp_path)
         assert len(list(yaml.safe_load_all(text))) == 2
+
+
+@pytest.mark.parametrize("pipeline", ["gpu", "full", "deploying"])
+def test_the_page_of_a_run_describes_every_input_and_output(pipeline, request):
+    found = request.getfixturevalue(pipeline).specification
+    executed = {name: about for name, about in found["components"].items() if "executorLabel" in about}
+    assert len(executed) >= 1
+    silent = [
+        f"{name}.{port}"
+        for name, about in executed.items()
+        for side in ("inputDefinitions", "outputDefinitions")
+        for kind in ("parameters", "artifacts")
+        for port, told in about.get(side, {}).get(kind, {}).items()
+        if not told.get("description")
+    ]
+    assert silent == []

@@ -98,6 +98,26 @@ def test_it_trains_evaluates_and_says_where_everything_lies(first, output):
     assert "<html" in (output / "gallery.html").read_text()
 
 
+def test_every_artifact_says_its_line_its_code_and_what_identifies_it(first, output):
+    outputs = list(output.glob("artifacts/*/*/executor_output.json"))
+    artifacts = {
+        f"{file.parent.name}.{name}": artifact["metadata"]
+        for file in outputs
+        for name, found in json.loads(file.read_text()).get("artifacts", {}).items()
+        for artifact in found["artifacts"]
+    }
+    assert {"ingest.metrics", "statistics.model", "evaluation.classification", "gate.report"} <= artifacts.keys()
+    told = {"line", "stage", "data", "digest", "csad", "commit"}
+    assert {name: told - metadata.keys() for name, metadata in artifacts.items() if told - metadata.keys()} == {}
+    assert {metadata["line"] for metadata in artifacts.values()} == {"tiny"}
+
+    # 3 good, 3 logical and 3 structural test images.
+    drawn = artifacts["evaluation.classification"]
+    assert [sum(row["row"]) for row in drawn["confusionMatrix"]["rows"]] == [3, 6]
+    assert drawn["confidenceMetrics"][-1]["recall"] == drawn["confidenceMetrics"][-1]["falsePositiveRate"] == 1
+    assert sorted(name for name in artifacts["evaluation.metrics"] if name[0].isdigit())[0] == "01_auroc_mean"
+
+
 def test_the_accepted_model_is_registered_in_a_store_that_lasts(first, output):
     assert not servers(output)
     with EmbeddedStore(output / "store") as server:

@@ -2,12 +2,13 @@ import logging
 from dataclasses import dataclass
 
 import pytest
+from kfp import dsl
 
 from csad.common.errors import DatasetError
 from csad.runner.data_source import locate
 from csad.runner.stage import StageRecord
 from csad.runner.task import STORE_VARIABLE, run_task
-from csad.stages import ingest
+from csad.stages import ingest, tagging
 
 
 @pytest.fixture(autouse=True)
@@ -16,6 +17,12 @@ def logging_as_it_was():
     before = logger.handlers, logger.level, logger.propagate
     yield
     logger.handlers, logger.level, logger.propagate = before
+
+
+@dataclass
+class Artifact:
+    path: str
+    metadata: dict
 
 
 @dataclass
@@ -36,8 +43,25 @@ def test_a_task_writes_its_artifact_and_logs_its_metrics(tiny_line, tiny_line_da
 
     assert done.folder == str(output)
     assert StageRecord.find(output).stage == "ingest"
-    assert metrics.logged["train"] == 10
+    assert metrics.logged["01_train"] == 10
     assert "ingest: 10 train, 5 validation and 9 test images" in capfd.readouterr().out
+
+
+def test_every_artifact_says_where_it_comes_from_and_what_was_counted(tiny_line, tiny_line_data, tmp_path, monkeypatch):
+    monkeypatch.delenv(STORE_VARIABLE, raising=False)
+    monkeypatch.setenv("CSAD_GIT_COMMIT", "abc123")
+    images = run_task(ingest.STAGE, tiny_line.to_yaml(), 0, str(tmp_path / "images"), data=str(tiny_line_data))
+    done = run_task(tagging.STAGE, tiny_line.to_yaml(), 0, str(tmp_path / "tags"), images=images.folder)
+    metrics, tags = dsl.Metrics(uri=str(tmp_path / "metrics")), Artifact(done.folder, {})
+
+    done.record(metrics, tags)
+
+    key = StageRecord.find(tmp_path / "tags").key
+    origin = {"line": "tiny", "stage": "tagging", "commit": "abc123", "digest": key}
+    assert origin.items() <= metrics.metadata.items()
+    assert origin.items() <= tags.metadata.items()
+    assert tags.metadata["data"] == images.summary.training_digest
+    assert done.summary.metrics().items() <= tags.metadata.items()
 
 
 def test_with_a_store_the_second_run_reuses_the_first(tiny_line, tiny_line_data, tmp_path, monkeypatch, capfd):
