@@ -19,6 +19,7 @@ from statistics import median
 
 import numpy as np
 import torch
+
 from csad.common.errors import RuntimeRefused
 from csad.common.tables import table
 from csad.images import read_rgb
