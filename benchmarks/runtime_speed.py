@@ -19,9 +19,9 @@ from statistics import median
 
 import numpy as np
 import torch
-from csad.cli.table import table
 
 from csad.common.errors import RuntimeRefused
+from csad.common.tables import table
 from csad.images import read_rgb
 from csad.images.walking import walk
 from csad.scoring.runtimes.choice import RUNTIMES

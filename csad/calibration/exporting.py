@@ -13,6 +13,7 @@ from csad.calibration.calibrate import Calibration
 from csad.calibration.decision import Decision
 from csad.common.errors import RuntimeRefused
 from csad.compute.cpu import usable_cpus
+from csad.config.line import ProductLine
 from csad.imaging.canvas import Canvas
 from csad.imaging.canvas_store import CanvasStore
 from csad.scoring.anomaly_model import AnomalyModel
@@ -27,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 
 def export(
+    line: ProductLine,
     output: Path,
     canvas: Canvas,
     model: AnomalyModel,
@@ -37,6 +39,7 @@ def export(
     """Write the graph and compare every runtime that is installed with torch; what fails is said and never used.
 
     Args:
+        line: Product line; its `fusion.maps` is read.
         output: The model folder.
         canvas: Size of the inputs.
         model: Networks and branches.
@@ -44,7 +47,7 @@ def export(
         calibration: What torch gave the validation images.
         validation: The validation images as model inputs.
     """
-    exported = export_graph(output, model, decision.fusion, canvas)
+    exported = export_graph(output, model, decision.fusion, canvas, undrawn_below(line, calibration))
     if not exported.file:
         logger.warning("this model computes in torch alone: %s", exported.problem)
         return exported
@@ -65,6 +68,11 @@ def export(
         else:
             logger.warning("%s will not be used, but torch: %s", name, found.reason)
     return exported.model_copy(update={"parity": parity})
+
+
+def undrawn_below(line: ProductLine, calibration: Calibration) -> dict[str, float]:
+    """Value of each map below which `fusion.maps: weighted` draws nothing; an average draws every value."""
+    return {name: scale.low for name, scale in calibration.map_scale.items()} if line.fusion.maps == "weighted" else {}
 
 
 def _compare(

@@ -85,7 +85,7 @@ def fit(
         decision = decide(line, calibration, files, images.groups_of(files))
         exported = None
         if line.runtime.export:
-            exported = export(output, canvas, fitted.model, decision, calibration, validation)
+            exported = export(line, output, canvas, fitted.model, decision, calibration, validation)
     return write(
         output,
         line,

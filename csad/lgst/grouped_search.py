@@ -9,14 +9,15 @@ from torch import Tensor
 
 from csad.lgst.memory_bank import ROWS, MemoryBank
 
-GROUPS = 16
-"""Groups of patches whose nearest are found side by side."""
+GROUP = 16
+"""Patches of a group; the nearest group is found first, and then the nearest of its patches."""
 
 
 class GroupedSearch:
-    """The search of a memory bank for an exported graph: the nearest patch of each of 16 groups, then of those.
+    """The search of a memory bank for an exported graph: the nearest group of 16 patches, then the nearest of those.
 
-    Runtimes find the smallest of many in one dimension slowly, and side by side in 16 quickly; the result is the same.
+    Runtimes find where the smallest of many values stands slowly, and the smallest value of each group quickly; the
+    result is the same.
 
     Args:
         memory: The memory bank, with its normal distances.
@@ -26,11 +27,11 @@ class GroupedSearch:
         if memory.normal is None:
             raise ValueError("the memory bank does not know its normal distances; call with_normal_distances first")
         # The last group is filled up with patches that are held already, which changes no distance.
-        rows = torch.arange(-(-len(memory.patches) // GROUPS) * GROUPS) % len(memory.patches)
+        rows = torch.arange(-(-len(memory.patches) // GROUP) * GROUP) % len(memory.patches)
         patches = memory.patches[rows]
         self._memory = memory
-        self._bank = -2 * patches.T.contiguous()  # (C, M)
-        self._norms = patches.square().sum(dim=1)  # (M,)
+        norms = patches.square().sum(dim=1, keepdim=True)
+        self._bank = torch.cat([-2 * patches, norms], dim=1).T.contiguous()  # (C + 1, M)
         self._mean, self._deviation = memory.normal.mean[rows], memory.normal.deviation[rows]
 
     def deviation_map(self, pyramid: Sequence[Tensor]) -> Tensor:
@@ -39,15 +40,20 @@ class GroupedSearch:
         batch, channels, height, width = features.shape
         standardised = features.permute(0, 2, 3, 1).reshape(batch, height * width, channels)
         standardised = (standardised - self._memory.mean) / self._memory.deviation
-        found = [self._deviations(rows) for rows in torch.split(standardised, ROWS, dim=1)]
+        found = [self.deviations_of(rows) for rows in torch.split(standardised, ROWS, dim=1)]
         return torch.cat(found, dim=1).reshape(batch, height, width)
 
-    def _deviations(self, rows: Tensor) -> Tensor:
-        """Deviations of the distances of standardised patches, (B, n, C) -> (B, n)."""
-        compared = torch.matmul(rows, self._bank) + self._norms  # (B, n, M)
-        grouped = compared.reshape(compared.shape[0], rows.shape[1], -1, GROUPS)  # (B, n, M / 16, 16)
-        least, places = grouped.amin(dim=2), grouped.argmin(dim=2)  # (B, n, 16)
+    def deviations_of(self, patches: Tensor) -> Tensor:
+        """Deviations of the distances of standardised patches to the nearest, (B, n, C) -> (B, n)."""
+        # The norms are a part of the product: adding them takes a pass over all that are compared.
+        compared = torch.matmul(torch.cat([patches, torch.ones_like(patches[:, :, :1])], dim=2), self._bank)
+        grouped = compared.reshape(compared.shape[0], compared.shape[1], -1, GROUP)  # (B, n, M / 16, 16)
+        least = grouped.amin(dim=3)  # (B, n, M / 16)
         group = least.argmin(dim=2, keepdim=True)  # (B, n, 1)
-        nearest = (places.gather(2, group) * GROUPS + group).squeeze(2)  # (B, n)
-        distances = (least.amin(dim=2) + rows.square().sum(dim=2)).clamp_min(0).sqrt()
-        return (distances - self._mean[nearest]) / self._deviation[nearest]
+        members = grouped.gather(2, group.unsqueeze(3).expand(-1, -1, -1, GROUP))  # (B, n, 1, 16)
+        nearest = group.squeeze(2) * GROUP + members.argmin(dim=3).squeeze(2)
+        return self.deviations(least.amin(dim=2) + patches.square().sum(dim=2), nearest)
+
+    def deviations(self, squares: Tensor, nearest: Tensor) -> Tensor:
+        """Deviations of squared distances, and of the same shape the indices of the patches that they lead to."""
+        return (squares.clamp_min(0).sqrt() - self._mean[nearest]) / self._deviation[nearest]

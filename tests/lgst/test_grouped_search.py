@@ -1,12 +1,12 @@
 import pytest
 import torch
 
-from csad.lgst.grouped_search import GROUPS, GroupedSearch
+from csad.lgst.grouped_search import GROUP, GroupedSearch
 from csad.lgst.memory_bank import MEMORY_LAYERS, MemoryBank
 from csad.lgst.normal_distances import NormalDistances
 
 
-@pytest.mark.parametrize("patches", [1, GROUPS - 1, GROUPS, 3 * GROUPS + 5])
+@pytest.mark.parametrize("patches", [1, GROUP - 1, GROUP, 3 * GROUP + 5])
 @pytest.mark.parametrize("side", [3, 24])
 def test_it_finds_what_the_memory_bank_finds(patches, side):
     generator = torch.Generator().manual_seed(patches)

@@ -79,7 +79,7 @@ class ComponentBranch(Branch):
     def _explainer(self) -> ComponentExplainer | None:
         return ComponentExplainer(self.component_statistics, self.settings) if self.component_statistics else None
 
-    def for_export(self) -> Branch:
+    def for_export(self, levels: Mapping[str, float]) -> Branch:
         """With Gaussians in single precision."""
         return replace(self, histogram=self.histogram.in_single_precision()) if self.histogram else self
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from csad.lgst.grouped_search import GroupedSearch
 from csad.lgst.memory_bank import MEMORY_LAYERS, MemoryBank
+from csad.lgst.two_step_search import TwoStepSearch
 from csad.scoring.branches.observer import LeaveOneOut, Observer
 from csad.scoring.branches.protocol import BatchFeatures, Branch, Loading, ModelOutputs
 from csad.scoring.branches.reductions import top_mean
@@ -60,9 +61,13 @@ class MemoryBankBranch(Branch):
         """The deviations."""
         return {name: outputs[name] for name in self.memory_banks}
 
-    def for_export(self) -> Branch:
-        """Searches a whole batch at once."""
-        return _GroupedMemoryBankBranch(self.memory_banks)
+    def for_export(self, levels: Mapping[str, float]) -> Branch:
+        """Searches a whole batch at once, and compares patches that stay below a level with a part of the bank."""
+        searches = {
+            name: TwoStepSearch(bank, levels[name]) if name in levels else GroupedSearch(bank)
+            for name, bank in self.memory_banks.items()
+        }
+        return _SearchedMemoryBankBranch(self.memory_banks, searches)
 
     def to(self, device: torch.device | str) -> Self:
         """Move all memory banks."""
@@ -79,7 +84,9 @@ class MemoryBankBranch(Branch):
         return cls({name: MemoryBank.from_tensors(name, bank) for name, bank in stored.items() if bank})
 
 
-class _GroupedMemoryBankBranch(MemoryBankBranch):
+@dataclass(frozen=True)
+class _SearchedMemoryBankBranch(MemoryBankBranch):
+    searches: Mapping[str, GroupedSearch | TwoStepSearch]
+
     def forward(self, batch: BatchFeatures) -> ModelOutputs:
-        searches = {name: GroupedSearch(bank) for name, bank in self.memory_banks.items()}
-        return {name: search.deviation_map(batch.pyramid) for name, search in searches.items()}
+        return {name: search.deviation_map(batch.pyramid) for name, search in self.searches.items()}

@@ -131,8 +131,13 @@ class Branch(Protocol):
         """Say what is unusual about one image of a batch; where torch is absent, what `EXPLAINERS` has of its kind."""
         return Explanation()
 
-    def for_export(self) -> Branch:
-        """The same branch in single precision and in operations of ONNX; only `forward` and `columns` are exported."""
+    def for_export(self, levels: Mapping[str, float]) -> Branch:
+        """The same branch in single precision and in operations of ONNX; only `forward` and `columns` are exported.
+
+        Args:
+            levels: Value of each of its maps below which nothing is drawn, so that cells there need not be exact as
+                long as they stay below it; a map without one counts everywhere.
+        """
         return self
 
     @abstractmethod

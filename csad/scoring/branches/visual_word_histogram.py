@@ -66,7 +66,7 @@ class VisualWordBranch(Branch):
         """A column per grid."""
         return grid_columns(SCORE, self.histogram, outputs[SCORE]) if self.histogram else {}
 
-    def for_export(self) -> Branch:
+    def for_export(self, levels: Mapping[str, float]) -> Branch:
         """With Gaussians in single precision."""
         return replace(self, histogram=self.histogram.in_single_precision()) if self.histogram else self
 

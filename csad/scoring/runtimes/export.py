@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -25,7 +26,9 @@ MOST_CANVASES = 4096
 _log = logging.getLogger(__name__)
 
 
-def export_graph(folder: Path, model: AnomalyModel, fusion: Fusion, canvas: Canvas) -> Export:
+def export_graph(
+    folder: Path, model: AnomalyModel, fusion: Fusion, canvas: Canvas, levels: Mapping[str, float]
+) -> Export:
     """Write the graph, or say why that cannot be.
 
     Torch's newer exporter is used: the older one fixes sizes that it should not. It is told that the batch is of any
@@ -36,6 +39,7 @@ def export_graph(folder: Path, model: AnomalyModel, fusion: Fusion, canvas: Canv
         model: Networks and branches; they are moved to the CPU.
         fusion: Scales and weights.
         canvas: Size of its inputs.
+        levels: Value of each map below which nothing is drawn, so that the graph may save work there.
 
     Returns:
         What the manifest says of it, without how near runtimes come to torch.
@@ -43,7 +47,7 @@ def export_graph(folder: Path, model: AnomalyModel, fusion: Fusion, canvas: Canv
     if silent := unexplained(model):
         return Export(problem=f"what {', '.join(silent)} says of an image needs torch (see csad.scoring.explainers)")
     model = model.to("cpu")
-    graph = ScoringGraph(model, fusion).eval()
+    graph = ScoringGraph(model, fusion, levels).eval()
     example = check_canvases(canvas.height, canvas.width)
     reference = TorchRuntime(model, fusion).run(example)
     expected = {name: float(values[0]) for name, values in reference.columns.items()}

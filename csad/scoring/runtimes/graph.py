@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
@@ -17,6 +19,7 @@ class ScoringGraph(nn.Module):
     Args:
         model: Networks and branches, on the CPU.
         fusion: Scales and weights of their columns.
+        levels: Value of each map below which nothing is drawn; see `Branch.for_export`.
 
     Attributes:
         columns: Raw scores, in the order of the first output; known after a first call, like the others.
@@ -24,9 +27,9 @@ class ScoringGraph(nn.Module):
         outputs: Scores whose outputs come out, for explainers.
     """
 
-    def __init__(self, model: AnomalyModel, fusion: Fusion) -> None:
+    def __init__(self, model: AnomalyModel, fusion: Fusion, levels: Mapping[str, float]) -> None:
         super().__init__()
-        self._model = model.with_branches(branch.for_export() for branch in model.branches)
+        self._model = model.with_branches(branch.for_export(levels) for branch in model.branches)
         # What torch has to find to store it in the graph.
         self._modules_of_model = nn.ModuleList([model.backbone, model.teacher])
         self._fusion = fusion
