@@ -73,4 +73,4 @@ def _missing_tagger(named: str) -> list[str]:
         return [str(error)]
     if path.is_file():
         return []
-    return [f"tags.weights names {named}, but {path} does not exist; correct the path, or leave it out"]
+    return [f"tags.weights names {path}, which does not exist; correct the path, or leave it out"]

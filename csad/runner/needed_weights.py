@@ -1,6 +1,7 @@
 """Which weights a task reads from the weights folder, by the line alone; nothing large is imported.
 
-A pipeline is compiled by it, `ingest` resolves the names to digests, and pods fetch what it names.
+A pipeline is compiled by it, `ingest` resolves the names to digests, and pods fetch what it names. No stage imports it:
+it reaches the code of all proposers, which then would count to every stage's key.
 """
 
 from __future__ import annotations

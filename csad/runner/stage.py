@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -15,7 +14,6 @@ from csad.common.hashing import file_sha256, json_sha256
 from csad.config.line import ProductLine
 from csad.runner.code import code_version, package_versions
 from csad.runner.files import content_digest, visible_files
-from csad.runner.needed_weights import require_pinned
 from csad.runner.snapshot import Snapshot
 from csad.runner.stage_files import describe_files, find_damage
 from csad.runner.summary import Summary
@@ -88,12 +86,8 @@ class Stage(Generic[S]):
             digest: SHA-256 of a file of weights.
 
         Raises:
-            CsadError: The stage needs weights, an input that names them or a device, which are missing; or the weights
-                are not those that the line pins.
+            CsadError: The stage needs weights, an input that names them or a device, which are missing.
         """
-        digest = cache(digest)
-        files = self.weights(line=line, **inputs)
-        require_pinned(self.name, line, digest)
         parts = {
             "stage": self.name,
             "code": code_version(self.run.__module__),
@@ -103,7 +97,7 @@ class Stage(Generic[S]):
             "device": self.device(),
             "inputs": {name: self._input_key(folder) for name, folder in inputs.items()},
             "options": dict(options),
-            "weights": [digest(file) for file in files],
+            "weights": [digest(file) for file in self.weights(line=line, **inputs)],
         }
         return json_sha256(parts)
 

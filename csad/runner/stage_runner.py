@@ -16,6 +16,7 @@ from csad.config.line import ProductLine
 from csad.runner.file_digests import FileDigests
 from csad.runner.files import translate_os_errors
 from csad.runner.lock import exclusive
+from csad.runner.needed_weights import require_pinned
 from csad.runner.stage import NO_OPTIONS, Options, Stage, StageRecord
 from csad.runner.stage_folders import PARTIAL, folder_name, is_ours
 from csad.runner.summary import Summary
@@ -78,6 +79,7 @@ class StageRunner:
             CsadError: Whatever the stage raises; StageError where its folder cannot be written.
         """
         state = stage.raw_state(inputs, self.root)
+        require_pinned(stage.name, self.line, self._digests.of)
         key = stage.key(self.line, self.seed, inputs, options, self._digests.of)
         folder = self.root / folder_name(stage.name, key)
         record = StageRecord.find(folder)

@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from csad.common.errors import OS_REMEDIES, CsadError
+from csad.common.hashing import file_sha256
 from csad.config.line import ProductLine
 from csad.runner.artifact_metadata import DescribedArtifact, Metadata, describe, origin_metadata
 from csad.runner.data_source import merge_shards, resolve_uri
 from csad.runner.fetched_weights import weights_at_hand
 from csad.runner.files import translate_os_errors
 from csad.runner.lock import end_with_holder
+from csad.runner.needed_weights import require_pinned
 from csad.runner.packed import pack_folder, unpacked
 from csad.runner.shard import Shard
 from csad.runner.snapshot import Snapshot
@@ -142,6 +144,7 @@ def _run_in_place(
 ) -> tuple[str, S]:
     started = time.monotonic()
     with translate_os_errors(output), _folder_of(stage, output) as folder:
+        require_pinned(stage.name, line, file_sha256)
         key = stage.key(line, seed, inputs, options)
         summary = stage.execute(line, seed, folder, inputs, options)
         StageRecord.of(stage, key, time.monotonic() - started, summary).write(folder)

@@ -17,6 +17,7 @@ from csad.runner.needed_weights import needed_weights, warn_of_idle_pins
 from csad.runner.reduced_line import reduced_line
 from csad.runner.stage import StageRecord
 from csad.runner.stage_order import NAMES
+from csad.runner.stage_runner import StageRunner
 from csad.runner.task import STORE_VARIABLE, run_task
 from csad.stages import lgst
 from csad.stages.order import STAGES
@@ -246,7 +247,7 @@ def test_a_file_of_the_weights_folder_that_the_line_does_not_mean_is_refused_wit
     )
 
     with pytest.raises(WeightsError, match=f"its sha256 is {file_digest(file)}, pinned_weights of the line says 0000"):
-        lgst.STAGE.key(line, 3, {})
+        StageRunner(tmp_path / "stages", line, 3).run(lgst.STAGE, images=tmp_path)
 
 
 def test_a_training_on_this_machine_says_which_pins_are_idle(caplog):
