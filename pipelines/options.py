@@ -65,7 +65,7 @@ def gpu_node_options(command: Callable[..., None]) -> Callable[..., None]:
     """What GPU tasks ask of the cluster; the command is handed one mapping, `gpu_nodes`, of what was given."""
 
     @functools.wraps(command)
-    def gathered(
+    def with_gpu_nodes(
         accelerator: str | None,
         accelerator_count: int | None,
         node_selector: tuple[str, ...],
@@ -91,7 +91,7 @@ def gpu_node_options(command: Callable[..., None]) -> Callable[..., None]:
             "--toleration", multiple=True, metavar="KEY[=VALUE][:EFFECT]", help="Taint that GPU tasks accept, likewise."
         ),
     )
-    decorated: Callable[..., None] = gathered
+    decorated: Callable[..., None] = with_gpu_nodes
     for option in reversed(options):
         decorated = option(decorated)
     return decorated

@@ -2,7 +2,7 @@
 
 import pytest
 
-from csad.gate.decision import GATE_FILE, GATE_PAGE, read_decision
+from csad.gate.decision import GATE_PAGE, read_decision
 from csad.packaging import task as packaging_task
 from csad.packaging.release import run_release
 from csad.store.objects import ObjectStore
@@ -46,7 +46,7 @@ def test_a_refused_model_is_judged_shown_and_not_packed(released, tiny_line, tmp
     gate = tiny_line.gate.model_copy(update={"latency_milliseconds": 0.001})
     done = released(tiny_line.model_copy(update={"gate": gate}))
     store = ObjectStore.connect(named_store)
-    decision = read_decision(tmp_path / "gate" / GATE_FILE)
+    decision = read_decision(tmp_path / "gate")
     assert done.decision == decision
     assert done.version == ""
     assert not decision.accepted
