@@ -5,7 +5,7 @@
 
 import logging
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +26,14 @@ pytest_plugins = ["tests.accepted_model"]
 
 settings.register_profile("csad", deadline=None, derandomize=True)
 settings.load_profile("csad")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What a test printed travels between processes as UTF-8, which knows no half of a surrogate pair."""
+    report = yield
+    report.sections = [(title, text.encode(errors="backslashreplace").decode()) for title, text in report.sections]
+    return report
 
 
 @pytest.fixture(autouse=True)

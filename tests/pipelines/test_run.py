@@ -106,7 +106,7 @@ def test_every_artifact_says_its_line_its_code_and_what_identifies_it(first, out
         for name, found in json.loads(file.read_text()).get("artifacts", {}).items()
         for artifact in found["artifacts"]
     }
-    assert {"ingest.metrics", "statistics.model", "evaluation.classification", "gate.report"} <= artifacts.keys()
+    assert {"ingest.metrics", "statistics.model", "evaluation.classification", "release.report"} <= artifacts.keys()
     told = {"line", "stage", "data", "digest", "csad", "commit"}
     assert {name: told - metadata.keys() for name, metadata in artifacts.items() if told - metadata.keys()} == {}
     assert {metadata["line"] for metadata in artifacts.values()} == {"tiny"}
