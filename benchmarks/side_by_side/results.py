@@ -71,7 +71,7 @@ class Comparison(StoredResult):
         date: UTC.
         machine: Processor and cores.
         load: Load average before the run.
-        commit: Of the repository; "+ changes" where the working tree differs from it.
+        commit: The repository's; "+ changes" where the working tree differs from it.
         versions: Packages of either environment.
         command: How it was called.
     """

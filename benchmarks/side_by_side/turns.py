@@ -36,7 +36,7 @@ class Measured:
         single_memory: Peak resident memory before the first batch, bytes.
         memory: The same at the end, bytes.
         precision: What it computed in.
-        version: Of its runtime.
+        version: The version of its runtime.
     """
 
     starts: Taken = field(default_factory=Taken)

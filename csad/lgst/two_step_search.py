@@ -1,4 +1,4 @@
-"""Search of a memory bank in two steps: what a map shows and a score counts is exact, and what neither does is cheap.
+"""Search of a memory bank in two steps: what a map shows and a score counts is exact, the rest is cheap (ours).
 
 A map starts at the deviation that a tenth of normal patches exceed (`MapNormaliser.low`), and a score is the mean of
 the highest cells. Which patches may exceed that level is found on bounds: the candidates of four neighbouring patches
@@ -55,7 +55,7 @@ class TwoStepSearch:
         self._norms = memory.patches.square().sum(dim=1)  # (M,)
 
     def deviation_map(self, pyramid: Sequence[Tensor]) -> Tensor:
-        """As `MemoryBank.deviation_map` where that exceeds the level, (B, C_s, H/s, W/s) -> float32 (B, H/8, W/8)."""
+        """Deviations like those of `MemoryBank.deviation_map` where that exceeds the level, (B, C_s, H/s, W/s) -> float32 (B, H/8, W/8)."""
         features = self._memory.layers.describe(pyramid)
         batch, channels, height, width = features.shape
         if height % SIDE or width % SIDE or len(self._memory.patches) < CANDIDATES**2:
