@@ -55,7 +55,7 @@ class TwoStepSearch:
         self._norms = memory.patches.square().sum(dim=1)  # (M,)
 
     def deviation_map(self, pyramid: Sequence[Tensor]) -> Tensor:
-        """Deviations like those of `MemoryBank.deviation_map` where that exceeds the level, (B, C_s, H/s, W/s) -> float32 (B, H/8, W/8)."""
+        """The deviations of `MemoryBank.deviation_map` where they exceed the level, float32 (B, H/8, W/8)."""
         features = self._memory.layers.describe(pyramid)
         batch, channels, height, width = features.shape
         if height % SIDE or width % SIDE or len(self._memory.patches) < CANDIDATES**2:
