@@ -57,6 +57,17 @@ class Cluster:
         return self.run("kubectl", *arguments, text=text, check=check).stdout.strip()
 
 
+MINUTES = 20
+"""What a test may take: the first one that needs images builds them, from packages of the registry."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give each test of this folder its time."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.timeout(60 * MINUTES), append=False)
+
+
 @pytest.fixture(scope="session")
 def started() -> Iterator[dict[str, str]]:
     """The environment in which docker and kubectl find their servers."""
