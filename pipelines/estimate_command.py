@@ -34,6 +34,7 @@ def estimate(
     cpu_only: bool | None,
     small: bool,
     no_deploy: bool,
+    weights_claim: str,
     endpoint: str | None,
     kfp_namespace: str | None,
     as_json: bool,
@@ -54,7 +55,7 @@ def estimate(
     from pipelines.packages import Packages, Target
 
     line = ProductLine.from_file(file)
-    target = Target(check_device(cpu_only), small, deploy=not no_deploy)
+    target = Target(check_device(cpu_only), small, deploy=not no_deploy, weights_claim=weights_claim)
     server = RunServer.connect(endpoint, kfp_namespace) if endpoint else None
     with tempfile.TemporaryDirectory() as folder:
         found = estimate_line(line, data, Packages(target, Path(folder)), server)

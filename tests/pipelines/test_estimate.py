@@ -95,7 +95,7 @@ def test_tasks_that_share_the_masks_shorten_the_way(costs, kit):
 
 def test_the_store_sends_the_images_to_each_stage(costs, kit):
     found = {stage.name: (stage.reads, stage.writes) for stage in estimated(costs, kit).stages}
-    # 80 of 100 MB train and calibrate; gate and packaging read images and model beside `evaluation`.
+    # 80 of 100 MB train and calibrate; `release` reads images and model beside `evaluation`.
     assert found == {
         "ingest": (100, 180),
         "masks": (80, 1),
@@ -103,7 +103,7 @@ def test_the_store_sends_the_images_to_each_stage(costs, kit):
         "segnet": (82, 3),
         "lgst": (80, 4),
         "statistics": (80 + 2 + 3 + 4, 5),
-        "evaluation": (100 + 2 + 5 + 2 * (100 + 5), 6),
+        "evaluation": (100 + 2 + 5 + (100 + 5), 6),
     }
 
 

@@ -11,7 +11,7 @@ from csad.pseudo_labels.record import PseudoLabels
 from csad.runner.snapshot import open_snapshot
 from csad.runner.stage import RECORD
 from csad.runner.stage_runner import StageRunner
-from csad.segmentation import training
+from csad.segmentation import examples, training
 from csad.segmentation.fit import WEIGHTS
 from csad.stages import clustering, lgst, segnet
 
@@ -47,8 +47,8 @@ def test_a_network_whose_training_was_killed_is_the_one_of_an_uninterrupted_run(
     (partial,) = runner.root.iterdir()
     (partial / ".half.safetensors").write_bytes(b"a checkpoint that was being written")
     steps = []
-    draw = training.random_affine
-    monkeypatch.setattr(training, "random_affine", lambda *given: steps.append(1) or draw(*given))
+    draw = examples.random_affine
+    monkeypatch.setattr(examples, "random_affine", lambda *given: steps.append(1) or draw(*given))
     resumed = runner.run(segnet.STAGE, **inputs)
 
     assert len(steps) == 2
