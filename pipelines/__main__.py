@@ -121,8 +121,7 @@ def compile_pipelines(
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder for model, report, store and finished stages.  [default: local_outputs/NAME]",
 )
-@click.option("--shards", default=1, show_default=True, type=click.IntRange(1, 64), help="Tasks that share the masks.")
-def run(file: Path, data: str, seed: int, output: Path | None, shards: int) -> None:
+def run(file: Path, data: str, seed: int, output: Path | None) -> None:
     """Train, evaluate and register a product line through the real pipeline, on this machine.
 
     Images and models go through an S3 store: the one that CSAD_STORE_ENDPOINT names, or one that runs here meanwhile.
@@ -141,7 +140,7 @@ def run(file: Path, data: str, seed: int, output: Path | None, shards: int) -> N
             f"{data!r} is no folder; expected a folder of images, or store://LINE", param_hint="--data"
         )
     line = ProductLine.from_file(file)
-    done = run_locally(line, data, seed, output or Path("local_outputs") / line.name, shards)
+    done = run_locally(line, data, seed, output or Path("local_outputs") / line.name)
     click.echo(f"\n{done.table}\n")
     click.echo(f"gate    {done.gate}")
     click.echo(f"model   {done.model}")

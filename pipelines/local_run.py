@@ -57,7 +57,7 @@ class LocalRun:
     store: str
 
 
-def run_locally(line: ProductLine, data: str, seed: int, output: Path, shards: int = 1) -> LocalRun:
+def run_locally(line: ProductLine, data: str, seed: int, output: Path) -> LocalRun:
     """Execute the pipeline; finished stages of an earlier or interrupted run are reused.
 
     The images go through a store and the model into its registry, as on a cluster: the store that the environment
@@ -68,7 +68,6 @@ def run_locally(line: ProductLine, data: str, seed: int, output: Path, shards: i
         data: Folder of the images, or store://LINE.
         seed: Seed of the run.
         output: Folder for model, report.html, evaluation.json, gallery.html, gate.html, run.log and the stages.
-        shards: Tasks that divide the mask proposals.
 
     Raises:
         DatasetError: There are no images.
@@ -87,7 +86,8 @@ def run_locally(line: ProductLine, data: str, seed: int, output: Path, shards: i
             "data_uri": uri,
             "seed": seed,
         }
-        shape = replace(Shape.of(line), shards=shards)
+        # One task finds all masks: in a loop kfp.local 2.17 confuses what earlier tasks returned with the loop's item.
+        shape = replace(Shape.of(line), shards=1)
         outputs = _execute(shape, parameters, settings, output)
         evaluation = Path(outputs["evaluation"].path)
         replace_folder(Path(outputs["model"].path), output / "model", leave_out=(RECORD,))

@@ -38,14 +38,22 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 @pytest.fixture(autouse=True)
 def _logging_as_before() -> Iterator[None]:
-    """Commands and tasks set up logging for their own process; the next test must not notice."""
-    loggers = [logging.getLogger(), logging.getLogger("csad")]
-    before = [(logger, logger.handlers[:], logger.level, logger.propagate) for logger in loggers]
+    """Commands and tasks set up logging for their own process; the next test must not notice.
+
+    Neither must the test itself of what fixtures of a wider scope have run: what pytest put there stays.
+    """
+    _reset_logging()
     yield
-    for logger, handlers, level, propagate in before:
-        logger.handlers[:] = handlers
-        logger.setLevel(level)
-        logger.propagate = propagate
+    _reset_logging()
+
+
+def _reset_logging() -> None:
+    root, own = logging.getLogger(), logging.getLogger("csad")
+    root.handlers[:] = [handler for handler in root.handlers if type(handler).__module__.startswith("_pytest.")]
+    root.setLevel(logging.WARNING)
+    own.handlers.clear()
+    own.setLevel(logging.NOTSET)
+    own.propagate = True
 
 
 @pytest.fixture

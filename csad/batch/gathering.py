@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from csad.batch.merging import Counts, merge
@@ -12,7 +12,6 @@ from csad.batch.places import put_results
 from csad.batch.plan import Plan, read_plan, results_key
 from csad.common.errors import StageError
 from csad.runner.files import translate_os_errors
-from csad.runner.summary import Summary
 from csad.runner.task import failing_clearly
 from csad.store.objects import ObjectStore
 from csad.store.settings import StoreSettings
@@ -21,28 +20,18 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class BatchSummary(Summary):
-    """What became of a batch; the first five are those of `csad.batch.merging.Counts`.
+class BatchSummary(Counts):
+    """What became of a batch.
 
     Attributes:
-        images: Rows.
-        anomalous: Images above the threshold.
-        unreadable: Images without a score; their rows say why.
-        reused: Images whose rows are of an earlier run or attempt.
-        changed: Images whose bytes were others when they were scored than when they were listed.
         duplicates: Names that the list repeats.
         missing: Names of the list that are not there, among the unreadable ones.
         ignored: Files that are no images.
     """
 
-    images: int
-    anomalous: int
-    unreadable: int
-    reused: int
-    changed: int
-    duplicates: int
-    missing: int
-    ignored: int
+    duplicates: int = 0
+    missing: int = 0
+    ignored: int = 0
 
 
 @dataclass(frozen=True)
@@ -97,13 +86,5 @@ def gather(plan: Plan, shards: Sequence[Path], output: Path) -> BatchSummary:
             f"the shards hold {counts.images} rows, the batch has {plan.total} images; run it again: what is scored "
             "is not scored twice"
         )
-    return BatchSummary(
-        images=counts.images,
-        anomalous=counts.anomalous,
-        unreadable=counts.unreadable,
-        reused=counts.reused,
-        changed=counts.changed,
-        duplicates=plan.duplicates,
-        missing=plan.missing,
-        ignored=sum(plan.ignored.values()),
-    )
+    unused = sum(plan.ignored.values())
+    return BatchSummary(**asdict(counts), duplicates=plan.duplicates, missing=plan.missing, ignored=unused)

@@ -3,9 +3,8 @@
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, Self, TypeVar, cast
+from typing import BinaryIO, Self, TypeVar, cast
 
 from minio import Minio
 from minio.deleteobjects import DeleteObject
@@ -18,6 +17,7 @@ from csad.common.patience import Patience
 from csad.store.checked_file import CheckedFile
 from csad.store.client import CONNECT_SECONDS, SILENCE_SECONDS, make_bucket, make_client
 from csad.store.failures import Conflict, Damaged, NotFound
+from csad.store.listed import Listed
 from csad.store.retry import CONNECTING, WORKING, retrying
 from csad.store.settings import StoreSettings
 
@@ -29,20 +29,6 @@ PART = 8 * 2**20
 """Larger files travel in parts of this size, one after the other: files travel side by side already."""
 
 PIECE = 2**18
-
-
-class Listed(NamedTuple):
-    """An object as a listing shows it.
-
-    Attributes:
-        key: Its key.
-        size: Bytes.
-        written: When it was stored last, by the store's clock; None for a folder.
-    """
-
-    key: str
-    size: int
-    written: datetime | None = None
 
 
 class ObjectStore:

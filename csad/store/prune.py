@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from csad.store.failures import NotFound
-from csad.store.objects import Listed, ObjectStore
+from csad.store.listed import Listed
+from csad.store.objects import ObjectStore
 from csad.store.packed_sets import ROOT, KnownSet, line_prefix, packed_keys, records_prefix
 from csad.store.sealed import unseal
 
