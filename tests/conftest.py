@@ -56,6 +56,23 @@ def _reset_logging() -> None:
     own.propagate = True
 
 
+@pytest.fixture(scope="session")
+def _threads_of_the_process() -> int:
+    """How many threads torch computes with before any test."""
+    import torch
+
+    return torch.get_num_threads()
+
+
+@pytest.fixture(autouse=True)
+def _threads_as_before(_threads_of_the_process: int) -> Iterator[None]:
+    """A scorer sets the threads of its whole process; a network that the next test trains would become another."""
+    yield
+    import torch
+
+    torch.set_num_threads(_threads_of_the_process)
+
+
 @pytest.fixture
 def pretended_gpu() -> Iterator["PretendedGpu"]:
     """A GPU on any machine: see `tests.pretended_gpu`."""

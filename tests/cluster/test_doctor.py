@@ -69,8 +69,9 @@ def test_what_the_doctor_prints_mends_what_it_finds(cluster, doctor, names, monk
     shell(cluster, secret.replace("URL", "https://s3.example.com").partition("#")[0])
 
     report = doctor("small")
-    left = set(missing(report))
-    assert left == {f"image none-{runs}:1 names no registry and is not on every node"}
+    (image,) = [one for one in report if one.what.startswith(f"image none-{runs}:1 names no registry")]
+    assert image.status in {"missing", "unknown"}  # a node that has more than 50 images does not name them all
+    assert set(missing(report)) <= {image.what}
     told = {one.what for one in report if one.status == "ok"}
     assert f"account csad-deployer of {runs} may do its work in namespace {serving} (38 rights)" in told
     assert f"account csad-pipeline of {runs} may do its work in namespace {runs} (5 rights)" in told
