@@ -14,7 +14,7 @@ TOLERANCE = 1e-3
 """Relative difference of a score or a raw score that is allowed; single precision alone makes about 1e-6."""
 
 MAP_TOLERANCE = 0.2
-"""Difference of a cell of the map that is allowed, relative to the cell or, where that is larger, to what the upper
+"""Deviation of a cell of the map that is allowed, relative to the cell or, where that is larger, to what the upper
 tail of normal cells reaches: at most a seventh of the range of colours in which maps are drawn (`HeatScale.of_model`).
 The search in two steps of exported graphs makes up to about 0.03, single precision alone 1e-5."""
 
@@ -22,7 +22,7 @@ LAST_DIGIT = 0.11
 """Relative difference of a percentage that is allowed: explanations round to two digits, so 1.0 may be 1.1."""
 
 SMALLEST = 0.01
-"""Difference in percent of the product that is allowed whatever the amount: far below what counts as a change."""
+"""Deviation in percent of the product that is allowed whatever the amount: far below what counts as a change."""
 
 Scores = NDArray[np.float64]
 
