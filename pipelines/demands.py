@@ -1,7 +1,7 @@
-"""What compiled pipelines ask a cluster for: images, cores, memory, accelerators."""
+"""What compiled pipelines ask a cluster for: images, cores, memory, accelerators, volumes."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -51,11 +51,13 @@ class Demands:
         images: References.
         pods: One per task.
         namespace: Where models of runs that do not say it are served; None where no pipeline says it.
+        claims: Tasks that mount each PersistentVolumeClaim, by its name.
     """
 
     images: frozenset[str]
     pods: tuple[Demand, ...]
     namespace: str | None = None
+    claims: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def read_demands(packages: list[Path], line: ProductLine | None) -> Demands:
@@ -71,6 +73,7 @@ def read_demands(packages: list[Path], line: ProductLine | None) -> Demands:
     images: set[str] = set()
     pods: list[Demand] = []
     namespace = None
+    claims: dict[str, tuple[str, ...]] = {}
     for package in packages:
         try:
             documents = list(yaml.load_all(package.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader))
@@ -82,9 +85,11 @@ def read_demands(packages: list[Path], line: ProductLine | None) -> Demands:
             for name, container, wishes in _executors(documents):
                 images.add(str(container["image"]))
                 pods.append(_demand(name, container.get("resources", {}), wishes, defaults))
+                for claim in _claims(wishes, defaults):
+                    claims[claim] = (*claims.get(claim, ()), name)
         except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, IndexError, TypeError, AttributeError) as error:
             raise PipelineServerError(f"{package} is no compiled pipeline; write it with `make compile`") from error
-    return Demands(frozenset(images), tuple(pods + ([_serving(line)] if line else [])), namespace)
+    return Demands(frozenset(images), tuple(pods + ([_serving(line)] if line else [])), namespace, claims)
 
 
 def _defaults(specification: dict[str, Any]) -> dict[str, Any]:
@@ -116,6 +121,16 @@ def _demand(task: str, resources: dict[str, Any], wishes: dict[str, Any], defaul
         selector={str(key): str(value) for key, value in wanted.items()},
         tolerations=tuple(tolerated),
     )
+
+
+def _claims(wishes: dict[str, Any], defaults: dict[str, Any]) -> Iterator[str]:
+    """Names of the volumes that a task mounts, where they are written down or are a parameter's default."""
+    for mount in wishes.get("pvcMount", []):
+        named = mount.get("pvcNameParameter", {})
+        parameter = named.get("componentInputParameter", "").removeprefix(CHANNEL)
+        name = defaults.get(parameter) if parameter else named.get("runtimeValue", {}).get("constant")
+        if name:
+            yield str(name)
 
 
 def _given(wish: dict[str, Any], parameter: str, inline: str | None, defaults: dict[str, Any]) -> Any:

@@ -2,6 +2,7 @@
 
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from csad.common.errors import DeploymentError
@@ -13,8 +14,9 @@ from kfp_client.server_runs import STANDALONE, RunServer
 from pipelines.demands import Demands, read_demands
 from pipelines.doctor_images import check_images
 from pipelines.doctor_namespaces import Places, check_namespaces
-from pipelines.doctor_nodes import check_accelerators, check_capacity, images_on_nodes
+from pipelines.doctor_nodes import check_accelerators, check_capacity, images_on_nodes, usable_nodes
 from pipelines.doctor_report import DoctorReport, Finding
+from pipelines.doctor_volumes import check_claims
 
 OLDEST = (2, 5)
 """Kubeflow Pipelines before it does not know what the compiled files ask for."""
@@ -27,8 +29,9 @@ def diagnose(
     serving: str | None,
     packages: list[Path],
     line: ProductLine | None = None,
+    weights_claim: str = "",
 ) -> DoctorReport:
-    """Check server, namespaces, accounts, rights, secrets, images and nodes; what cannot be asked is unknown.
+    """Check server, namespaces, accounts, rights, secrets, images, nodes, volumes; what cannot be asked is unknown.
 
     Args:
         endpoint: Endpoint of the pipeline server; that of KFP_ENDPOINT unless given.
@@ -37,11 +40,14 @@ def diagnose(
             were compiled with.
         packages: Compiled pipelines.
         line: Its model's pods are counted, too.
+        weights_claim: PersistentVolumeClaim that runs will mount beside those of the compiled pipelines; "" for none.
 
     Raises:
         PipelineServerError: A compiled pipeline is none.
     """
     demands = read_demands(packages, line)
+    if weights_claim:
+        demands = replace(demands, claims={weights_claim: (), **demands.claims})
     user = kfp_namespace or os.environ.get(NAMESPACE) or None
     findings, several = _server(endpoint, user)
     runs = user or STANDALONE
@@ -84,11 +90,13 @@ def _cluster(places: Places, demands: Demands) -> list[Finding]:
         clusters = {name: Cluster.connect(name) for name in places.both}
         found = check_namespaces(clusters, places)
     except DeploymentError as error:
-        what = f"namespaces, accounts, rights, secrets, images and nodes: {error}"
+        what = f"namespaces, accounts, rights, secrets, images, nodes and volumes: {error}"
         return [Finding("unknown", what, "export KUBECONFIG=FILE")]
     try:
         nodes = clusters[places.runs].select(Kind.NODE)
     except DeploymentError as error:
-        return [*found, Finding("unknown", f"nodes: {error}"), *check_images(dict.fromkeys(demands.images))]
+        found += [Finding("unknown", f"nodes: {error}"), *check_images(dict.fromkeys(demands.images))]
+        return found + check_claims(clusters[places.runs], demands.claims, None)
+    found += check_claims(clusters[places.runs], demands.claims, len(usable_nodes(nodes)))
     found += check_capacity(demands.pods, nodes) + check_accelerators(demands.pods, nodes)
     return found + check_images(images_on_nodes(sorted(demands.images), nodes))

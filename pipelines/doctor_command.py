@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pipelines.options import endpoint_option, json_option, namespace_option, serving_option
+from pipelines.options import claim_option, endpoint_option, json_option, namespace_option, serving_option
 
 
 @click.command()
@@ -20,6 +20,7 @@ from pipelines.options import endpoint_option, json_option, namespace_option, se
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Folder of training.yaml and promotion.yaml.",
 )
+@claim_option
 @serving_option
 @endpoint_option
 @namespace_option
@@ -27,6 +28,7 @@ from pipelines.options import endpoint_option, json_option, namespace_option, se
 def doctor(
     line: Path | None,
     compiled: Path,
+    weights_claim: str,
     namespace: str | None,
     endpoint: str | None,
     kfp_namespace: str | None,
@@ -34,8 +36,9 @@ def doctor(
 ) -> None:
     """Check whether a cluster can run the pipelines, and print the command that mends what is missing.
 
-    Looks at the pipeline server, and with $KUBECONFIG at namespaces, accounts, rights, secrets, images, room and GPUs.
-    With LINE.yaml the pods of its model count, too. Nothing is changed. Exit code 1: something is missing.
+    Looks at the pipeline server, and with $KUBECONFIG at namespaces, accounts, rights, secrets, images, room, GPUs and
+    the volume for weights. With LINE.yaml the pods of its model count, too. Nothing is changed. Exit code 1: something
+    is missing.
 
     \b
     Example:
@@ -45,6 +48,7 @@ def doctor(
     from pipelines.doctor import diagnose
 
     packages = [file for name in ("training", "promotion") if (file := compiled / f"{name}.yaml").is_file()]
-    report = diagnose(endpoint, kfp_namespace, namespace, packages, ProductLine.from_file(line) if line else None)
+    product_line = ProductLine.from_file(line) if line else None
+    report = diagnose(endpoint, kfp_namespace, namespace, packages, product_line, weights_claim)
     click.echo(json.dumps(report.to_json(), indent=2) if as_json else report.to_text())
     sys.exit(not report.healthy)

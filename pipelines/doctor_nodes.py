@@ -20,7 +20,7 @@ Node = dict[str, Any]
 
 def check_capacity(demands: Sequence[Demand], nodes: Sequence[Node]) -> list[Finding]:
     """Compare what each pod reserves with the nodes: with all that they have, not with what is free at the moment."""
-    usable = [node for node in nodes if _is_usable(node)]
+    usable = usable_nodes(nodes)
     if not usable:
         return [Finding("missing", "no node is ready", "kubectl get nodes")]
     unsure = [one.task for one in demands if one.cpu is None or one.memory is None]
@@ -65,11 +65,16 @@ def check_accelerators(demands: Sequence[Demand], nodes: Sequence[Node]) -> list
 def images_on_nodes(images: Sequence[str], nodes: Sequence[Node]) -> dict[str, bool | None]:
     """For each image, whether every usable node has it; None where a node may not have named all of its images."""
     answers: dict[str, bool | None] = {}
-    usable = [node for node in nodes if _is_usable(node)]
+    usable = usable_nodes(nodes)
     for image in images:
         there = [_has_image(node, image) for node in usable]
         answers[image] = bool(there) and all(there) if None not in there else None
     return answers
+
+
+def usable_nodes(nodes: Sequence[Node]) -> list[Node]:
+    """Nodes that are ready and take new pods."""
+    return [node for node in nodes if _is_usable(node)]
 
 
 def _lacking(demands: Sequence[Demand], nodes: Sequence[Node]) -> Iterator[Finding]:

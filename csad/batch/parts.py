@@ -2,7 +2,8 @@
 
 The key is a digest over the model's checksum, the names and marks of the images, and the code and packages that score,
 as the key of a stage is. So a task that was killed, a repeated run, and a run over a prefix that has grown score only
-what is new; how many tasks divide the work does not matter.
+what is new; how many tasks divide the work does not matter. Once the results of a batch stand, its parts are removed,
+and its rows are taken from there: see `csad.batch.finished`.
 """
 
 from __future__ import annotations
@@ -86,5 +87,10 @@ def keep_part(store: ObjectStore, plan: Plan, key: str, file: Path) -> None:
     store.put_file(_place(plan, key), file)
 
 
+def parts_prefix(line: str) -> str:
+    """Where all parts of a line lie."""
+    return f"{ROOT}/{line}/parts/"
+
+
 def _place(plan: Plan, key: str) -> str:
-    return f"{ROOT}/{plan.line}/parts/{key}.parquet"
+    return f"{parts_prefix(plan.line)}{key}.parquet"

@@ -6,6 +6,7 @@
 | `batches/<line>/lists/<sha256>.jsonl` | its images, one a line |
 | `batches/<line>/parts/<key>.parquet` | rows of one chunk: see `csad.batch.parts` |
 | `batches/<line>/results/<digest>.parquet` | all rows of a plan, where no other place is named |
+| `batches/<line>/finished/<model>/<source>.json` | results that stand: see `csad.batch.finished` |
 
 Where a chunk ends depends on the names alone: images that come or go change the chunks that they are in, and no others.
 """

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from csad.batch.finished import LASTING, FinishedRows
 from csad.batch.listed import ListedImage
 from csad.batch.merging import Counts, merge
 from csad.batch.models import opened_model
@@ -67,7 +69,8 @@ def score_shard(store: ObjectStore, plan: Plan, shard: Shard, output: Path) -> C
         for index, images in track(chunks, f"Scoring shard {shard.number}/{shard.of}", total=len(indices)):
             work.do(index, images)
         work.say()
-        return merge(work.files, output, plan.metadata(), work.reused, work.changed)
+        metadata = {**plan.metadata(), LASTING: json.dumps(work.lasting)}
+        return merge(work.files, output, metadata, work.reused, work.changed)
 
 
 class _Work:
@@ -77,8 +80,10 @@ class _Work:
         self._store, self._plan, self._folder, self._held = store, plan, folder, held
         self._sources = Sources(store.settings)
         self._scorer: Scorer | None = None
+        self._finished = FinishedRows(store, plan, folder)
         self._unreadable = 0
         self.files: list[Path] = []
+        self.lasting: dict[int, str] = {}
         self.reused = self.changed = 0
 
     def do(self, index: int, images: list[ListedImage]) -> None:
@@ -86,13 +91,15 @@ class _Work:
         key = part_key(self._plan, self._plan.chunks[index])
         file = self._folder / f"{index}.parquet"
         self.files.append(file)
-        if fetch_part(self._store, self._plan, key, images, file):
+        if fetch_part(self._store, self._plan, key, images, file) or self._finished.fetch(key, images, file):
+            self.lasting[index] = key
             self.reused += len(images)
             return
         scored = self._score(images)
         write_part(scored.rows, self._plan.metadata(), key, file)
         if scored.lasting:
             keep_part(self._store, self._plan, key, file)
+            self.lasting[index] = key
         self.changed += scored.changed
         self._name(scored.rows)
 

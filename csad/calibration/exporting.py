@@ -18,11 +18,13 @@ from csad.imaging.canvas import Canvas
 from csad.imaging.canvas_store import CanvasStore
 from csad.scoring.anomaly_model import AnomalyModel
 from csad.scoring.branches.training import BATCH
+from csad.scoring.rendering import Renderer, map_size
 from csad.scoring.runtimes.choice import GRAPH_RUNTIMES, is_installed, open_engine
 from csad.scoring.runtimes.export import export_graph
 from csad.scoring.runtimes.graph_runtime import GraphRuntime
-from csad.scoring.runtimes.parity import compare
+from csad.scoring.runtimes.parity import Reference, compare, compute_all
 from csad.scoring.runtimes.record import Export, Parity
+from csad.scoring.runtimes.torch_runtime import TorchRuntime
 
 logger = logging.getLogger(__name__)
 
@@ -42,28 +44,34 @@ def export(
         line: Product line; its `fusion.maps` is read.
         output: The model folder.
         canvas: Size of the inputs.
-        model: Networks and branches.
+        model: Networks and branches; they are moved to the CPU.
         decision: Fusion and threshold.
-        calibration: What torch gave the validation images.
+        calibration: Raw scores that torch gave the validation images, and the scales of the maps.
         validation: The validation images as model inputs.
     """
     exported = export_graph(output, model, decision.fusion, canvas, undrawn_below(line, calibration))
     if not exported.file:
         logger.warning("this model computes in torch alone: %s", exported.problem)
         return exported
-    parity = {}
     for name in GRAPH_RUNTIMES:
         if not is_installed(name):
             logger.info("%s is not installed, so it was not compared with torch and will not be used", name)
-            continue
-        found = parity[name] = _compare(name, output / exported.file, exported, decision, calibration, validation)
+    installed = [name for name in GRAPH_RUNTIMES if is_installed(name)]
+    if not installed:
+        return exported
+    reference = _reference(line, canvas, model, decision, calibration, validation)
+    parity = {}
+    for name in installed:
+        found = parity[name] = _compare(name, output / exported.file, exported, reference, validation)
         if found.accepted:
             logger.info(
-                "%s %s computes as torch does: scores of %d images differ by at most %.0e",
+                "%s %s computes as torch does: scores of %d images differ by at most %.0e, maps by %.0e of what normal "
+                "images reach",
                 name,
                 found.version,
                 found.images,
                 found.score_error,
+                found.map_error,
             )
         else:
             logger.warning("%s will not be used, but torch: %s", name, found.reason)
@@ -75,20 +83,33 @@ def undrawn_below(line: ProductLine, calibration: Calibration) -> dict[str, floa
     return {name: scale.low for name, scale in calibration.map_scale.items()} if line.fusion.maps == "weighted" else {}
 
 
-def _compare(
-    name: str, graph: Path, exported: Export, decision: Decision, calibration: Calibration, validation: CanvasStore
-) -> Parity:
+def _reference(
+    line: ProductLine,
+    canvas: Canvas,
+    model: AnomalyModel,
+    decision: Decision,
+    calibration: Calibration,
+    validation: CanvasStore,
+) -> Reference:
+    """What torch makes of the validation images: their scores are known, maps and explanations are made here."""
+    runtime = TorchRuntime(model.to("cpu"), decision.fusion)
+    renderer = Renderer(
+        line.fusion.maps,
+        calibration.map_scale,
+        decision.fusion.weights,
+        map_size(canvas.height, canvas.width),
+        runtime.explainers,
+        runtime.on_scale,
+    )
+    rendered = compute_all(runtime, renderer, _batches(validation)).rendered
+    return Reference(calibration.validation, rendered, decision.fusion, decision.threshold.value, renderer)
+
+
+def _compare(name: str, graph: Path, exported: Export, reference: Reference, validation: CanvasStore) -> Parity:
     try:
         engine = open_engine(name, graph, usable_cpus())
         runtime = GraphRuntime(name, engine, exported, explainers=())
-        return compare(
-            runtime,
-            engine.version,
-            _batches(validation),
-            calibration.validation,
-            decision.fusion,
-            decision.threshold.value,
-        )
+        return compare(runtime, engine.version, _batches(validation), reference)
     except (RuntimeRefused, RuntimeError) as error:
         return Parity.refused(str(error))
 

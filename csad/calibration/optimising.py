@@ -1,4 +1,4 @@
-"""Which runtime and precision is fastest here, of those that decide as torch does (`csad optimise`; ours)."""
+"""Which runtime and precision is fastest here, of those that decide and draw as torch does (`csad optimise`; ours)."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from csad.common.hashing import file_sha256
 from csad.compute.cpu import usable_cpus
 from csad.metrics.auroc import auroc
 from csad.scoring.model_folder import Manifest, read_manifest
+from csad.scoring.rendering import Renderer
 from csad.scoring.runtimes.choice import (
     GRAPH_RUNTIMES,
     ONNXRUNTIME,
@@ -29,13 +30,13 @@ from csad.scoring.runtimes.choice import (
 )
 from csad.scoring.runtimes.comparison import TOLERANCE, column_error, score_error
 from csad.scoring.runtimes.graph_runtime import GraphRuntime, require_graph
+from csad.scoring.runtimes.parity import Computed, compute_all, seen_otherwise, seen_reasons
 from csad.scoring.runtimes.protocol import TORCH, Runtime
 from csad.scoring.runtimes.record import FUSED, check_canvases
 from csad.scoring.runtimes.tuned import Measured, Tuned, machine, write_tuned
 from csad.scoring.scorer import Scorer
 
 Canvases = NDArray[np.uint8]
-Scores = NDArray[np.float64]
 
 FLOAT32, BFLOAT16, INT8 = "float32", "bfloat16", "int8"
 INT8_FILE = "scorer.int8.onnx"
@@ -70,41 +71,58 @@ class Examination:
     Attributes:
         good: Good images as canvases, uint8 (N, H, W, 3).
         odd: Synthetic anomalies made of them.
-        right: Torch's scores of the good ones, float64 (N,).
-        columns: Torch's raw scores of the good ones.
+        right: What torch makes of the good ones.
+        right_odd: What torch makes of the odd ones.
         auroc: Torch's AUROC.
     """
 
     good: Canvases
     odd: Canvases
-    right: Scores
-    columns: dict[str, Scores]
+    right: Computed
+    right_odd: Computed
     auroc: float
 
     @classmethod
-    def of(cls, reference: Runtime, good: Canvases, seed: int) -> Examination:
-        """Make anomalies of good canvases and have torch score all."""
+    def of(cls, reference: Runtime, manifest: Manifest, good: Canvases, seed: int) -> Examination:
+        """Make anomalies of good canvases and have torch compute all."""
         generator = np.random.default_rng(seed)
         kinds = synthetic_anomalies(list(good), list(np.roll(good, 1, axis=0)), (), generator)
         odd = np.stack([canvas for made in kinds.values() for canvas in made])
-        right, columns = scored(reference, good)
-        return cls(good, odd, right, columns, auroc(right, scored(reference, odd)[0]))
+        right, right_odd = (computed(reference, manifest, canvases) for canvases in (good, odd))
+        return cls(good, odd, right, right_odd, auroc(right.fused, right_odd.fused))
 
     def judge(self, trial: Trial, manifest: Manifest) -> Measured:
-        """Whether a trial decides as torch does; in single precision its scores are torch's, too."""
-        values, columns = scored(trial.runtime, self.good)
-        reached = auroc(values, scored(trial.runtime, self.odd)[0])
+        """Whether a trial decides, draws and explains as torch does; in single precision its scores are torch's, too.
+
+        Maps are compared on synthetic anomalies as well, for most of a good image's map is 0.
+        """
+        found, found_odd = (computed(trial.runtime, manifest, canvases) for canvases in (self.good, self.odd))
+        reached = auroc(found.fused, found_odd.fused)
         threshold = manifest.threshold.value
-        otherwise = int(((values > threshold) != (self.right > threshold)).sum())
-        reasons = [f"{otherwise} of {len(values)} good images are decided otherwise"] if otherwise else []
+        count = len(found.fused)
+        otherwise = int(((found.fused > threshold) != (self.right.fused > threshold)).sum())
+        reasons = [f"{otherwise} of {count} good images are decided otherwise"] if otherwise else []
         if not reached >= self.auroc - AUROC_LOSS:
             reasons.append(f"AUROC on synthetic anomalies falls from {self.auroc:.3f} to {reached:.3f}")
-        error = max(score_error(values, self.right), column_error(columns, self.columns, manifest.fusion))
+        error = max(
+            score_error(found.fused, self.right.fused),
+            column_error(found.columns, self.right.columns, manifest.fusion),
+        )
         if trial.precision == FLOAT32 and not error <= TOLERANCE:
             reasons.append(f"scores differ by {error:.1e}")
+        seen, right = [*found.rendered, *found_odd.rendered], [*self.right.rendered, *self.right_odd.rendered]
+        farthest, explained = seen_otherwise(seen, right, Renderer.of_model(manifest, trial.runtime).normal_tail)
+        reasons += seen_reasons(farthest, explained, len(seen))
         name = trial.runtime.name
         reason = "; ".join(reasons)
-        return Measured(runtime=name, precision=trial.precision, accepted=not reasons, reason=reason, auroc=reached)
+        return Measured(
+            runtime=name,
+            precision=trial.precision,
+            accepted=not reasons,
+            reason=reason,
+            auroc=reached,
+            map_error=farthest,
+        )
 
 
 def optimise(folder: Path, good: Sequence[Canvases], calibrating: Sequence[Canvases], seed: int = 0) -> Tuned:
@@ -126,7 +144,7 @@ def optimise(folder: Path, good: Sequence[Canvases], calibrating: Sequence[Canva
         raise RuntimeRefused(f"{len(good)} good images show too little; give at least {2 * LEAST_GOOD}")
     reference = open_runtime(folder, manifest, wanted=TORCH)
     reference.use_threads(usable_cpus())
-    examination = Examination.of(reference, np.stack(good), seed)
+    examination = Examination.of(reference, manifest, np.stack(good), seed)
     trials = [Trial(FLOAT32, "", reference)]
     measured = [Measured(runtime=TORCH, precision=FLOAT32, accepted=True, auroc=examination.auroc)]
     for name, precision in _candidates():
@@ -163,11 +181,10 @@ def optimise(folder: Path, good: Sequence[Canvases], calibrating: Sequence[Canva
     return tuned
 
 
-def scored(runtime: Runtime, canvases: Canvases) -> tuple[Scores, dict[str, Scores]]:
-    """Scores and raw scores of uint8 (N, H, W, 3), a batch at a time."""
-    found = [runtime.run(canvases[start : start + BATCH]) for start in range(0, len(canvases), BATCH)]
-    columns = {name: np.concatenate([one.columns[name] for one in found]) for name in found[0].columns}
-    return np.concatenate([one.fused for one in found]), columns
+def computed(runtime: Runtime, manifest: Manifest, canvases: Canvases) -> Computed:
+    """Compute uint8 (N, H, W, 3), a batch at a time."""
+    batches = (canvases[start : start + BATCH] for start in range(0, len(canvases), BATCH))
+    return compute_all(runtime, Renderer.of_model(manifest, runtime), batches)
 
 
 def _candidates() -> Iterator[tuple[str, str]]:

@@ -173,25 +173,30 @@ def pull(line: str, folder: Path, digest: str | None, as_json: bool) -> None:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON list, an object per line.")
 def prune(line: str | None, days: int, as_json: bool) -> None:
-    """Remove packed images that old runs of LINE, or of all lines, left in the store.
+    """Remove packed images and scored chunks that old runs of LINE, or of all lines, left in the store.
 
-    Versions that were pushed stay, and so do models. Every training run on a cluster does this for its own line with
-    30 days; what is removed too early is packed again by the next run of that data.
+    Versions that were pushed stay, and so do models and results of batches. Every training run on a cluster does this
+    for the packed images of its own line with 30 days, every batch for its line's chunks: those of batches that never
+    finished, so much older than the last one. What is removed too early is packed or scored again when it is needed.
 
     \b
     Examples:
       csad data prune
       csad data prune bottles --days 7
     """
+    from csad.batch.cleaning import lines_with_chunks, prune_chunks
     from csad.store.prune import lines_with_packed_sets, prune_packed_sets
 
     store = connect()
-    lines = lines_with_packed_sets(store) if line is None else [line]
-    pruned = [prune_packed_sets(store, one, days) for one in lines]
+    lines = sorted({*lines_with_packed_sets(store), *lines_with_chunks(store)}) if line is None else [line]
+    pruned = [(prune_packed_sets(store, one, days), prune_chunks(store, one, days)) for one in lines]
     if as_json:
-        click.echo(json.dumps([asdict(one) for one in pruned], indent=2))
-    for one in [] if as_json else pruned:
+        click.echo(json.dumps([{**asdict(one), "chunks": asdict(chunks)} for one, chunks in pruned], indent=2))
+    for one, chunks in [] if as_json else pruned:
         click.echo(f"{one.line}: removed {one.files} packed files ({size(one.bytes)}), {one.kept} stay")
+        if chunks.files or chunks.kept:
+            removed = f"{chunks.files} chunks of batches that never finished ({size(chunks.bytes)})"
+            click.echo(f"{one.line}: removed {removed}, {chunks.kept} stay")
 
 
 def _row(version: "DatasetVersion") -> tuple[str, ...]:

@@ -59,6 +59,8 @@ class Kind(Enum):
     NODE = Type("v1", "Node")
     SECRET = Type("v1", "Secret")
     SERVICE_ACCOUNT = Type("v1", "ServiceAccount")
+    VOLUME_CLAIM = Type("v1", "PersistentVolumeClaim")
+    STORAGE_CLASS = Type("storage.k8s.io/v1", "StorageClass")
     WORKFLOW = Type("argoproj.io/v1alpha1", "Workflow")
 
 

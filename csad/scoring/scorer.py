@@ -17,19 +17,13 @@ from csad.common.errors import ImageError
 from csad.compute.device import check_device
 from csad.config.line import ProductLine
 from csad.imaging.canvas import Canvas
-from csad.lgst.maps import MapNormaliser
-from csad.scoring.localisation import anomaly_map, normal_tail
-from csad.scoring.mean_localisation import lgst_map, mean_map, normal_tail_of_mean
 from csad.scoring.model_folder import Manifest, read_arrays, read_manifest
+from csad.scoring.rendering import Renderer
 from csad.scoring.runtimes.choice import open_runtime
 from csad.scoring.runtimes.protocol import Runtime, RuntimeOutputs
 
 if TYPE_CHECKING:
     from csad.imaging.registration import Placement, Registration
-
-MAP_STRIDE = 4
-"""Canvas pixels per cell of the anomaly map before it is brought back to the image."""
-
 
 REGISTRATION = "registration"
 """File of the tensors that bring a product to one pose."""
@@ -88,7 +82,7 @@ class Scorer:
         record = manifest.canvas
         self._canvas = Canvas(record.box, record.height, record.width)
         self._registration = registration
-        self._scales = {name: MapNormaliser(*quantiles) for name, quantiles in manifest.map_scale.items()}
+        self._renderer = Renderer.of_model(manifest, runtime)
 
     @property
     def threshold(self) -> float:
@@ -98,14 +92,7 @@ class Scorer:
     @property
     def normal_tail(self) -> float:
         """What the upper tail of normal images' cells reaches on the map of a score; above 0."""
-        if self.line.fusion.maps != "weighted":
-            return normal_tail_of_mean(alone=not self._averages)
-        return normal_tail(self._scales, self.manifest.fusion.weights)
-
-    @property
-    def _averages(self) -> bool:
-        """Whether the map is the mean of the students' and of others."""
-        return self.line.fusion.maps == "average" and any(explainer.averaged for explainer in self.runtime.explainers)
+        return self._renderer.normal_tail
 
     @classmethod
     def load(cls, folder: Path, device: str = "cpu", runtime: str | None = None, threads: int | None = None) -> Self:
@@ -171,21 +158,9 @@ class Scorer:
         return self.manifest.border.distance(self.registered(image))
 
     def _explain(self, posed: _Posed, index: int, found: RuntimeOutputs, branches: dict[str, float]) -> Score:
-        explainers = self.runtime.explainers
-        said = {explainer.scores[0]: explainer.explain(found.outputs, index) for explainer in explainers}
-        explanations = tuple(sentence for one in said.values() for sentence in one.sentences)
-        size = (self._canvas.height // MAP_STRIDE, self._canvas.width // MAP_STRIDE)
-        maps = {name: values[index] for name, values in found.maps.items()}
-        if self.line.fusion.maps == "weighted":
-            heats = {name: one.heat for name, one in said.items() if one.heat is not None}
-            drawn = anomaly_map(maps, heats, self._scales, self.manifest.fusion.weights, size)
-        else:
-            others = []
-            if self._averages:
-                averaged = (explainer.average_map(found.outputs, index) for explainer in explainers)
-                others = [values for values in averaged if values is not None]
-            drawn = mean_map(lgst_map(maps, self._scales, self.runtime.on_scale), others, size)
-        heat = self._canvas.to_image(drawn, posed.image.shape[0], posed.image.shape[1])
+        seen = self._renderer.render(found, index)
+        explanations = seen.explanations
+        heat = self._canvas.to_image(seen.map, posed.image.shape[0], posed.image.shape[1])
         if self._registration:
             heat = self._registration.restore(heat, posed.height, posed.width, posed.placement)
             if posed.placement is None:

@@ -234,6 +234,15 @@ def test_an_image_that_nobody_pushed_is_found(kfp, kubernetes, doctor):
     assert mend.startswith("make push REGISTRY=")
 
 
+def test_the_volume_for_weights_that_a_run_will_mount_is_looked_at(kfp, kubernetes, doctor):
+    code, findings = doctor("--weights-claim", "csad-weights")
+    ((what, mend),) = missing(findings)
+    assert code == 1
+    assert what.startswith("no PersistentVolumeClaim csad-weights in namespace kubeflow: pods of tasks that fetch")
+    assert mend.endswith("| kubectl apply -n kubeflow -f -")
+    assert not any("PersistentVolumeClaim" in one["what"] for one in doctor()[1])
+
+
 def test_a_server_with_several_users_needs_a_name_and_serves_in_it(kfp, kubernetes, doctor):
     kfp.multi_user = True
     _, findings = doctor()

@@ -11,14 +11,21 @@ from typing import Any
 from tests.deployment.api_server import write_kubeconfig
 
 KINDS = {"namespaces": "Namespace", "nodes": "Node"}
-NAMESPACED = {"secrets": "Secret", "serviceaccounts": "ServiceAccount", "services": "Service"}
+NAMESPACED = {
+    "secrets": "Secret",
+    "serviceaccounts": "ServiceAccount",
+    "services": "Service",
+    "persistentvolumeclaims": "PersistentVolumeClaim",
+}
+STORAGE = "storage.k8s.io"
+STORAGE_KINDS = {"storageclasses": "StorageClass"}
 
 
 class Kubernetes:
     """What the server knows.
 
     Attributes:
-        objects: Path below /api/v1 -> object, such as "namespaces/csad/secrets/csad-store".
+        objects: Path below /api/v1, or that of StorageClasses, -> object, such as "namespaces/csad/secrets/csad-store".
         allowed: Says for a user, a namespace, and "verb resource" whether that is allowed.
         refused: Paths that are answered with 403.
     """
@@ -30,32 +37,36 @@ class Kubernetes:
 
     def answer(self, method: str, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """Status and content."""
-        below = path.removeprefix("/api/v1/")
+        below = path.removeprefix("/api/v1/").removeprefix(f"/apis/{STORAGE}/v1/")
         if path == "/version":
             return 200, {"major": "1", "minor": "30"}
         if path == "/apis":
-            return 200, {"kind": "APIGroupList", "groups": []}
+            version = {"groupVersion": f"{STORAGE}/v1", "version": "v1"}
+            group = {"name": STORAGE, "versions": [version], "preferredVersion": version}
+            return 200, {"kind": "APIGroupList", "groups": [group]}
         if path == "/api/v1":
-            return 200, {"kind": "APIResourceList", "groupVersion": "v1", "resources": _resources()}
+            resources = _resources(KINDS, False) + _resources(NAMESPACED, True)
+            return 200, {"kind": "APIResourceList", "groupVersion": "v1", "resources": resources}
+        if path == f"/apis/{STORAGE}/v1":
+            resources = _resources(STORAGE_KINDS, False)
+            return 200, {"kind": "APIResourceList", "groupVersion": f"{STORAGE}/v1", "resources": resources}
         if any(part in below for part in self.refused):
             return 403, {"kind": "Status", "message": f"{below} is forbidden"}
         if method == "POST" and path.endswith("/subjectaccessreviews"):
             asked = body["spec"]["resourceAttributes"]
             what = "/".join(filter(None, (f"{asked['verb']} {asked['resource']}", asked.get("subresource"))))
             return 201, {**body, "status": {"allowed": self.allowed(body["spec"]["user"], asked["namespace"], what)}}
-        if below in KINDS:
+        if below in KINDS | STORAGE_KINDS:
             items = [one for key, one in self.objects.items() if key.startswith(f"{below}/") and key.count("/") == 1]
-            return 200, {"kind": f"{KINDS[below]}List", "items": items}
+            return 200, {"kind": f"{(KINDS | STORAGE_KINDS)[below]}List", "items": items}
         found = self.objects.get(below)
         return (200, found) if found else (404, {"kind": "Status", "message": f"{below} not found"})
 
 
-def _resources() -> list[dict[str, Any]]:
-    named = [(name, kind, False) for name, kind in KINDS.items()]
-    named += [(name, kind, True) for name, kind in NAMESPACED.items()]
+def _resources(kinds: dict[str, str], namespaced: bool) -> list[dict[str, Any]]:
     return [
-        {"name": name, "kind": kind, "namespaced": inside, "singularName": "", "verbs": ["get", "list"]}
-        for name, kind, inside in named
+        {"name": name, "kind": kind, "namespaced": namespaced, "singularName": "", "verbs": ["get", "list"]}
+        for name, kind in kinds.items()
     ]
 
 

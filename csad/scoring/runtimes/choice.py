@@ -133,6 +133,13 @@ def open_graph(name: str, folder: Path, manifest: Manifest, threads: int, asked_
             f"it did not compute as torch did when the model was trained: {parity.reason}; torch scores as well, and "
             "csad optimise compares the others on this machine"
         )
+    if parity is not None and parity.map_error is None:
+        _log.warning(
+            "%s: when %s was trained, its scores were compared with torch's, its maps and explanations were not; "
+            "csad optimise compares them",
+            name,
+            folder,
+        )
     engine = open_engine(name, folder / manifest.export.file, threads)
     return GraphRuntime.load(name, engine, folder, manifest, manifest.export)
 

@@ -22,18 +22,23 @@ class Parity(BaseModel):
         images: Images that were compared, all of them good.
         score_error: Largest difference of a score, relative to it or, where that is larger, to 1.
         column_error: Largest difference of a raw score, relative to it or to its usual spread.
+        map_error: Largest difference of a cell of the map, relative to it or to what normal cells reach; None where an
+            older csad compared scores alone.
         decisions: Images that are decided otherwise.
+        explanations: Images that are explained otherwise; None likewise.
         accepted: Whether it may stand for torch.
         reason: Why not; empty where it may.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, ser_json_inf_nan="strings")
 
     version: str
     images: int
     score_error: float
     column_error: float
+    map_error: float | None = None
     decisions: int
+    explanations: int | None = None
     accepted: bool
     reason: str = ""
 

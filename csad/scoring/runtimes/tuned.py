@@ -12,7 +12,8 @@ from csad.common import atomic
 from csad.common.hashing import file_sha256
 
 TUNED_FILE = "runtime.json"
-TUNED_FORMAT = 1
+TUNED_FORMAT = 2
+"""1, of csad before maps were compared, is not used: its choice may draw other maps than torch."""
 VECTOR_UNITS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8")
 
 _log = logging.getLogger(__name__)
@@ -29,9 +30,10 @@ class Measured(BaseModel):
         milliseconds: One image with map and explanations, median.
         per_second: Images per second in batches of 8.
         auroc: AUROC on synthetic anomalies.
+        map_error: Largest difference of a cell of the map from torch's, relative to it or to what normal cells reach.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, ser_json_inf_nan="strings")
 
     runtime: str
     precision: str
@@ -40,6 +42,7 @@ class Measured(BaseModel):
     milliseconds: float | None = None
     per_second: float | None = None
     auroc: float | None = None
+    map_error: float | None = None
 
 
 class Tuned(BaseModel):

@@ -5,7 +5,6 @@ a checksum that fits is found out only where it is unreadable, of another model,
 """
 
 import contextlib
-import json
 import logging
 import shutil
 
@@ -14,33 +13,15 @@ import onnx
 import pytest
 
 from csad.common.errors import CsadError, ModelFolderError, RuntimeRefused
-from csad.scoring.model_folder import MANIFEST, read_manifest, write_model
+from csad.scoring.model_folder import read_manifest
 from csad.scoring.runtimes.record import GRAPH_FILE
 from csad.scoring.scorer import Scorer
+from tests.scoring.runtimes.changed_exports import resealed
 
 
 @pytest.fixture
 def folder(exported_model, tmp_path):
     return shutil.copytree(exported_model, tmp_path / "model")
-
-
-def resealed(folder, **changes):
-    """Write the manifest again as its author would: every checksum fits what lies there now."""
-    manifest = read_manifest_unchecked(folder)
-    export = manifest.export.model_copy(update=changes)
-    tensors = {}
-    files = {name: digest for name, digest in manifest.files.items() if name != GRAPH_FILE}
-    written = write_model(folder, manifest.model_copy(update={"export": export}), tensors)
-    text = json.loads((folder / MANIFEST).read_text())
-    text["files"] = {**written.files, **files}
-    text["checksum"] = ""
-    (folder / MANIFEST).write_text(json.dumps(text))
-
-
-def read_manifest_unchecked(folder):
-    from csad.scoring.model_folder import Manifest
-
-    return Manifest.model_validate_json((folder / MANIFEST).read_text())
 
 
 def scored_as_torch_or_refused(folder, photos, expected):
@@ -183,3 +164,19 @@ def test_a_record_that_does_not_fit_its_graph_is_not_believed(folder, photos, ex
 
 def test_a_whole_folder_is_read_again(folder):
     assert read_manifest(folder).export.file == GRAPH_FILE
+
+
+def test_a_model_of_a_csad_that_compared_scores_alone_says_so_and_computes(folder, caplog):
+    export = read_manifest(folder).export
+    older = export.parity["onnxruntime"].model_copy(update={"map_error": None, "explanations": None})
+    resealed(folder, parity={**export.parity, "onnxruntime": older})
+
+    with caplog.at_level(logging.WARNING):
+        assert Scorer.load(folder).runtime.name == "onnxruntime"
+        Scorer.load(folder, runtime="openvino")
+
+    (warning,) = (record.getMessage() for record in caplog.records)
+    assert warning == (
+        f"onnxruntime: when {folder} was trained, its scores were compared with torch's, its maps and explanations "
+        "were not; csad optimise compares them"
+    )

@@ -8,11 +8,15 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from csad.calibration.optimising import optimise
 from csad.cli import main
 from csad.common.errors import RuntimeRefused
+from csad.images import read_rgb
 from csad.scoring.model_folder import read_manifest
+from csad.scoring.runtimes.record import GRAPH_FILE
 from csad.scoring.runtimes.tuned import TUNED_FILE, read_tuned
 from csad.scoring.scorer import Scorer
+from tests.scoring.runtimes.changed_exports import multiply_output, resealed
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +45,26 @@ def test_every_runtime_and_precision_is_measured_or_refused_with_a_reason(tuned)
     }
     for one in found:
         assert one["accepted"] == (one["reason"] == "") == (one["milliseconds"] is not None)
+        assert (one["map_error"] is None) == (one["runtime"] == "torch" or "does not read" in one["reason"])
+        assert not (one["accepted"] and one["map_error"] and one["map_error"] > 0.2)
     accepted = {(one["runtime"], one["precision"]) for one in found if one["accepted"]}
     assert {("torch", "float32"), ("onnxruntime", "float32"), ("openvino", "float32")} <= accepted
+
+
+def test_a_graph_whose_maps_alone_are_wrong_is_not_chosen(exported_model, tiny_line_data, tmp_path):
+    folder = shutil.copytree(exported_model, tmp_path / "model")
+    multiply_output(folder / GRAPH_FILE, "map.local", 3)
+    resealed(folder)
+    scorer = Scorer.load(folder, runtime="torch")
+    good = [scorer.to_input(read_rgb(file)) for file in sorted((tiny_line_data / "train/good").iterdir())]
+
+    found = optimise(folder, good, good[:2])
+
+    assert found.runtime == "torch"
+    for one in found.measured:
+        if one.precision == "float32" and one.runtime != "torch":
+            assert one.reason.startswith("maps differ by ")
+            assert one.reason.endswith(" of what normal images reach (0.2 is allowed)")
 
 
 def test_the_fastest_that_was_accepted_is_used_from_then_on(tuned):
@@ -65,7 +87,8 @@ def changed(folder, **changes):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"format": 2}, "is of another model or version"),
+        ({"format": 1}, "is of another model or version"),
+        ({"format": 3}, "is of another model or version"),
         ({"model": "0" * 64}, "is of another model or version"),
         ({"file": "scorer.onnx", "sha256": "0" * 64}, "is missing or was changed"),
         ({"file": "none.onnx"}, "is missing or was changed"),
@@ -101,14 +124,10 @@ def test_a_runtime_that_computes_otherwise_than_it_did_is_not_used(folder, caplo
 
 
 def test_a_model_without_a_graph_is_refused(tiny_model):
-    from csad.calibration.optimising import optimise
-
     with pytest.raises(RuntimeRefused, match="has no exported graph"):
         optimise(tiny_model, [np.zeros((96, 96, 3), np.uint8)], [])
 
 
 def test_a_handful_of_images_is_refused(exported_model):
-    from csad.calibration.optimising import optimise
-
     with pytest.raises(RuntimeRefused, match="1 good images show too little; give at least 20"):
         optimise(exported_model, [np.zeros((96, 96, 3), np.uint8)], [])
