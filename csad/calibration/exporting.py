@@ -18,9 +18,10 @@ from csad.imaging.canvas import Canvas
 from csad.imaging.canvas_store import CanvasStore
 from csad.scoring.anomaly_model import AnomalyModel
 from csad.scoring.branches.training import BATCH
-from csad.scoring.runtimes.choice import GRAPH_RUNTIMES, is_installed, open_engine
+from csad.scoring.runtimes.choice import is_installed, open_engine
 from csad.scoring.runtimes.export import export_graph
 from csad.scoring.runtimes.graph_runtime import GraphRuntime
+from csad.scoring.runtimes.names import GRAPH_RUNTIMES
 from csad.scoring.runtimes.parity import compare
 from csad.scoring.runtimes.record import Export, Parity
 
