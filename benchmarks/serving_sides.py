@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import psutil
 
@@ -67,7 +67,9 @@ OURS = Side("csad")
 class RunningServer(Protocol):
     """What is asked of a server that runs."""
 
-    ready_after: float
+    @property
+    def ready_after(self) -> float:
+        """Seconds from its start until it was ready."""
 
     @property
     def processes(self) -> Sequence[psutil.Process]:
@@ -78,8 +80,8 @@ class RunningServer(Protocol):
         """The process that holds the model."""
 
 
-Start = Callable[[Side], AbstractContextManager[RunningServer]]
-Load = Callable[[RunningServer, float], tuple[int, float]]
+Running = TypeVar("Running", bound=RunningServer)
+Load = Callable[[Running, float], tuple[int, float]]
 """Ask a server for some seconds; images answered, and how many per second."""
 
 
@@ -114,10 +116,10 @@ class Resources:
 def processor_seconds(server: RunningServer) -> float:
     """Time that the processors spent on a server's processes so far."""
     times = [process.cpu_times() for process in server.processes]
-    return sum(one.user + one.system for one in times)
+    return float(sum(one.user + one.system for one in times))
 
 
-def turn(server: RunningServer, load: Load, seconds: float) -> dict[str, float]:
+def turn(server: Running, load: Load[Running], seconds: float) -> dict[str, float]:
     """Warm a server up, then measure it under load."""
     start = processor_seconds(server)
     load(server, seconds / 3)
@@ -135,7 +137,13 @@ def turn(server: RunningServer, load: Load, seconds: float) -> dict[str, float]:
     }
 
 
-def compare(sides: Sequence[Side], start: Start, load: Load, rounds: int, seconds: float) -> list[list[str]]:
+def compare(
+    sides: Sequence[Side],
+    start: Callable[[Side], AbstractContextManager[Running]],
+    load: Load[Running],
+    rounds: int,
+    seconds: float,
+) -> list[list[str]]:
     """Let sides take turns.
 
     Args:
