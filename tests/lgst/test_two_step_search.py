@@ -5,7 +5,7 @@ import torch
 
 from csad.lgst.memory_bank import MemoryBank
 from csad.lgst.normal_distances import NormalDistances
-from csad.lgst.two_step_search import CANDIDATES, LEAST_FRACTION, TwoStepSearch, _least
+from csad.lgst.two_step_search import CANDIDATES, LEAST_FRACTION, TwoStepSearch
 
 CHANNELS = 60
 LEVEL = 1.0
@@ -85,16 +85,6 @@ def test_no_candidate_is_nearer_than_the_nearest_patch(bank):
     found = TwoStepSearch(bank, level=1000.0).deviation_map(pyramid)
 
     assert bool((found >= bank.deviation_map(pyramid) - 1e-3).all())
-
-
-def test_the_candidates_are_the_smallest_of_each_part():
-    values = torch.full((1, 1, 512), 9.0)  # 16 parts of 16 groups of 2
-    values[0, 0, 31], values[0, 0, 30], values[0, 0, 500] = 1.0, 2.0, 3.0  # the first part twice, the last one once
-
-    found = _least(values).flatten().tolist()
-
-    assert (found[0], found[15]) == (31, 500)
-    assert found[1:15] == [32 * part for part in range(1, 15)]  # the first of equals
 
 
 def test_images_of_a_batch_change_nothing_for_each_other(bank):
