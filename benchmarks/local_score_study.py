@@ -88,14 +88,14 @@ def search(data: DataSet, seed: int) -> dict[str, Tensor]:
     groups = images.groups_of(images.train)
     registration = find_registration(line, sample_images(line, images.train))
 
-    def opened(files: Sequence[ImageFile]) -> CanvasStore:
+    def open_posed(files: Sequence[ImageFile]) -> CanvasStore:
         photos = read_images(line, files)
         if registration:
             photos = (registration.register(photo, registration.place(photo)) for photo in photos)
         return CanvasStore(canvas, photos)
 
     found = {"defect": torch.tensor([file.path.parent.name != "good" for file in images.test])}
-    with torch.inference_mode(), opened(images.train) as canvases:
+    with torch.inference_mode(), open_posed(images.train) as canvases:
         batches = with_copies(canvases.batches(BATCH), seed)
         pyramids = ((ids, backbone(b)) for ids, b in zip(groups_with_copies(groups, BATCH), batches, strict=True))
         seen = (1 + COPIES) * len(canvases)
@@ -109,7 +109,7 @@ def search(data: DataSet, seed: int) -> dict[str, Tensor]:
         ("test", images.test, None),
     )
     for split, files, without in splits:
-        with torch.inference_mode(), opened(files) as canvases:
+        with torch.inference_mode(), open_posed(files) as canvases:
             pyramid_batches = [backbone(batch) for batch in canvases.batches(BATCH)]
         found.update(_nearest(banks, split, pyramid_batches, without))
     return {name: value.contiguous() for name, value in found.items()}

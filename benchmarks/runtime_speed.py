@@ -24,8 +24,7 @@ from csad.common.errors import RuntimeRefused
 from csad.common.tables import table
 from csad.images import read_rgb
 from csad.images.walking import walk
-from csad.scoring.runtimes.choice import RUNTIMES
-from csad.scoring.runtimes.protocol import TORCH
+from csad.scoring.runtimes.names import RUNTIMES, TORCH
 from csad.scoring.scorer import Scorer
 
 BATCH = 8

@@ -2,7 +2,8 @@
 
 Run `make measure-serving` after `make demo`, or `python -m benchmarks.serving MODEL --images FOLDER`. The clients
 share the processors with the server, so a busy machine, or one with few processors, shows in every figure. The exit
-code is 1 where a target is missed.
+code is 1 where a target is missed. With `--against torch` (a runtime, or the folder of another checkout) servers take
+turns under load instead, and a table says what each needs.
 """
 
 import argparse
@@ -29,6 +30,7 @@ from benchmarks.datasets import EXAMPLE, ROOT
 from benchmarks.described import send_described
 from benchmarks.hostile import UNFINISHED, hostile_requests, send
 from benchmarks.measurement import machine
+from benchmarks.serving_sides import OURS, Side, compare, report
 from csad.common.progress import track
 from csad.images.reading import EXTENSIONS
 from csad.serving.proxy import opener_for
@@ -50,23 +52,28 @@ class Server:
     ready_after: float
 
     @property
+    def processes(self) -> list[psutil.Process]:
+        """The supervisor and its children."""
+        supervisor = psutil.Process(self.process.pid)
+        return [supervisor, *supervisor.children(recursive=True)]
+
+    @property
     def worker(self) -> psutil.Process:
         """The process that holds the model."""
-        children = psutil.Process(self.process.pid).children(recursive=True)
-        return max(children, key=lambda child: child.memory_info().rss)
+        return max(self.processes[1:], key=lambda child: child.memory_info().rss)
 
 
 @contextmanager
-def serving(model: Path, folder: Path) -> Iterator[Server]:
-    """Start the command, wait until it is ready, end it afterwards."""
+def serving(model: Path, folder: Path, side: Side = OURS) -> Iterator[Server]:
+    """Start the command of a side, wait until it is ready, end it afterwards."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
-    environment = os.environ | {"BENTOML_HOME": str(folder / "bentoml"), "NO_PROXY": "127.0.0.1"}
-    command = [sys.executable, "-m", "csad.cli", "serve", str(model), "--port", str(port)]
+    environment = os.environ | side.variables | {"BENTOML_HOME": str(folder / "bentoml"), "NO_PROXY": "127.0.0.1"}
+    command = [sys.executable, "-m", "csad.cli", "serve", str(model.resolve()), "--port", str(port)]
     began = time.perf_counter()
     with (folder / "server.log").open("ab") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=side.checkout)
     try:
         while not _ready(port):
             if process.poll() is not None or time.perf_counter() - began > READY_SECONDS:
@@ -249,6 +256,27 @@ def measure_hostile(server: Server, count: int) -> bool:
     return alive and not failed and not silent and not described.problems
 
 
+def measure_sides(sides: Sequence[Side], model: Path, pictures: Sequence[bytes], rounds: int, seconds: float) -> None:
+    """Print what the servers of several sides need under the load of many clients."""
+
+    def load(server: Server, seconds: float) -> tuple[int, float]:
+        tally, rate = ask_together(server.port, pictures, CLIENTS, seconds)
+        if tally.errors:
+            sys.exit(f"{tally.errors} requests failed: {dict(tally.statuses)}")
+        return tally.statuses[200], rate
+
+    with tempfile.TemporaryDirectory(prefix="csad-serving-") as name:
+        rows = compare(sides, lambda side: serving(model, Path(name), side), load, rounds, seconds)
+    print(report(sides, rows))
+
+
+def _side(name: str) -> Side:
+    try:
+        return Side.named(name)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def _percentiles(values: Sequence[float]) -> tuple[float, float]:
     return median(values), quantiles(values, n=100, method="inclusive")[98]
 
@@ -262,6 +290,10 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=40.0, help="for each throughput")
     parser.add_argument("--minutes", type=float, default=2.0, help="at the saturation rate; 30 for the issue's target")
     parser.add_argument("--hostile", type=int, default=2000, help="hostile requests")
+    parser.add_argument(
+        "--against", nargs="+", type=_side, default=(), help="only compare with these: runtimes, or other checkouts"
+    )
+    parser.add_argument("--rounds", type=int, default=3, help="turns of each server with --against")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help=f"of: {', '.join(PARTS)}")
     options = parser.parse_args()
     if not (options.model / "model.json").is_file():
@@ -272,6 +304,9 @@ def main() -> None:
     pictures = [path.read_bytes() for path in files]
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
     print(f"serving on {machine()}; load before: {load}; {len(pictures)} images, {len(pictures[0]) // 1024} kB")
+    if options.against:
+        measure_sides([OURS, *options.against], options.model, pictures, options.rounds, options.seconds)
+        return
     met = {}
     with tempfile.TemporaryDirectory(prefix="csad-serving-") as name:
         folder = Path(name)

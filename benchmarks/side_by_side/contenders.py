@@ -10,8 +10,8 @@ from pathlib import Path
 from benchmarks.datasets import ROOT
 from csad.common.errors import CsadError, RuntimeRefused
 from csad.scoring.model_folder import read_manifest
-from csad.scoring.runtimes.choice import GRAPH_RUNTIMES, RUNTIMES, open_runtime
-from csad.scoring.runtimes.protocol import TORCH
+from csad.scoring.runtimes.choice import open_runtime
+from csad.scoring.runtimes.names import GRAPH_RUNTIMES, RUNTIMES, TORCH
 
 ENVIRONMENT = ROOT / ".venv-anomalib"
 CSAD = "csad"

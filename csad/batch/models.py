@@ -55,7 +55,8 @@ def opened_model(store: ObjectStore, plan: Plan) -> Iterator[Scorer]:
         DeviceError: The device that is asked for is not there.
     """
     from csad.compute.malloc import tune_malloc
-    from csad.scoring.runtimes.choice import device_for, wanted_runtime
+    from csad.scoring.runtimes.choice import device_for
+    from csad.scoring.runtimes.names import wanted_runtime
     from csad.scoring.scorer import Scorer
 
     with tempfile.TemporaryDirectory(prefix="csad-model-") as folder:

@@ -19,9 +19,10 @@ from csad.imaging.canvas_store import CanvasStore
 from csad.scoring.anomaly_model import AnomalyModel
 from csad.scoring.branches.training import BATCH
 from csad.scoring.rendering import Renderer, map_size
-from csad.scoring.runtimes.choice import GRAPH_RUNTIMES, is_installed, open_engine
+from csad.scoring.runtimes.choice import is_installed, open_engine
 from csad.scoring.runtimes.export import export_graph
 from csad.scoring.runtimes.graph_runtime import GraphRuntime
+from csad.scoring.runtimes.names import GRAPH_RUNTIMES
 from csad.scoring.runtimes.parity import Reference, compare, compute_all
 from csad.scoring.runtimes.record import Export, Parity
 from csad.scoring.runtimes.torch_runtime import TorchRuntime

@@ -20,18 +20,12 @@ from csad.compute.cpu import usable_cpus
 from csad.metrics.auroc import auroc
 from csad.scoring.model_folder import Manifest, read_manifest
 from csad.scoring.rendering import Renderer
-from csad.scoring.runtimes.choice import (
-    GRAPH_RUNTIMES,
-    ONNXRUNTIME,
-    OPENVINO,
-    is_installed,
-    open_engine,
-    open_runtime,
-)
+from csad.scoring.runtimes.choice import is_installed, open_engine, open_runtime
 from csad.scoring.runtimes.comparison import TOLERANCE, column_error, score_error
 from csad.scoring.runtimes.graph_runtime import GraphRuntime, require_graph
+from csad.scoring.runtimes.names import GRAPH_RUNTIMES, ONNXRUNTIME, OPENVINO, TORCH
 from csad.scoring.runtimes.parity import Computed, compute_all, seen_otherwise, seen_reasons
-from csad.scoring.runtimes.protocol import TORCH, Runtime
+from csad.scoring.runtimes.protocol import Runtime
 from csad.scoring.runtimes.record import FUSED, check_canvases
 from csad.scoring.runtimes.tuned import Measured, Tuned, machine, write_tuned
 from csad.scoring.scorer import Scorer

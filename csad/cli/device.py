@@ -2,7 +2,7 @@
 
 import click
 
-RUNTIMES = ("onnxruntime", "openvino", "torch")
+from csad.scoring.runtimes.names import RUNTIMES
 
 device_option = click.option(
     "--device", help="cpu, cuda or cuda:N; without it what CSAD_DEVICE says, else CUDA where torch finds it."

@@ -116,7 +116,8 @@ def score(
         from csad.cli.results import journal_of
         from csad.compute.malloc import tune_malloc
         from csad.images.outputs import require_no_image_in
-        from csad.scoring.runtimes.choice import device_for, wanted_runtime
+        from csad.scoring.runtimes.choice import device_for
+        from csad.scoring.runtimes.names import wanted_runtime
         from csad.scoring.scorer import Scorer
 
         require_no_image_in(images, out, "--out")

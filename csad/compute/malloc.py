@@ -34,3 +34,13 @@ def tune_malloc() -> bool:
     if mallopt is None:
         return False
     return bool(mallopt(MMAP_THRESHOLD, LARGEST_KEPT)) and bool(mallopt(TRIM_THRESHOLD, MOST_KEPT))
+
+
+def release_freed_memory() -> bool:
+    """Give the memory that this process freed back, such as what reading a model took.
+
+    Returns:
+        Whether any was given back; other C libraries than glibc are not asked.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform.startswith("linux") else None
+    return trim is not None and bool(trim(0))

@@ -115,7 +115,7 @@ def _least(values: Tensor, count: int) -> Tensor:
     size = values.shape[2]
     groups = size // count
     grouped = values[:, :, : groups * count].reshape(values.shape[0], values.shape[1], groups, count)
-    chosen = grouped.amin(dim=3).topk(count, dim=2, largest=False).indices  # (B, b, count)
+    chosen = grouped.amin(dim=3).topk(count, dim=2, largest=False, sorted=False).indices  # (B, b, count)
     members = (chosen.unsqueeze(3) * count + torch.arange(count)).flatten(2)  # (B, b, count * count)
-    best = values.gather(2, members).topk(count, dim=2, largest=False).indices
+    best = values.gather(2, members).topk(count, dim=2, largest=False, sorted=False).indices
     return members.gather(2, best)

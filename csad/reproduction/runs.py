@@ -21,7 +21,7 @@ from csad.reproduction.data_sets import Category
 from csad.reproduction.latency import Latency, measure_latency
 from csad.reproduction.lines import BASE, Variant
 from csad.runner.files import replace_folder
-from csad.scoring.runtimes.protocol import TORCH
+from csad.scoring.runtimes.names import TORCH
 from csad.scoring.scorer import Scorer
 from csad.stages import training
 from csad.stages.evaluation import FIGURES

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from csad.compute.cpu import usable_cpus
+from csad.compute.malloc import release_freed_memory
 from csad.serving.schemas import ModelAnswer, ModelName
 
 if TYPE_CHECKING:
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from csad.scoring.scorer import Score
     from csad.serving.settings import ServingSettings
 
-CPU_BATCH = 4
-"""Measured on one thread: an image costs 95 ms of a processor alone, 83 ms in a batch of 4, 93 ms in one of 8."""
-GPU_BATCH = 16
 METRICS = "metrics.json"
 """Beside the model folder: figures of the evaluation, name -> number, put there by whoever packs the model."""
 
@@ -58,7 +56,7 @@ class ServedModel:
         manifest = self._scorer.manifest
         on_cpu = settings.device == "cpu"
         self.lanes = min(self._cpus, 4) if on_cpu else 1
-        self.max_batch = settings.max_batch or (CPU_BATCH if on_cpu else GPU_BATCH)
+        self.max_batch = settings.max_batch or self._runtime.batch
         self.max_pixels = self._scorer.line.images.max_pixels
         self.heat_scale = HeatScale.of_model(self._scorer.normal_tail)
         version = settings.model_version or f"local-{manifest.checksum[:8]}"
@@ -67,6 +65,7 @@ class ServedModel:
         self.card = ModelAnswer.of(manifest, self.name, figures, self._runtime.described())
         canvas = manifest.canvas
         self.score_images([np.full((canvas.height, canvas.width, 3), 128, np.uint8)], busy=1)
+        release_freed_memory()
         _log.info(
             "%s %s is ready on %s with %d threads, computed by %s",
             self.name.line,

@@ -7,7 +7,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt, ValidationError, field_
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from csad.common.errors import RuntimeRefused, ServingError
-from csad.scoring.runtimes.choice import wanted_runtime
+from csad.scoring.runtimes.names import wanted_runtime
 from csad.serving.token import check_token
 
 PREFIX = "CSAD_"
@@ -30,7 +30,7 @@ class ServingSettings(BaseSettings):
         max_files: Images in one batch request.
         max_requests: Requests with images at a time; more are answered with 429.
         max_waiting: Decoded images that wait to be scored; more are answered with 429.
-        max_batch: Images scored in one pass; 0 chooses by device.
+        max_batch: Images scored in one pass; 0 chooses by device and runtime.
         timeout: Seconds until a request is given up with 504.
     """
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import logging
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,37 +13,19 @@ from csad.compute.cpu import usable_cpus
 from csad.compute.device import check_device
 from csad.scoring.model_folder import Manifest
 from csad.scoring.runtimes.graph_runtime import Engine, GraphRuntime, require_graph
-from csad.scoring.runtimes.protocol import TORCH, Runtime
+from csad.scoring.runtimes.names import GRAPH_RUNTIMES, ONNXRUNTIME, OPENVINO, RUNTIMES, TORCH
+from csad.scoring.runtimes.protocol import Runtime
 from csad.scoring.runtimes.tuned import Tuned, read_tuned
 
-VARIABLE = "CSAD_RUNTIME"
-ONNXRUNTIME, OPENVINO = "onnxruntime", "openvino"
 ENGINES = {
     ONNXRUNTIME: ("csad.scoring.runtimes.onnxruntime_engine", "OnnxRuntimeEngine"),
     OPENVINO: ("csad.scoring.runtimes.openvino_engine", "OpenVinoEngine"),
 }
-"""What computes the exported graph, in the order in which they are tried: by the name of the package that it needs, the
-module and the class of its engine. The module is imported when it is used."""
+"""Module and class of the engine of each runtime that computes a graph. The module is imported when it is used."""
 
-GRAPH_RUNTIMES = tuple(ENGINES)
-
-RUNTIMES = (*GRAPH_RUNTIMES, TORCH)
 CPU = "cpu"
 
 _log = logging.getLogger(__name__)
-
-
-def wanted_runtime(name: str | None = None) -> str | None:
-    """The runtime that is asked for by name or else by CSAD_RUNTIME; None leaves the choice to csad.
-
-    Raises:
-        RuntimeRefused: There is no such runtime.
-    """
-    wanted = name or os.environ.get(VARIABLE) or None
-    if wanted is not None and wanted not in RUNTIMES:
-        source = "" if name else f" ({VARIABLE} asks for it)"
-        raise RuntimeRefused(f"there is no runtime {wanted!r}{source}; expected one of: {', '.join(RUNTIMES)}")
-    return wanted
 
 
 def device_for(wanted: str | None, device: str | None) -> str:

@@ -11,9 +11,6 @@ from numpy.typing import NDArray
 
 from csad.scoring.explainers import Explainer, Outputs
 
-TORCH = "torch"
-"""The reference: what it computes is right."""
-
 
 @dataclass(frozen=True)
 class RuntimeOutputs:
@@ -42,6 +39,10 @@ class Runtime(Protocol):
 
     name: str
     on_scale: frozenset[str]
+
+    @property
+    def batch(self) -> int:
+        """Images at a time that cost least each, where many wait."""
 
     @property
     def explainers(self) -> Sequence[Explainer]:

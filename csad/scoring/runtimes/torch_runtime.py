@@ -21,10 +21,16 @@ from csad.scoring.anomaly_model import AnomalyModel
 from csad.scoring.branches import Branch, Loading, branch_of
 from csad.scoring.fusion import Fusion
 from csad.scoring.model_folder import Manifest, read_tensors
-from csad.scoring.runtimes.protocol import TORCH, RuntimeOutputs
+from csad.scoring.runtimes.names import TORCH
+from csad.scoring.runtimes.protocol import RuntimeOutputs
 
 STAGES = 3
 """Stages of the backbone that scoring reads."""
+
+CPU_BATCH = 4
+"""Measured on one thread: an image costs 95 ms of a processor alone, 83 ms in a batch of 4, 93 ms in one of 8."""
+
+GPU_BATCH = 16
 
 TEACHER = "teacher"
 """Name of the file with the teacher's tensors."""
@@ -45,6 +51,11 @@ class TorchRuntime:
         self.model = model
         self.on_scale = model.on_scale()
         self._fusion = fusion
+
+    @property
+    def batch(self) -> int:
+        """Images at a time that cost least each."""
+        return CPU_BATCH if self.model.device.type == "cpu" else GPU_BATCH
 
     @property
     def explainers(self) -> Sequence[Branch]:

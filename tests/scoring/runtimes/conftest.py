@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from csad.images import read_rgb, scan
-from csad.scoring.runtimes.choice import GRAPH_RUNTIMES
+from csad.scoring.runtimes.names import GRAPH_RUNTIMES
 from csad.scoring.scorer import Scorer
 
 

@@ -5,7 +5,8 @@ import pytest
 
 from csad.common.errors import RuntimeRefused
 from csad.scoring.model_folder import read_manifest
-from csad.scoring.runtimes.choice import device_for, wanted_runtime
+from csad.scoring.runtimes.choice import device_for
+from csad.scoring.runtimes.names import wanted_runtime
 from csad.scoring.runtimes.record import check_canvases
 from csad.scoring.scorer import Scorer
 

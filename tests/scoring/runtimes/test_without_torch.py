@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from csad.images import read_rgb
+from csad.serving.model import ServedModel
+from csad.serving.settings import ServingSettings
 from tests.serving.conftest import serving
 
 BLOCKED = ("torch", "torchvision", "timm", "segmentation_models_pytorch", "scipy", "skimage", "sklearn", "hdbscan")
@@ -20,6 +22,15 @@ from csad.scoring.scorer import Scorer
 scorer = Scorer.load(Path(sys.argv[1]), runtime=sys.argv[3])
 score = scorer.score(read_rgb(Path(sys.argv[2])))
 print(json.dumps([scorer.runtime.name, score.value, score.explanations, score.map.shape]))
+"""
+
+SERVED = """
+import sys
+from pathlib import Path
+from csad.serving.runtime import Runtime
+from csad.serving.settings import ServingSettings
+runtime = Runtime(ServingSettings(model_folder=Path(sys.argv[1])))
+print(runtime.model.card.runtime.split()[0], sorted({"torch", "timm", "scipy", "skimage"} & set(sys.modules)))
 """
 
 
@@ -92,3 +103,19 @@ def test_the_service_scores_and_draws(environment, exported_model, odd, tmp_path
     assert scored.json()["score"] == pytest.approx(reference.score(read_rgb(odd)).value, rel=1e-3)
     assert drawn.content.startswith(b"\x89PNG")
     assert described.json()["runtime"].startswith("onnxruntime 1.")
+
+
+def test_a_service_leaves_an_installed_torch_alone_where_the_graph_computes(exported_model):
+    """It would hold hundreds of megabytes for nothing."""
+    done = python({}, "-c", SERVED, exported_model)
+
+    assert done.stdout == "onnxruntime []\n", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("runtime", "wanted", "images"), [("onnxruntime", 0, 1), ("torch", 0, 4), ("onnxruntime", 3, 3)]
+)
+def test_a_service_scores_images_of_a_graph_one_by_one_unless_told_otherwise(exported_model, runtime, wanted, images):
+    model = ServedModel(ServingSettings(model_folder=exported_model, runtime=runtime, max_batch=wanted))
+
+    assert model.max_batch == images
