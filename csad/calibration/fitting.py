@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from csad.common.progress import track
 from csad.images.folds import folds_of
 from csad.images.training_images import evenly_spaced
-from csad.lgst.copies import COPIES, REACH, copy_of
+from csad.lgst.copies import COPIES, copy_of
 from csad.lgst.fit import calibrating
 from csad.scoring.anomaly_model import AnomalyModel
 from csad.scoring.branches import registered
@@ -72,7 +72,7 @@ def _show_copies(training: Training, model: AnomalyModel, observers: Mapping[str
     chosen = evenly_spaced(len(training.images), COPIED_IMAGES)
     for start, batch in zip(range(0, len(chosen), BATCH), training.images.batches(BATCH, chosen), strict=True):
         for _ in range(COPIES):
-            outputs = some.forward(copy_of(batch, generator, REACH))
+            outputs = some.forward(copy_of(batch, generator))
             for observer in observers.values():
                 observer.add_copies(outputs, chosen[start : start + len(batch)])
 

@@ -21,13 +21,12 @@ COPIES = 2
 """Copies of each canvas."""
 
 
-def with_copies(batches: Iterable[Tensor], seed: int, reach: int = 0) -> Iterator[Tensor]:
+def with_copies(batches: Iterable[Tensor], seed: int) -> Iterator[Tensor]:
     """Go through canvases, each batch followed by `COPIES` of it, every canvas lit and moved in a way of its own.
 
     Args:
         batches: float32 (B, 3, h, w) in 0..1 each.
         seed: Random seed for sampling.
-        reach: Pixels by which a copy moves at most, either way.
 
     Yields:
         float32 (B, 3, h, w) in 0..1; what a move uncovers repeats the border.
@@ -36,16 +35,16 @@ def with_copies(batches: Iterable[Tensor], seed: int, reach: int = 0) -> Iterato
     for batch in batches:
         yield batch
         for _ in range(COPIES):
-            yield copy_of(batch, generator, reach)
+            yield copy_of(batch, generator)
 
 
-def copy_of(batch: Tensor, generator: torch.Generator, reach: int) -> Tensor:
+def copy_of(batch: Tensor, generator: torch.Generator) -> Tensor:
     """Light and move every canvas of a batch in a way of its own; shapes as in `with_copies`."""
-    moves = torch.randint(-reach, reach + 1, (len(batch), 2), generator=generator).tolist()
+    moves = torch.randint(-REACH, REACH + 1, (len(batch), 2), generator=generator).tolist()
     lights = LIGHT * (2 * torch.rand(len(batch), 3, generator=generator) - 1)
     return torch.stack(
         [
-            _light(_shift(canvas, reach, down, right), light)
+            _light(_shift(canvas, down, right), light)
             for canvas, (down, right), light in zip(batch, moves, lights, strict=True)
         ]
     )
@@ -63,10 +62,10 @@ def groups_with_copies(groups: Sequence[int], batch: int) -> Iterator[Sequence[i
             yield groups[start : start + batch]
 
 
-def _shift(canvas: Tensor, reach: int, down: int, right: int) -> Tensor:
+def _shift(canvas: Tensor, down: int, right: int) -> Tensor:
     height, width = canvas.shape[-2:]
-    padded = functional.pad(canvas[None], (reach, reach, reach, reach), mode="replicate")[0]
-    top, left = reach - down, reach - right
+    padded = functional.pad(canvas[None], (REACH, REACH, REACH, REACH), mode="replicate")[0]
+    top, left = REACH - down, REACH - right
     return padded[:, top : top + height, left : left + width]
 
 

@@ -21,7 +21,7 @@ from csad.images.folds import folds_of
 from csad.images.training_images import canvas_of, evenly_spaced
 from csad.imaging.canvas_store import CanvasStore
 from csad.lgst import copies
-from csad.lgst.copies import REACH, groups_with_copies, with_copies
+from csad.lgst.copies import groups_with_copies, with_copies
 from csad.lgst.memory_bank import MEMORY_LAYERS, MemoryBank, fit_memory_banks, with_normal_distances
 from csad.lgst.paper.mean_map import MeanMap, fit_mean_map
 from csad.lgst.paper.sampling import CanvasImages
@@ -171,7 +171,7 @@ def _fit_pca(
     """Fit the global student; score the images of `calibrating` by students that had not seen them, float64 (n,)."""
     settings = line.lgst
     chosen = calibrating(len(canvases))
-    batches = with_copies(canvases.batches(BATCH, chosen), seed, REACH)
+    batches = with_copies(canvases.batches(BATCH, chosen), seed)
     maps = torch.cat([pool(teacher(batch)) for batch in batches])
     # Of each batch the images come first, then their copies.
     places = torch.cat([torch.tensor(ids) for ids in groups_with_copies(range(len(chosen)), BATCH)])

@@ -7,7 +7,7 @@ def test_each_batch_is_followed_by_copies_that_moved_by_a_few_pixels():
     canvas = torch.zeros(1, 3, 64, 64)
     canvas[:, :, 30, 40] = 0.5
 
-    first, *copies = with_copies([canvas], seed=0, reach=REACH)
+    first, *copies = with_copies([canvas], seed=0)
 
     assert torch.equal(first, canvas)
     assert len(copies) == COPIES
@@ -22,7 +22,7 @@ def test_what_a_move_uncovers_repeats_the_border(monkeypatch):
     monkeypatch.setattr("csad.lgst.copies.LIGHT", 0)
     rows = torch.arange(32.0).view(1, 1, 32, 1).expand(4, 3, 32, 32) / 32
 
-    for copy in list(with_copies([rows], seed=3, reach=REACH))[1:]:
+    for copy in list(with_copies([rows], seed=3))[1:]:
         # A row keeps one value, and neighbours differ by 1, or by 0 where the border is repeated.
         assert copy.eq(copy[..., :1]).all()
         assert set((32 * (copy[:, :, 1:] - copy[:, :, :-1])).flatten().tolist()) <= {0.0, 1.0}
@@ -43,8 +43,8 @@ def test_the_light_of_a_copy_falls_off_evenly_and_stays_in_range():
 def test_the_seed_decides_and_canvases_change_on_their_own():
     canvases = torch.rand(1, 3, 32, 32).expand(4, 3, 32, 32)
 
-    again, other = list(with_copies([canvases], 1, REACH)), list(with_copies([canvases], 2, REACH))
+    again, other = list(with_copies([canvases], 1)), list(with_copies([canvases], 2))
 
-    assert all(torch.equal(a, b) for a, b in zip(again, with_copies([canvases], 1, REACH), strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(again, with_copies([canvases], 1), strict=True))
     assert not torch.equal(again[1], other[1])
     assert not torch.equal(again[1][0], again[1][1])

@@ -2,10 +2,13 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch.nn import functional
 
 from csad.common.errors import StageError
 from csad.features.backbone import load_backbone
-from csad.images import scan
+from csad.images import read_rgb, scan
+from csad.images.training_images import canvas_of
+from csad.imaging.canvas_store import to_tensor
 from csad.lgst.fit import WEIGHTS, fit_lgst, load_lgst
 
 
@@ -69,3 +72,20 @@ def test_an_incomplete_output_says_which_stage_to_run_again(broken, backbone, tm
 
     with pytest.raises(StageError, match=r"holds no whole LGST model .* run the lgst stage again"):
         load_lgst(tmp_path, backbone)
+
+
+def test_memory_banks_know_products_that_lie_a_little_aside(tiny_line, images, backbone, tmp_path, monkeypatch):
+    line = line_with(tiny_line, coreset_size=1000, global_student="none")
+    moved = torch.stack(
+        [to_tensor(canvas_of(line, images).to_input(read_rgb(file.path))[None])[0] for file in images.validation]
+    )
+    moved = functional.pad(moved, (3, 0, 5, 0), mode="replicate")[:, :, :-5, :-3]
+
+    def distance(reach):
+        monkeypatch.setattr("csad.lgst.copies.REACH", reach)
+        banks = fit_lgst(line, images, tmp_path, seed=0).memory_banks
+        return {name: float(bank.nearest(backbone(moved))[0].mean()) for name, bank in banks.items()}
+
+    with_moved_copies, without = distance(8), distance(0)
+    print(with_moved_copies, without)
+    assert all(with_moved_copies[name] < 0.9 * without[name] for name in without)
