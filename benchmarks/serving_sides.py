@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -109,8 +109,10 @@ class Resources:
             self._sample_once()
 
     def _sample_once(self) -> None:
-        self.worker.append(self._server.worker.memory_info().rss / MEBIBYTE)
-        self.all.append(sum(each.memory_info().rss for each in self._server.processes) / MEBIBYTE)
+        with suppress(psutil.NoSuchProcess):  # a child may end between the list of them and the look at it
+            worker = self._server.worker.memory_info().rss
+            self.all.append(sum(each.memory_info().rss for each in self._server.processes) / MEBIBYTE)
+            self.worker.append(worker / MEBIBYTE)
 
 
 def processor_seconds(server: RunningServer) -> float:
@@ -156,14 +158,15 @@ def compare(
     Returns:
         Rows of a table: what, the median of each side, the ratio of the first to each other.
     """
-    found: dict[str, list[dict[str, float]]] = {side.name: [] for side in sides}
+    found: list[list[dict[str, float]]] = [[] for _ in sides]  # by place: two checkouts may have one name
+    turns = list(zip(sides, found, strict=True))
     for number in range(rounds):
-        for side in sides if number % 2 == 0 else reversed(sides):
+        for side, measured in turns if number % 2 == 0 else reversed(turns):
             with start(side) as server:
-                found[side.name].append(turn(server, load, seconds))
+                measured.append(turn(server, load, seconds))
     rows = []
-    for what in found[sides[0].name][0]:
-        middle = [median(one[what] for one in found[side.name]) for side in sides]
+    for what in found[0][0]:
+        middle = [median(one[what] for one in measured) for measured in found]
         ratios = [f"{middle[0] / other:.2f}" for other in middle[1:]]
         rows.append([what, *(f"{value:.4g}" for value in middle), *ratios, AIMS.get(what, "")])
     return rows

@@ -12,7 +12,8 @@ STORAGE = "20Gi"
 MANY = frozenset({"ReadWriteMany", "ReadOnlyMany"})
 READ_ONLY = "ReadOnlyMany"
 ONE_POD = "ReadWriteOncePod"
-DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
+DEFAULT_CLASS = ("storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class")
+"""Annotations of the class of claims that name none; clusters still honour the older one."""
 
 
 def check_claims(cluster: Cluster, claims: Mapping[str, tuple[str, ...]], nodes: int | None) -> list[Finding]:
@@ -71,7 +72,8 @@ def _storage_class(cluster: Cluster, name: str | None) -> Object | None:
     if name is not None:
         return cluster.find(Kind.STORAGE_CLASS, name) if name else None
     for one in cluster.select(Kind.STORAGE_CLASS):
-        if (one["metadata"].get("annotations") or {}).get(DEFAULT_CLASS) == "true":
+        annotations = one["metadata"].get("annotations") or {}
+        if any(annotations.get(key) == "true" for key in DEFAULT_CLASS):
             return one
     return None
 

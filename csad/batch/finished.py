@@ -25,6 +25,7 @@ from csad.common.errors import StageError, StoreError
 from csad.common.hashing import json_sha256
 from csad.store.buckets import Bucket, split_address
 from csad.store.failures import NotFound
+from csad.store.listed import Listed
 from csad.store.objects import ObjectStore
 from csad.store.sealed import seal, unseal
 
@@ -106,23 +107,28 @@ class FinishedRows:
 
     def __init__(self, store: ObjectStore, plan: Plan, folder: Path) -> None:
         self._store, self._plan, self._folder = store, plan, folder
-        self._known: dict[str, tuple[Finished, int]] | None = None
+        self._entries: list[Listed] = []
+        self._known: dict[str, list[tuple[Finished, int]]] = {}
         self._files: dict[str, _Results | None] = {}
 
     def fetch(self, key: str, images: Sequence[ListedImage], file: Path) -> bool:
         """Write the rows of a chunk into a file; False where no finished batch has them.
 
+        Where those that are known do not, it looks for batches that finished meanwhile: they took their chunks away.
+
         Raises:
             StoreError: The store does not answer.
             OSError: The file cannot be written.
         """
-        if self._known is None:
-            self._known = self._look()
-        if key not in self._known:
-            return False
+        return self._write(key, images, file) or (self._look() and self._write(key, images, file))
+
+    def _write(self, key: str, images: Sequence[ListedImage], file: Path) -> bool:
+        """Take the rows from the first results that are still there."""
+        return any(self._copy(finished, first, key, images, file) for finished, first in self._known.get(key, ()))
+
+    def _copy(self, finished: Finished, first: int, key: str, images: Sequence[ListedImage], file: Path) -> bool:
         from pyarrow import parquet
 
-        finished, first = self._known[key]
         results = self._open(finished)
         table = results.rows(first, len(images)) if results else None
         if table is None or table.column("file").to_pylist() != [image.shown for image in images]:
@@ -134,13 +140,15 @@ class FinishedRows:
             )
         return True
 
-    def _look(self) -> dict[str, tuple[Finished, int]]:
-        """By the key of a chunk, the batch that has it and the number of its first row."""
+    def _look(self) -> bool:
+        """Learn which batches have each chunk, and from which row on; whether there is anything new."""
         own = _place(self._plan)
         entries = list(self._store.list_sizes(own.rpartition("/")[0] + "/"))
         entries.sort(key=lambda one: (one.key == own, one.written), reverse=True)
-        known: dict[str, tuple[Finished, int]] = {}
-        for entry in entries[:MOST]:
+        if entries[:MOST] == self._entries:
+            return False
+        self._entries, self._known = entries[:MOST], {}
+        for entry in self._entries:
             try:
                 data, _ = self._store.read_bytes(entry.key)
             except NotFound:
@@ -153,8 +161,8 @@ class FinishedRows:
             starts = accumulate(finished.images, initial=0)
             for key, start in zip(finished.keys, starts, strict=False):
                 if key:
-                    known.setdefault(key, (finished, start))
-        return known
+                    self._known.setdefault(key, []).append((finished, start))
+        return True
 
     def _open(self, finished: Finished) -> _Results | None:
         """The results; None, and why is said once, where they are gone or others."""
@@ -165,7 +173,7 @@ class FinishedRows:
                 Bucket(self._store.settings, name).objects.get_file(key, file, finished.sha256)
                 self._files[finished.sha256] = _Results(file)
             except StoreError as error:
-                _log.warning("images of finished results are scored again: %s", error)
+                _log.warning("results of a finished batch are not used; what no other holds is scored again: %s", error)
                 self._files[finished.sha256] = None
         return self._files[finished.sha256]
 

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from csad.calibration.calibrate import Calibration
 from csad.calibration.decision import Decision
-from csad.common.errors import RuntimeRefused
 from csad.compute.cpu import usable_cpus
 from csad.config.line import ProductLine
 from csad.imaging.canvas import Canvas
@@ -111,8 +110,8 @@ def _compare(name: str, graph: Path, exported: Export, reference: Reference, val
         engine = open_engine(name, graph, usable_cpus())
         runtime = GraphRuntime(name, engine, exported, explainers=())
         return compare(runtime, engine.version, _batches(validation), reference)
-    except (RuntimeRefused, RuntimeError) as error:
-        return Parity.refused(str(error))
+    except Exception as error:  # each library has errors of its own
+        return Parity.refused(str(error) or type(error).__name__)
 
 
 def _batches(images: CanvasStore) -> Iterator[NDArray[np.uint8]]:

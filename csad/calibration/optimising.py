@@ -145,8 +145,9 @@ def optimise(folder: Path, good: Sequence[Canvases], calibrating: Sequence[Canva
         try:
             trial = _open(folder, manifest, name, precision, calibrating)
             found = examination.judge(trial, manifest)
-        except (RuntimeRefused, RuntimeError) as error:
-            found = Measured(runtime=name, precision=precision, accepted=False, reason=str(error))
+        except Exception as error:  # each library has errors of its own
+            reason = str(error) or type(error).__name__
+            found = Measured(runtime=name, precision=precision, accepted=False, reason=reason)
         measured.append(found)
         if found.accepted:
             trials.append(trial)

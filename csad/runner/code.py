@@ -20,6 +20,8 @@ DISTRIBUTIONS = {
     "groundingdino": "groundingdino-py",
     "hdbscan": "hdbscan",
     "numpy": "numpy",
+    "onnxruntime": "onnxruntime",
+    "openvino": "openvino",
     "pycocotools": "pycocotools",
     "scipy": "scipy",
     "segment_anything_hq": "segment-anything-hq",

@@ -5,7 +5,7 @@ import logging
 import pytest
 from pyarrow import parquet
 
-from csad.batch import finished
+from csad.batch import finished, shard
 from csad.batch.cleaning import PrunedChunks, lines_with_chunks, prune_chunks
 from csad.batch.finished import lasting_chunks
 from csad.batch.gathering import finish
@@ -63,6 +63,35 @@ def test_results_of_another_source_serve_the_same_images_too(run, images):
     run(images)
     (images / "list.txt").write_text("".join(f"{index}.png\n" for index in range(6)))
     assert run(images / "list.txt")[0] == 0
+
+
+def test_where_the_results_of_the_same_source_are_gone_others_serve(run, store, images, address):
+    run(images, out=address("out/all.parquet"))
+    (images / "list.txt").write_text("".join(f"{index}.png\n" for index in range(9)))
+    _, _, rows = run(images / "list.txt")
+    store.delete(["out/all.parquet"])
+    scored, _, same = run(images)
+    assert scored == 0
+    assert same.column("score").equals(rows.column("score"))
+
+
+def test_a_batch_under_way_takes_what_another_finished_meanwhile(batch, store, images, tmp_path, monkeypatch):
+    plan = batch.plan(images)
+    real = shard.score_listed
+
+    def another_finishes_first(*arguments):
+        monkeypatch.setattr(shard, "score_listed", real)
+        _, files = batch.score(plan, of=2)
+        finish(store, plan, files, tmp_path / "other.parquet", "")
+        batch.scorer.batches.clear()
+        return real(*arguments)
+
+    monkeypatch.setattr(shard, "score_listed", another_finishes_first)
+    (counts,), files = batch.score(plan)
+    assert (batch.scored, counts.reused) == (3, 6), "the chunk that it was at is scored twice, and no other"
+    finish(store, plan, files, tmp_path / "all.parquet", "")
+    columns = [parquet.read_table(tmp_path / name).to_pydict() for name in ("all.parquet", "other.parquet")]
+    assert columns[0] == columns[1]
 
 
 def test_of_many_finished_batches_the_latest_are_looked_at(run, images, monkeypatch):
@@ -131,7 +160,7 @@ def test_results_that_somebody_changed_are_not_used_and_that_is_said_once(run, s
         scored, _, _ = run(images)
     assert scored == 9
     (said,) = (one.getMessage() for one in caplog.records if "scored again" in one.getMessage())
-    assert said.startswith("images of finished results are scored again: the object ")
+    assert said.startswith("results of a finished batch are not used; what no other holds is scored again: the object ")
     assert "out/all.parquet in the store is damaged" in said
 
 

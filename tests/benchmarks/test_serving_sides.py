@@ -3,6 +3,7 @@
 from contextlib import contextmanager
 from types import SimpleNamespace
 
+import psutil
 import pytest
 
 from benchmarks import serving_sides
@@ -79,3 +80,33 @@ def test_sides_take_turns_and_the_first_is_set_beside_the_others(monkeypatch):
         ["processor s of the start", "2", "2", "1.00", ""],
     ]
     assert "/ torch" in report([OURS, Side("torch")], rows)
+
+
+def test_another_checkout_of_the_same_name_is_another_side(monkeypatch, tmp_path):
+    (tmp_path / "csad" / "csad" / "serving").mkdir(parents=True)
+    monkeypatch.setattr(serving_sides, "Resources", SampledOnce)
+    other = Side.named(str(tmp_path / "csad"))
+    assert other.name == OURS.name
+
+    @contextmanager
+    def start(side):
+        yield FakeServer(0.02 if side is OURS else 0.04, 300)
+
+    rows = compare([OURS, other], start, lambda server, seconds: server.asked(seconds), rounds=1, seconds=3.0)
+
+    assert rows[0] == ["images/s", "50", "25", "2.00", ">= 2.5"]
+
+
+def test_a_child_that_ends_while_it_is_looked_at_costs_one_sample():
+    server = FakeServer(0.02, 300)
+
+    def gone():
+        raise psutil.NoSuchProcess(1)
+
+    server.processes = [server.worker, SimpleNamespace(memory_info=gone)]
+    resources = serving_sides.Resources(server)
+    resources._sample_once()
+    server.processes = [server.worker]
+    resources._sample_once()
+
+    assert resources.worker == resources.all == [300.0]

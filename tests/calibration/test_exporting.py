@@ -16,7 +16,7 @@ from csad.imaging.canvas_store import CanvasStore
 from csad.lgst.maps import MapNormaliser
 from csad.scoring.runtimes.record import GRAPH_FILE
 from csad.scoring.scorer import Scorer
-from tests.scoring.runtimes.changed_exports import multiply_output
+from tests.scoring.runtimes.changed_exports import FailingEngine, multiply_output
 
 
 @pytest.fixture
@@ -71,3 +71,10 @@ def test_a_graph_that_finds_no_components_is_refused_for_what_it_would_say(gate)
         assert parity.score_error < 1e-3
         assert parity.explanations == 5
         assert "5 of 5 images are explained otherwise" in parity.reason
+
+
+def test_an_engine_that_fails_on_the_images_is_refused_with_its_own_words(gate, monkeypatch):
+    monkeypatch.setattr(exporting, "open_engine", FailingEngine)
+
+    for parity in gate().values():
+        assert (parity.accepted, parity.reason) == (False, "node Gather: index out of range")

@@ -83,6 +83,14 @@ def test_a_claim_that_waits_for_its_first_pod_is_well(kubernetes, check, named):
     assert check()[0] == ("ok", f"{WHAT} is bound when the first pod mounts it", "")
 
 
+def test_a_default_class_by_the_older_annotation_counts(kubernetes, check):
+    older = storage_class("WaitForFirstConsumer")
+    older["metadata"]["annotations"] = {"storageclass.beta.kubernetes.io/is-default-class": "true"}
+    kubernetes.objects[PLACE] = claim("Pending")
+    kubernetes.objects["storageclasses/fast"] = older
+    assert check()[0] == ("ok", f"{WHAT} is bound when the first pod mounts it", "")
+
+
 @pytest.mark.parametrize(
     ("spec", "classes", "said"),
     [

@@ -88,6 +88,14 @@ def test_every_stage_knows_what_it_is_made_with():
     assert {"hdbscan", "scikit-learn"} <= set(code.package_versions("csad.stages.clustering"))
 
 
+def test_scores_depend_on_what_computes_exported_graphs():
+    engines = {f"csad.scoring.runtimes.{name}_engine" for name in ("onnxruntime", "openvino")}
+
+    for module in ("csad.batch.scoring", "csad.stages.statistics", "csad.stages.evaluation"):
+        assert engines <= code._reachable(module)
+        assert {"onnxruntime", "openvino"} <= set(code.package_versions(module))
+
+
 def test_a_package_that_is_absent_is_no_error(monkeypatch):
     assert code._installed("no-such-package") == code.ABSENT
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from csad.common.errors import RuntimeRefused
@@ -17,15 +16,26 @@ from csad.scoring.runtimes.names import GRAPH_RUNTIMES, ONNXRUNTIME, OPENVINO, R
 from csad.scoring.runtimes.protocol import Runtime
 from csad.scoring.runtimes.tuned import Tuned, read_tuned
 
-ENGINES = {
-    ONNXRUNTIME: ("csad.scoring.runtimes.onnxruntime_engine", "OnnxRuntimeEngine"),
-    OPENVINO: ("csad.scoring.runtimes.openvino_engine", "OpenVinoEngine"),
-}
-"""Module and class of the engine of each runtime that computes a graph. The module is imported when it is used."""
-
 CPU = "cpu"
 
 _log = logging.getLogger(__name__)
+
+
+def _onnxruntime(graph: Path, threads: int, precision: str) -> Engine:
+    from csad.scoring.runtimes.onnxruntime_engine import OnnxRuntimeEngine
+
+    return OnnxRuntimeEngine(graph, threads, precision)
+
+
+def _openvino(graph: Path, threads: int, precision: str) -> Engine:
+    from csad.scoring.runtimes.openvino_engine import OpenVinoEngine
+
+    return OpenVinoEngine(graph, threads, precision)
+
+
+ENGINES: Mapping[str, Callable[[Path, int, str], Engine]] = {ONNXRUNTIME: _onnxruntime, OPENVINO: _openvino}
+"""What computes the graph in each runtime, imported when it is used; by an import statement, for `csad.runner.code`
+reads from those which code and packages results depend on."""
 
 
 def device_for(wanted: str | None, device: str | None) -> str:
@@ -148,10 +158,8 @@ def open_engine(name: str, graph: Path, threads: int, precision: str = "float32"
     Raises:
         RuntimeRefused: It does not.
     """
-    module, engine = ENGINES[name]
     try:
-        found: Engine = getattr(importlib.import_module(module), engine)(graph, threads, precision)
-        return found
+        return ENGINES[name](graph, threads, precision)
     except Exception as error:  # each library has errors of its own, most of them RuntimeError
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise RuntimeRefused(f"it does not read {graph.name}: {first}") from error

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from csad.scoring.fusion import Fusion
@@ -16,7 +17,11 @@ TOLERANCE = 1e-3
 MAP_TOLERANCE = 0.2
 """Deviation of a cell of the map that is allowed, relative to the cell or, where that is larger, to what the upper
 tail of normal cells reaches: at most a seventh of the range of colours in which maps are drawn (`HeatScale.of_model`).
-The search in two steps of exported graphs makes up to about 0.03, single precision alone 1e-5."""
+The search in two steps of exported graphs makes up to about 0.07, single precision alone 1e-5."""
+
+BORDER = 0.005
+"""Fraction of a map's cells that may lie on the other side of a border of heat: where two classes are equally probable
+rounding decides which one a cell shows."""
 
 LAST_DIGIT = 0.11
 """Relative difference of a percentage that is allowed: explanations round to two digits, so 1.0 may be 1.1."""
@@ -50,6 +55,9 @@ def column_error(found: Mapping[str, Scores], expected: Mapping[str, Scores], fu
 def map_error(found: NDArray[np.float32], expected: NDArray[np.float32], normal_tail: float) -> float:
     """Largest difference of a cell of a map, relative to the expected cell or, where that is larger, to `normal_tail`.
 
+    Cells that differ by more than `MAP_TOLERANCE` do not count where each map has values of both around them, and where
+    they are at most the fraction `BORDER` of all.
+
     Args:
         found: Drawn map, float32 (r, c).
         expected: The same of the reference.
@@ -58,15 +66,33 @@ def map_error(found: NDArray[np.float32], expected: NDArray[np.float32], normal_
     Returns:
         Infinite where a cell is not a number.
     """
-    return _largest(np.abs(found - expected).astype(np.float64) / np.maximum(np.abs(expected), normal_tail))
+    unit = np.maximum(np.abs(expected), normal_tail)
+    errors = np.abs(found - expected).astype(np.float64) / unit
+    slack = MAP_TOLERANCE * np.maximum(np.abs(found), unit)
+    at_border = (errors > MAP_TOLERANCE) & _within(found, expected, slack) & _within(expected, found, slack)
+    return _largest(errors[~at_border] if at_border.sum() <= BORDER * errors.size else errors)
 
 
 def explained_alike(found: tuple[str, ...], expected: tuple[str, ...]) -> bool:
-    """Whether two explanations name the same components, amounts and places; percentages may differ by rounding."""
-    if [_PERCENTAGE.sub("%", one) for one in found] != [_PERCENTAGE.sub("%", one) for one in expected]:
+    """Whether two explanations name the same components, amounts and places.
+
+    Percentages may differ by rounding, and so may the order of what is equally unusual.
+    """
+    ordered = [sorted(one, key=_wording) for one in (found, expected)]
+    if [_wording(one) for one in ordered[0]] != [_wording(one) for one in ordered[1]]:
         return False
-    amounts, right = (np.array(_PERCENTAGE.findall("\n".join(one)), dtype=np.float64) for one in (found, expected))
+    amounts, right = (np.array(_PERCENTAGE.findall("\n".join(one)), dtype=np.float64) for one in ordered)
     return bool(np.allclose(amounts, right, rtol=LAST_DIGIT, atol=SMALLEST))
+
+
+def _within(values: NDArray[np.float32], others: NDArray[np.float32], slack: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which cells (r, c) lie, but for some slack, between the extremes of the other map's 3 x 3 cells around them."""
+    around = sliding_window_view(np.pad(others, 1, mode="edge"), (3, 3))  # (r, c, 3, 3)
+    return np.asarray((around.min(axis=(2, 3)) - slack <= values) & (values <= around.max(axis=(2, 3)) + slack))
+
+
+def _wording(sentence: str) -> str:
+    return _PERCENTAGE.sub("%", sentence)
 
 
 def _largest(errors: NDArray[np.float64]) -> float:

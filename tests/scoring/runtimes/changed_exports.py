@@ -32,3 +32,19 @@ def multiply_output(file: Path, name: str, factor: float) -> None:
     graph.graph.initializer.append(onnx.numpy_helper.from_array(np.float32(factor), "factor"))
     graph.graph.node.append(onnx.helper.make_node("Mul", [inner, "factor"], [name]))
     onnx.save(graph, file)
+
+
+class OwnError(Exception):
+    """As ONNX Runtime has them: no RuntimeError."""
+
+
+class FailingEngine:
+    """Reads any graph and computes none."""
+
+    version, precision, inputs, outputs = "1", "float32", {}, frozenset()
+
+    def __init__(self, *_):
+        pass
+
+    def compute(self, canvases, names):
+        raise OwnError("node Gather: index out of range")

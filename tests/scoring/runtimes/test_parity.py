@@ -103,6 +103,33 @@ def test_strong_heat_is_compared_with_itself_and_weak_heat_with_what_normal_cell
     assert map_error(np.float32([[1.3, 0.01]]), np.float32([[1.0, 0.0]]), 0.1) == pytest.approx(0.3)
 
 
+def with_a_hot_square(side):
+    """The first cells of 20 x 20 in both directions are hot."""
+    values = np.zeros((20, 20), np.float32)
+    values[:side, :side] = 1
+    return values
+
+
+def test_a_cell_at_a_border_of_heat_may_be_either():
+    expected, found = with_a_hot_square(10), with_a_hot_square(10)
+    found[10, 5] = 1.125
+    found[5, 9] = 0
+    assert map_error(found, expected, 0.125) == 0
+    found[0, 0] = 1.125
+    assert map_error(found, expected, 0.125) == 0.125, "the others count as before"
+
+
+def test_a_cell_away_from_borders_may_not():
+    expected, found = with_a_hot_square(10), with_a_hot_square(10)
+    found[15, 15] = 1
+    assert map_error(found, expected, 0.125) == 8
+    assert map_error(expected, found, 0.125) == 1
+
+
+def test_a_border_that_is_elsewhere_all_along_is_another_map():
+    assert map_error(with_a_hot_square(11), with_a_hot_square(10), 0.125) == 8
+
+
 def test_a_map_that_is_no_number_is_refused():
     refused = compared(cells=(float("nan"), 1.0))
 
@@ -130,6 +157,13 @@ def test_an_image_that_is_explained_otherwise_is_refused():
 )
 def test_explanations_are_alike_where_percentages_differ_by_rounding_alone(found, alike):
     assert explained_alike(found, ("component 3: missing; expected 1 %, found 0 % of the product",)) is alike
+
+
+def test_what_is_equally_unusual_may_come_in_any_order():
+    one, other = "component 1: missing; expected 9 %, found 0 %", "component 2: missing; expected 3 %, found 0 %"
+    assert explained_alike((one, other), (other, one))
+    assert not explained_alike((one, other.replace("3", "9")), (other, one))
+    assert not explained_alike((one, one), (one, other))
 
 
 def test_percentages_in_scientific_notation_are_compared_and_those_near_nothing_are_alike():

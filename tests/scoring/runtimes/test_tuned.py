@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from csad.calibration import optimising
 from csad.calibration.optimising import optimise
 from csad.cli import main
 from csad.common.errors import RuntimeRefused
@@ -16,7 +17,7 @@ from csad.scoring.model_folder import read_manifest
 from csad.scoring.runtimes.record import GRAPH_FILE
 from csad.scoring.runtimes.tuned import TUNED_FILE, read_tuned
 from csad.scoring.scorer import Scorer
-from tests.scoring.runtimes.changed_exports import multiply_output, resealed
+from tests.scoring.runtimes.changed_exports import FailingEngine, multiply_output, resealed
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +66,21 @@ def test_a_graph_whose_maps_alone_are_wrong_is_not_chosen(exported_model, tiny_l
         if one.precision == "float32" and one.runtime != "torch":
             assert one.reason.startswith("maps differ by ")
             assert one.reason.endswith(" of what normal images reach (0.2 is allowed)")
+
+
+def test_engines_that_fail_on_the_images_are_refused_with_their_own_words(
+    exported_model, tiny_line_data, tmp_path, monkeypatch
+):
+    folder = shutil.copytree(exported_model, tmp_path / "model")
+    monkeypatch.setattr(optimising, "open_engine", FailingEngine)
+    monkeypatch.setattr(optimising, "_candidates", lambda: [("onnxruntime", "float32"), ("openvino", "float32")])
+    scorer = Scorer.load(folder, runtime="torch")
+    good = [scorer.to_input(read_rgb(file)) for file in sorted((tiny_line_data / "train/good").iterdir())]
+
+    found = optimise(folder, good, good[:2])
+
+    assert found.runtime == "torch"
+    assert [one.reason for one in found.measured[1:]] == ["node Gather: index out of range"] * 2
 
 
 def test_the_fastest_that_was_accepted_is_used_from_then_on(tuned):
