@@ -6,31 +6,13 @@ All times are the store's own: a machine whose clock is wrong removes nothing.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from csad.batch.parts import parts_prefix
 from csad.batch.plan import ROOT
 from csad.store.listed import Listed
 from csad.store.objects import ObjectStore
-from csad.store.prune import KEPT_DAYS
-
-
-@dataclass(frozen=True)
-class PrunedChunks:
-    """What was removed of a line's kept chunks.
-
-    Attributes:
-        line: Product line.
-        files: Files of rows.
-        bytes: Their size.
-        kept: Files that stay.
-    """
-
-    line: str
-    files: int
-    bytes: int
-    kept: int
+from csad.store.prune import KEPT_DAYS, Pruned, age
 
 
 def lines_with_chunks(store: ObjectStore) -> list[str]:
@@ -42,7 +24,7 @@ def lines_with_chunks(store: ObjectStore) -> list[str]:
     return sorted(line for line in store.list_folders(f"{ROOT}/") if store.holds(parts_prefix(line)))
 
 
-def remove_chunks(store: ObjectStore, line: str, keys: Collection[str]) -> PrunedChunks:
+def remove_chunks(store: ObjectStore, line: str, keys: Collection[str]) -> Pruned:
     """Remove chunks by their keys; those that are gone already are no error, so it may be done again.
 
     Raises:
@@ -53,7 +35,7 @@ def remove_chunks(store: ObjectStore, line: str, keys: Collection[str]) -> Prune
     return _remove(store, line, found, [one for one in found if one.key in wanted])
 
 
-def prune_chunks(store: ObjectStore, line: str, days: int = KEPT_DAYS) -> PrunedChunks:
+def prune_chunks(store: ObjectStore, line: str, days: int = KEPT_DAYS) -> Pruned:
     """Remove a line's chunks that are some days older than what its last batch wrote: of batches that never finished.
 
     Args:
@@ -70,17 +52,12 @@ def prune_chunks(store: ObjectStore, line: str, days: int = KEPT_DAYS) -> Pruned
     found = list(store.list_sizes(f"{ROOT}/{line}/"))
     chunks = [one for one in found if one.key.startswith(parts_prefix(line))]
     if not chunks:
-        return PrunedChunks(line, 0, 0, 0)
-    oldest = max(_age(one) for one in found) - timedelta(days=days)
-    return _remove(store, line, chunks, [one for one in chunks if _age(one) < oldest])
+        return Pruned(line, 0, 0, 0)
+    oldest = max(age(one) for one in found) - timedelta(days=days)
+    return _remove(store, line, chunks, [one for one in chunks if age(one) < oldest])
 
 
-def _remove(store: ObjectStore, line: str, found: list[Listed], removed: list[Listed]) -> PrunedChunks:
+def _remove(store: ObjectStore, line: str, found: list[Listed], removed: list[Listed]) -> Pruned:
     if removed:
         store.delete([one.key for one in removed])
-    return PrunedChunks(line, len(removed), sum(one.size for one in removed), len(found) - len(removed))
-
-
-def _age(entry: Listed) -> datetime:
-    assert entry.written is not None  # only folders have none, and nothing lists them here
-    return entry.written
+    return Pruned(line, len(removed), sum(one.size for one in removed), len(found) - len(removed))

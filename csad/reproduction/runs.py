@@ -95,6 +95,8 @@ def measure(line: ProductLine, category: Category, variant: Variant, seed: int, 
     """
     folder = output / category.name
     model = folder / f"{variant.name}-{seed}" / "model"
+    # Everything here is measured in torch; a graph would take most of a small run's time.
+    line = line.model_copy(update={"runtime": line.runtime.model_copy(update={"export": False})})
     if variant != BASE:
         _share_stages(folder / f"{BASE.name}-{seed}" / "model", model)
     result = training.train(line, category.folder, model, seed, evaluate=True)

@@ -23,9 +23,9 @@ class Pruned:
 
     Attributes:
         line: Product line.
-        files: Packed files.
+        files: Files.
         bytes: Their size.
-        kept: Packed files that stay.
+        kept: Files of the same kind that stay.
     """
 
     line: str
@@ -60,14 +60,14 @@ def prune_packed_sets(store: ObjectStore, line: str, days: int = KEPT_DAYS) -> P
     if days < 1:
         raise ValueError(f"days is {days}, expected 1 or more: a run that is under way needs its images")
     found = list(store.list_sizes(line_prefix(line)))
-    records = sorted((one for one in found if one.key.startswith(records_prefix(line))), key=_age, reverse=True)
+    records = sorted((one for one in found if one.key.startswith(records_prefix(line))), key=age, reverse=True)
     if not records:
         return Pruned(line, 0, 0, len(found))
-    oldest = _age(records[0]) - timedelta(days=days)
-    used = [one for one in records if _age(one) >= oldest]
+    oldest = age(records[0]) - timedelta(days=days)
+    used = [one for one in records if age(one) >= oldest]
     needed = frozenset().union(*(_named_by(store, one) for one in used))
     packed = [one for one in found if not one.key.startswith(records_prefix(line))]
-    removed = [one for one in packed if one.key not in needed and _age(one) < oldest]
+    removed = [one for one in packed if one.key not in needed and age(one) < oldest]
     # Records first: one whose files are gone would be a promise that nobody keeps.
     store.delete([one.key for one in records if one not in used])
     store.delete([one.key for one in removed])
@@ -82,6 +82,7 @@ def _named_by(store: ObjectStore, record: Listed) -> frozenset[str]:
     return packed_keys(unseal(data, KnownSet, record.key))
 
 
-def _age(entry: Listed) -> datetime:
+def age(entry: Listed) -> datetime:
+    """When a listed file was written, by the store's own clock."""
     assert entry.written is not None  # only folders have none, and nothing lists them here
     return entry.written

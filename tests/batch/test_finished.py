@@ -6,11 +6,12 @@ import pytest
 from pyarrow import parquet
 
 from csad.batch import finished, shard
-from csad.batch.cleaning import PrunedChunks, lines_with_chunks, prune_chunks
+from csad.batch.cleaning import lines_with_chunks, prune_chunks
 from csad.batch.finished import lasting_chunks
 from csad.batch.gathering import finish
 from csad.batch.plan import Model
 from csad.common.errors import StageError, StoreError
+from csad.store.prune import Pruned
 from tests.batch.conftest import MODEL, draw
 from tests.store.test_prune import AgedStore
 
@@ -196,8 +197,8 @@ def test_chunks_of_a_batch_that_never_finished_go_by_their_age_before_the_last_b
     for key, content in (("plans/x/plan.json", b"p"), ("parts/old.parquet", b"123"), ("parts/late.parquet", b"12")):
         store.put_bytes(f"batches/kit/{key}", content)
     assert lines_with_chunks(aged) == ["kit"]
-    assert prune_chunks(aged, "kit", 30) == PrunedChunks("kit", files=1, bytes=3, kept=1)
+    assert prune_chunks(aged, "kit", 30) == Pruned("kit", files=1, bytes=3, kept=1)
     assert list(store.list(PARTS)) == [f"{PARTS}late.parquet"]
-    assert prune_chunks(aged, "other", 30) == PrunedChunks("other", 0, 0, 0)
+    assert prune_chunks(aged, "other", 30) == Pruned("other", 0, 0, 0)
     with pytest.raises(ValueError, match="days is 0, expected 1 or more"):
         prune_chunks(aged, "kit", 0)
