@@ -5,6 +5,7 @@ Ours: what the students of paper 3.4 and the histograms of 3.3 must take for nor
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 
 import torch
@@ -15,7 +16,9 @@ REACH = 8
 """Canvas pixels by which a copy moves at most, either way: one cell of the teacher's features."""
 
 LIGHT = 0.1
-"""By how much the brightness of a copy changes at most, as a whole, and from the middle to each side on top of it."""
+"""Fraction by which one side of a copy is brighter than its middle, and the other darker; and by which the brightness
+changes at most as a whole, on top of it.
+"""
 
 COPIES = 2
 """Copies of each canvas."""
@@ -41,11 +44,11 @@ def with_copies(batches: Iterable[Tensor], seed: int) -> Iterator[Tensor]:
 def copy_of(batch: Tensor, generator: torch.Generator) -> Tensor:
     """Light and move every canvas of a batch in a way of its own; shapes as in `with_copies`."""
     moves = torch.randint(-REACH, REACH + 1, (len(batch), 2), generator=generator).tolist()
-    lights = LIGHT * (2 * torch.rand(len(batch), 3, generator=generator) - 1)
+    lights = torch.rand(len(batch), 2, generator=generator).tolist()
     return torch.stack(
         [
-            _light(_shift(canvas, down, right), light)
-            for canvas, (down, right), light in zip(batch, moves, lights, strict=True)
+            _light(_shift(canvas, down, right), LIGHT * (2 * overall - 1), 2 * math.pi * turn)
+            for canvas, (down, right), (overall, turn) in zip(batch, moves, lights, strict=True)
         ]
     )
 
@@ -69,10 +72,12 @@ def _shift(canvas: Tensor, down: int, right: int) -> Tensor:
     return padded[:, top : top + height, left : left + width]
 
 
-def _light(canvas: Tensor, light: Tensor) -> Tensor:
-    """Change the brightness as a whole, downwards and to the right by fractions, (3,)."""
+def _light(canvas: Tensor, overall: float, angle: float) -> Tensor:
+    """Change the brightness as a whole, by a fraction, and have the lamp stand at an angle in radians.
+
+    The side changes as far as it may each time: what lies between is as near to the canvas itself.
+    """
     rows = torch.linspace(-1, 1, canvas.shape[-2], device=canvas.device)[:, None]
     columns = torch.linspace(-1, 1, canvas.shape[-1], device=canvas.device)
-    overall, down, right = light.tolist()
-    lit: Tensor = canvas * (1 + overall + down * rows + right * columns)
+    lit: Tensor = canvas * (1 + overall + LIGHT * (math.sin(angle) * rows + math.cos(angle) * columns))
     return lit.clamp(0, 1)
