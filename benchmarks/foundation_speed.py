@@ -123,7 +123,7 @@ class FoundationSpeed(BaseModel):
         packages: Versions.
         small: Networks and image were small ones: the times say nothing.
         weights: "random": nothing was loaded.
-        seed: Of weights and image.
+        seed: Random seed of weights and image.
         side: Height and width of the image.
         prompts: Point prompts of a grid.
         runs: Timed calls of each pass.

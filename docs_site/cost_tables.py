@@ -24,7 +24,7 @@ MEASURED = {
         "wall seconds of a stage that has GPU and cores for itself",
     ),
 }
-"""Of a device: where that is, the command, and what its seconds are."""
+"""By device: where that is, the command, and what its seconds are."""
 
 
 def stage_cost_tables() -> str:

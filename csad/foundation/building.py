@@ -11,6 +11,7 @@ import os
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import torch
 
@@ -110,11 +111,14 @@ def grounding_files(settings: FoundationSettings) -> tuple[Path, ...]:
     return (weights, *(bert / name for name in BERT_FILES))
 
 
-def random_sam(name: str) -> torch.nn.Module:
+def random_sam(name: str) -> Any:
     """Make the published SAM-HQ with random weights.
 
     Args:
         name: Image encoder, such as "vit_h".
+
+    Returns:
+        A module, `segment_anything_hq.modeling.Sam`, on the CPU.
 
     Raises:
         WeightsError: The package is missing.
@@ -123,16 +127,18 @@ def random_sam(name: str) -> torch.nn.Module:
         from segment_anything_hq import sam_model_registry
     except ModuleNotFoundError as error:
         raise WeightsError(NOT_INSTALLED.format(name=error.name)) from error
-    model: torch.nn.Module = sam_model_registry[name]()
-    return model
+    return sam_model_registry[name]()
 
 
-def random_grounding(bert: Path, device: torch.device) -> torch.nn.Module:
+def random_grounding(bert: Path, device: torch.device) -> Any:
     """Make the published Grounding DINO, Swin-T, with random weights.
 
     Args:
         bert: Folder of its BERT, with weights and vocabulary.
         device: Where it will compute.
+
+    Returns:
+        A module, `groundingdino.models.GroundingDINO`, still on the CPU.
 
     Raises:
         WeightsError: The package is missing.
@@ -150,8 +156,7 @@ def random_grounding(bert: Path, device: torch.device) -> torch.nn.Module:
     arguments = SimpleNamespace(**architecture, device=str(device))
     arguments.text_encoder_type = str(bert)
     with contextlib.redirect_stdout(sys.stderr):
-        model: torch.nn.Module = build_model(arguments)
-    return model
+        return build_model(arguments)
 
 
 def build_sam(settings: FoundationSettings, device: torch.device) -> SamHq:
