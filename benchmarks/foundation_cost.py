@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -24,16 +23,17 @@ import torch
 from PIL import Image
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.random_bert import write_random_bert
 from benchmarks.refine_speed import ellipses, region_of
 from csad.common.tables import markdown_table
 from csad.config.settings import FoundationSettings
+from csad.foundation.building import random_grounding
 from csad.foundation.grounding import LONG_SIDE, SHORT_SIDE, scaled_size
 from csad.imaging.masks import save_masks
 from csad.proposals.automatic_masks import crops_of, without_specks
 from csad.proposals.part_selection import select_parts, split_parts
 from csad.proposals.refine import PackedMasks, filter_by_combine, filter_by_grounding
 from csad.proposals.regions import Region
-from tests.foundation.tiny_models import write_toy_bert
 
 SIDE, GRID, PROMPT_WIDTH = 1024, 64, 256
 BATCH = 64
@@ -80,14 +80,9 @@ def sam_flops(name: str) -> tuple[float, float]:
 
 def grounding_flops(size: tuple[int, int]) -> float:
     """FLOPs of one pass of Grounding DINO, Swin-T, on an image (H, W); BERT base by its parameters."""
-    from groundingdino.config import GroundingDINO_SwinT_OGC as published
-    from groundingdino.models import build_model
-
     with tempfile.TemporaryDirectory() as folder:
-        values = {name: value for name, value in vars(published).items() if not name.startswith("_")}
-        values |= {"use_checkpoint": False, "use_transformer_ckpt": False, "device": "cpu"}
-        values["text_encoder_type"] = str(write_toy_bert(Path(folder)))
-        model = build_model(SimpleNamespace(**values)).eval()
+        toy = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+        model = random_grounding(write_random_bert(Path(folder), **toy), torch.device("cpu")).eval()
     height, width = scaled_size(*size, SHORT_SIDE, LONG_SIDE)
     pixels = torch.zeros(1, 3, height, width)
     return counted(lambda: model(pixels, captions=["screw . washer ."])) + 2 * BERT_PARAMETERS * TOKENS

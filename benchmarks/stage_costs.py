@@ -1,15 +1,19 @@
 """What each stage takes, as ratios for `python -m pipelines estimate`.
 
-Run `OMP_NUM_THREADS=1 python -m benchmarks.stage_costs`: five small runs of different size give the ratios. Each run is
-also estimated by ratios of the other four, and set beside what it took. All times are processor seconds of one thread,
-so that a busy machine changes them little.
+Five small runs of different size give the ratios. Each run is also estimated by ratios of the other four, and set
+beside what it took.
+
+`OMP_NUM_THREADS=1 python -m benchmarks.stage_costs`: processor seconds of one thread, so that a busy machine changes
+them little.
+
+`OMP_NUM_THREADS=2 taskset -c 0-3 python -m benchmarks.stage_costs --device cuda`: wall seconds on a machine with a GPU
+that nothing else uses, with the threads and cores of a GPU task's pod. One more run goes before, which does not count:
+it loads the kernels. It takes some five minutes. Without git, give the checkout's `--commit`.
 """
 
 import argparse
 import os
-import resource
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -20,21 +24,23 @@ from pathlib import Path
 import numpy as np
 from scipy.optimize import nnls
 
-from benchmarks.datasets import EXAMPLE, ROOT
-from benchmarks.measurement import machine
+from benchmarks.datasets import EXAMPLE
+from benchmarks.stage_clock import Clock, clock_of
 from csad.common import atomic
+from csad.common.errors import CsadError
+from csad.compute.compute_device import VARIABLE
 from csad.config.line import ProductLine
 from csad.runner.code import code_version
 from csad.runner.stage_order import DATA, ORDER
 from csad.runner.stage_runner import StageRunner
+from csad.scoring.runtimes.choice import GRAPH_RUNTIMES, is_installed
 from csad.stages.order import STAGES
 from kfp_client.parameters import git_commit
-from pipelines.stage_costs import TABLE, CheckedRun, Ratios, StageCosts
+from pipelines.stage_costs import GPU_TABLE, TABLE, CheckedRun, Ratios, StageCosts
 from pipelines.stage_work import Workload
 
 SEED = 0
 LEAST = 1e-3
-LOAD = "import csad.stages.order, torch, torchvision, timm, onnxruntime"
 
 
 @dataclass(frozen=True)
@@ -91,21 +97,26 @@ MEASURED = (
 )
 
 
-def measure(size: Size, folder: Path) -> tuple[dict[str, float], dict[str, float]]:
+def measure(size: Size, folder: Path, clock: Clock) -> tuple[dict[str, float], dict[str, float]]:
     """Run every stage in this process.
 
+    Args:
+        size: What to run.
+        folder: Empty; images and stages are written there.
+        clock: Measures the stages.
+
     Returns:
-        Processor seconds and megabytes of output, by stage.
+        Seconds and megabytes of output, by stage.
     """
     data = size.copy_images(folder / "data")
     runner = StageRunner(folder / "stages", size.line(), SEED)
     places, seconds, megabytes = {DATA: data}, {}, {}
     with runner.working():
         for step in ORDER:
-            before = _processor_seconds()
+            before = clock.now()
             inputs = {name: places[source] for name, source in step.inputs.items()}
             places[step.name] = runner.run(STAGES[step.name], **inputs).folder
-            seconds[step.name] = _processor_seconds() - before
+            seconds[step.name] = clock.now() - before
             files = [file for file in places[step.name].rglob("*") if file.is_file()]
             megabytes[step.name] = sum(file.stat().st_size for file in files) / 1e6
     return seconds, megabytes
@@ -138,42 +149,54 @@ def fit_stages(sizes: Sequence[Size], measured: Sequence[Mapping[str, float]]) -
     }
 
 
-def measure_costs() -> StageCosts:
-    """Measure the runs, fit the ratios and check them."""
-    start = _processor_seconds_of([sys.executable, "-c", LOAD])
-    seconds, megabytes = [], []
-    for size in MEASURED:
-        with tempfile.TemporaryDirectory() as folder:
-            of_run = measure(size, Path(folder))
-        print(size, {name: round(value, 1) for name, value in of_run[0].items()}, flush=True)
-        seconds.append(of_run[0])
-        megabytes.append(of_run[1])
+def measure_costs(clock: Clock, commit: str, sizes: Sequence[Size] = MEASURED) -> StageCosts:
+    """Measure the runs, fit the ratios and check them.
 
+    Args:
+        clock: Measures the stages.
+        commit: Git commit of the checkout.
+        sizes: The runs.
+    """
+    if clock.device == "cuda":
+        # The first run of a process loads kernels and has cuDNN choose among them.
+        _measured(sizes[0], clock)
+    start = clock.start()
+    seconds, megabytes = zip(*(_measured(size, clock) for size in sizes), strict=True)
     return StageCosts(
-        machine=f"{machine()}, one thread",
+        device=clock.device,
+        machine=clock.machine,
         date=datetime.now(UTC).strftime("%Y-%m-%d"),
         csad=code_version("csad.stages.order"),
-        commit=git_commit(),
+        commit=commit,
         data="examples/fastener_kit, parts of it",
         seed=SEED,
         start=round(start, 2),
-        seconds=fit_stages(MEASURED, seconds),
-        megabytes=fit_stages(MEASURED, megabytes),
-        checks=check(seconds, start),
+        seconds=fit_stages(sizes, seconds),
+        megabytes=fit_stages(sizes, megabytes),
+        without=tuple(name for name in GRAPH_RUNTIMES if not is_installed(name)),
+        checks=check(sizes, seconds, start),
     )
 
 
-def check(seconds: list[dict[str, float]], start: float) -> tuple[CheckedRun, ...]:
+def _measured(size: Size, clock: Clock) -> tuple[dict[str, float], dict[str, float]]:
+    with tempfile.TemporaryDirectory() as folder:
+        seconds, megabytes = measure(size, Path(folder), clock)
+    print(size, {name: round(value, 2) for name, value in seconds.items()}, flush=True)
+    return seconds, megabytes
+
+
+def check(sizes: Sequence[Size], seconds: Sequence[Mapping[str, float]], start: float) -> tuple[CheckedRun, ...]:
     """Estimate each run by the ratios of the others.
 
     Args:
-        seconds: By stage, of each of `MEASURED`.
+        sizes: The runs.
+        seconds: By stage, of each run.
         start: Seconds until a process has its code.
     """
     runs = []
-    for left_out, size in enumerate(MEASURED):
-        others = [number for number in range(len(MEASURED)) if number != left_out]
-        ratios = fit_stages([MEASURED[number] for number in others], [seconds[number] for number in others])
+    for left_out, size in enumerate(sizes):
+        others = [number for number in range(len(sizes)) if number != left_out]
+        ratios = fit_stages([sizes[number] for number in others], [seconds[number] for number in others])
         work = size.work()
         run = CheckedRun(
             images=work.normal + work.test,
@@ -187,24 +210,25 @@ def check(seconds: list[dict[str, float]], start: float) -> tuple[CheckedRun, ..
     return tuple(runs)
 
 
-def _processor_seconds() -> float:
-    """Processor time of this process and of its ended children."""
-    return sum(os.times()[:4])
-
-
-def _processor_seconds_of(command: list[str]) -> float:
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-
 def main() -> None:
     """Measure, check and write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--output", type=Path, default=TABLE, help="file of the ratios (default: %(default)s)")
-    output = parser.parse_args().output
-    atomic.write_text(output, measure_costs().model_dump_json(indent=1) + "\n")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="default: %(default)s")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        help=f"file of the ratios (default: {TABLE.name} beside the pipelines, or {GPU_TABLE.name})",
+    )
+    parser.add_argument("--commit", default=git_commit(), help="commit of the checkout (default: what git says)")
+    options = parser.parse_args()
+    os.environ[VARIABLE] = options.device
+    output: Path = options.output or (GPU_TABLE if options.device == "cuda" else TABLE)
+    try:
+        atomic.write_text(
+            output, measure_costs(clock_of(options.device), options.commit).model_dump_json(indent=1) + "\n"
+        )
+    except CsadError as error:
+        sys.exit(f"Error: {error}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The measured ratios behind `python -m pipelines estimate`, and how well they estimate."""
 
 from docs_site.tables import table
-from pipelines.stage_costs import stage_costs
+from pipelines.stage_costs import StageCosts, gpu_stage_costs, stage_costs
 
 PER = {
     "ingest": ("image",),
@@ -16,9 +16,26 @@ PER = {
 """What the factors of each stage are per, in the order of `Workload.quantities`."""
 
 
+MEASURED = {
+    "cpu": ("On one CPU core", "OMP_NUM_THREADS=1 python -m benchmarks.stage_costs", "processor seconds"),
+    "cuda": (
+        "On a GPU node",
+        "OMP_NUM_THREADS=2 taskset -c 0-3 python -m benchmarks.stage_costs --device cuda",
+        "wall seconds of a stage that has GPU and cores for itself",
+    ),
+}
+"""By device: where that is, the command, and what its seconds are."""
+
+
 def stage_cost_tables() -> str:
-    """Both tables, and where they come from."""
-    costs = stage_costs()
+    """The tables of a CPU core and, where they were measured, of a GPU node; and where they come from."""
+    found = (stage_costs(), gpu_stage_costs())
+    return "\n\n".join(_tables(costs) for costs in found if costs)
+
+
+def _tables(costs: StageCosts) -> str:
+    where, command, seconds = MEASURED[costs.device]
+    lacks = f" Without {', '.join(costs.without)}: `statistics` takes longer with it." if costs.without else ""
     rows = [
         (
             stage,
@@ -39,9 +56,9 @@ def stage_cost_tables() -> str:
         for run in costs.checks
     ]
     source = (
-        f"Written by `OMP_NUM_THREADS=1 python -m benchmarks.stage_costs`: {costs.machine}, {costs.date}, commit "
-        f"`{costs.commit[:12]}`, {costs.data}, seed {costs.seed}; processor seconds. Mpx are those of the network's "
-        f"input, all images together; a task's process takes {costs.start:.0f} s more until its code is loaded."
+        f"{where}, written by `{command}`: {costs.machine}, {costs.date}, commit `{costs.commit[:12]}`, {costs.data}, "
+        f"seed {costs.seed}; {seconds}. Mpx are those of the network's input, all images together; a task's process "
+        f"takes {costs.start:.0f} s more until its code is loaded.{lacks}"
     )
     return "\n\n".join(
         [

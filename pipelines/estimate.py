@@ -25,7 +25,7 @@ class StageEstimate:
     Attributes:
         name: Name of the stage.
         hardware: Where the pipeline runs it.
-        minutes: Work of one core; None where nothing like it was measured.
+        minutes: Work of one CPU core; on a GPU node wall time, where that was measured. None where nothing like it was.
         reads: Megabytes that its tasks fetch from the store.
         writes: Megabytes that they put there.
         last: Minutes that it took in the line's last run; None where it did not run.
@@ -66,7 +66,7 @@ class Estimate:
 
     @property
     def work(self) -> float:
-        """Minutes of all measured stages on one core."""
+        """Minutes of all measured stages, each as `StageEstimate.minutes` says."""
         return sum(stage.minutes or 0 for stage in self.stages)
 
     def minutes_on(self, hardware: Hardware) -> float:
@@ -130,6 +130,7 @@ def estimate_run(
     costs: StageCosts,
     gpu: bool,
     last: LastRun | None = None,
+    gpu_costs: StageCosts | None = None,
 ) -> Estimate:
     """Estimate a full run.
 
@@ -138,30 +139,48 @@ def estimate_run(
         images: What it is of.
         shape: Form of its pipeline.
         load: Its tasks, pods and steps.
-        costs: Measured ratios.
+        costs: Ratios measured on one CPU core.
         gpu: The cluster has GPU nodes.
         last: A run to compare with.
+        gpu_costs: Ratios measured on a GPU node; None where there are none: those of `costs` stand in for them.
     """
     work = Workload.of(line, images.train, images.validation, images.test)
     unmeasured = find_unmeasured(line, shape)
     on_gpu = shape.stages_on_gpu() if gpu else ()
+    ratios = {
+        name: gpu_costs if gpu_costs and name in on_gpu and name in gpu_costs.seconds else costs
+        for name in ("ingest", *shape.stages())
+    }
     stages = tuple(
         StageEstimate(
             name=name,
             hardware="GPU" if name in on_gpu else "CPU",
-            minutes=None if name in unmeasured else costs.seconds_of(name, work) / 60,
+            minutes=None if name in unmeasured else ratios[name].seconds_of(name, work) / 60,
             reads=_reads(name, work, images, shape, costs),
             writes=_writes(name, work, images, costs),
             last=last.stages.get(name) if last else None,
         )
-        for name in ("ingest", *shape.stages())
+        for name in ratios
     )
-    wall = _longest_way(stages, shape) + load.steps * (costs.start + SECONDS_A_STEP) / 60
+    used = [costs, *([gpu_costs] if gpu_costs and gpu_costs in ratios.values() else [])]
+    start = max(one.start for one in used)  # which of the steps in a row have a GPU is not known here
+    wall = _longest_way(stages, shape) + load.steps * (start + SECONDS_A_STEP) / 60
     doubts = [f"{name} was not measured: {reason}; it is left out of all sums" for name, reason in unmeasured.items()]
-    if any(stage.hardware == "GPU" for stage in stages):
+    guessed = [name for name in on_gpu if ratios[name] is costs and name not in unmeasured]
+    if guessed and gpu_costs is None:
         doubts.append("minutes on GPU nodes are those of one CPU core: no ratios were measured on a GPU yet")
+    elif guessed:
+        doubts.append(
+            f"minutes of {', '.join(guessed)} on GPU nodes are those of one CPU core: the ratios measured on a GPU "
+            "have none of them"
+        )
+    doubts += [
+        f"statistics was measured without {', '.join(one.without)} ({one.machine}), with which it takes longer"
+        for one in used
+        if one.without and ratios.get("statistics") is one
+    ]
     doubts.append("gate and packaging are left out of the work, and the promotion of an accepted model of everything")
-    source = f"{costs.machine}, {costs.date}, csad {costs.csad}, commit {costs.commit[:12]}, {costs.data}"
+    source = "; on GPU nodes ".join(_source(one) for one in used)
     return Estimate(line.name, images, stages, load, wall, tuple(doubts), source, last)
 
 
@@ -180,6 +199,10 @@ def find_unmeasured(line: ProductLine, shape: Shape) -> dict[str, str]:
         stages = ("tagging", "masks") if shape.asks_tagger else ("masks",)
         reasons |= dict.fromkeys(stages, "pseudo_labels.proposals is foundation")
     return reasons
+
+
+def _source(costs: StageCosts) -> str:
+    return f"{costs.machine}, {costs.date}, csad {costs.csad}, commit {costs.commit[:12]}, {costs.data}"
 
 
 def _longest_way(stages: tuple[StageEstimate, ...], shape: Shape) -> float:

@@ -41,8 +41,9 @@ def estimate(
 ) -> None:
     """Say what a full run of a product line would take: minutes per stage, pods, store traffic. Nothing is run.
 
-    It counts the images without opening them and multiplies by ratios measured on one CPU core; what nobody measured is
-    named and left out. With --endpoint (or $KFP_ENDPOINT) the line's last run stands beside it.
+    It counts the images without opening them and multiplies by ratios measured on one CPU core, and on a GPU for stages
+    on GPU nodes where somebody measured those; what nobody measured is named and left out. With --endpoint (or
+    $KFP_ENDPOINT) the line's last run stands beside it.
 
     \b
     Examples:
@@ -80,13 +81,14 @@ def estimate_line(line: ProductLine, data: str | None, packages: Packages, serve
     from pipelines.image_counts import count_images
     from pipelines.last_run import find_last_run
     from pipelines.pods import count_pods
-    from pipelines.stage_costs import stage_costs
+    from pipelines.stage_costs import gpu_stage_costs, stage_costs
 
     images = count_images(line, data or data_uri(line))
     target = packages.target
     last = find_last_run(server, line.name) if server else None
     load = count_pods(packages.of(line)).first
-    return estimate_run(line, images, target.shape(line), load, stage_costs(), target.gpu, last)
+    gpu_costs = gpu_stage_costs() if target.gpu else None
+    return estimate_run(line, images, target.shape(line), load, stage_costs(), target.gpu, last, gpu_costs)
 
 
 def estimate_lines(lines: Sequence[ProductLine], packages: Packages) -> tuple[list[Estimate], dict[str, list[str]]]:

@@ -1,14 +1,21 @@
-"""What stages take, from measured runs: `stage_costs.json`, written by `python -m benchmarks.stage_costs`."""
+"""What stages take, from measured runs: `stage_costs.json` and `stage_costs_gpu.json`.
+
+Both are written by `python -m benchmarks.stage_costs`, the second with `--device cuda`.
+"""
 
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from csad.common.errors import CsadError
 from pipelines.stage_work import Workload
 
 TABLE = Path(__file__).with_name("stage_costs.json")
+GPU_TABLE = Path(__file__).with_name("stage_costs_gpu.json")
+"""Absent until somebody measures on a GPU."""
 
 
 class Ratios(BaseModel):
@@ -36,8 +43,8 @@ class CheckedRun(BaseModel):
         images: Images of all splits.
         megapixels: Network's input of one image.
         steps: Optimiser steps of the segmentation network.
-        estimated: Seconds on one core.
-        real: Processor seconds that its training and evaluation took.
+        estimated: Seconds, start and stages.
+        real: Seconds that its training and evaluation took, on the same clock.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -53,20 +60,24 @@ class StageCosts(BaseModel):
     """The measured ratios.
 
     Attributes:
-        machine: Processor and cores.
+        device: "cpu": seconds are a processor's, of one core. "cuda": seconds are the wall's, on a node with a GPU that
+            a stage has for itself.
+        machine: GPU, processor, cores and threads.
         date: Day of the measurement, UTC.
         csad: Version and digest of the code.
         commit: Git commit of the checkout.
         data: What was trained on.
         seed: Random seed of the runs.
-        start: Processor seconds until a task's code is loaded.
-        seconds: By stage, processor seconds on one core.
+        start: Seconds until a task's code is loaded, and its GPU ready.
+        seconds: By stage, as `device` says.
         megabytes: By stage, the size of its output.
+        without: Runtimes of the training image that were absent: `statistics` did not compare the model in these.
         checks: Each run, estimated and measured.
     """
 
     model_config = ConfigDict(frozen=True)
 
+    device: Literal["cpu", "cuda"] = "cpu"
     machine: str
     date: str
     csad: str
@@ -76,10 +87,11 @@ class StageCosts(BaseModel):
     start: float
     seconds: Mapping[str, Ratios]
     megabytes: Mapping[str, Ratios]
+    without: tuple[str, ...] = ()
     checks: tuple[CheckedRun, ...] = ()
 
     def seconds_of(self, stage: str, work: Workload) -> float:
-        """Processor seconds of a stage on one core."""
+        """Seconds of a stage, as `device` says."""
         return self.seconds[stage].of(work.quantities(stage))
 
     def megabytes_of(self, stage: str, work: Workload) -> float:
@@ -89,5 +101,23 @@ class StageCosts(BaseModel):
 
 @cache
 def stage_costs() -> StageCosts:
-    """Read the table of this version."""
+    """Read the ratios of one CPU core."""
     return StageCosts.model_validate_json(TABLE.read_text(encoding="utf-8"))
+
+
+@cache
+def gpu_stage_costs() -> StageCosts | None:
+    """Read the ratios of a GPU node; None where nobody has measured them.
+
+    Raises:
+        CsadError: They were measured on a CPU.
+    """
+    if not GPU_TABLE.is_file():
+        return None
+    costs = StageCosts.model_validate_json(GPU_TABLE.read_text(encoding="utf-8"))
+    if costs.device != "cuda":
+        raise CsadError(
+            f"{GPU_TABLE} holds ratios of a CPU ({costs.machine}), expected those of a GPU; remove it, or write it on "
+            "a machine with a GPU: python -m benchmarks.stage_costs --device cuda"
+        )
+    return costs

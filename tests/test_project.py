@@ -25,6 +25,16 @@ def test_constraints_are_plain_pins():
     assert [pin for pin in PINS if not re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.]+", pin)] == []
 
 
+def test_the_data_files_of_the_code_are_in_the_wheel():
+    packaged = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
+    inside = {file for name, patterns in packaged.items() for one in patterns for file in (ROOT / name).glob(one)}
+    beside = {
+        file for name in packaged for kind in ("json", "yaml", "html") for file in (ROOT / name).rglob(f"*.{kind}")
+    }
+    assert ROOT / "pipelines/stage_costs.json" in beside
+    assert beside - inside == set()
+
+
 def test_what_csad_is_compared_with_is_pinned_with_the_runtimes_that_csad_has():
     others = [pin for pin in (ROOT / "constraints-anomalib.txt").read_text().splitlines() if not pin.startswith("#")]
     assert [pin for pin in others if not re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.]+", pin)] == []

@@ -11,6 +11,7 @@ import os
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import torch
 
@@ -110,6 +111,54 @@ def grounding_files(settings: FoundationSettings) -> tuple[Path, ...]:
     return (weights, *(bert / name for name in BERT_FILES))
 
 
+def random_sam(name: str) -> Any:
+    """Make the published SAM-HQ with random weights.
+
+    Args:
+        name: Image encoder, such as "vit_h".
+
+    Returns:
+        A module, `segment_anything_hq.modeling.Sam`, on the CPU.
+
+    Raises:
+        WeightsError: The package is missing.
+    """
+    try:
+        from segment_anything_hq import sam_model_registry
+    except ModuleNotFoundError as error:
+        raise WeightsError(NOT_INSTALLED.format(name=error.name)) from error
+    return sam_model_registry[name]()
+
+
+def random_grounding(bert: Path, device: torch.device) -> Any:
+    """Make the published Grounding DINO, Swin-T, with random weights.
+
+    Args:
+        bert: Folder of its BERT, with weights and vocabulary.
+        device: Where it will compute.
+
+    Returns:
+        A module, `groundingdino.models.GroundingDINO`, still on the CPU.
+
+    Raises:
+        WeightsError: The package is missing.
+    """
+    # Read when transformers is imported: from then on nothing asks the hub.
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    try:
+        from groundingdino.config import GroundingDINO_SwinT_OGC as published
+        from groundingdino.models import build_model
+    except ModuleNotFoundError as error:
+        raise WeightsError(NOT_INSTALLED.format(name=error.name)) from error
+    architecture = {name: value for name, value in vars(published).items() if not name.startswith("_")}
+    # Checkpointing saves memory in training alone.
+    architecture |= {"use_checkpoint": False, "use_transformer_ckpt": False}
+    arguments = SimpleNamespace(**architecture, device=str(device))
+    arguments.text_encoder_type = str(bert)
+    with contextlib.redirect_stdout(sys.stderr):
+        return build_model(arguments)
+
+
 def build_sam(settings: FoundationSettings, device: torch.device) -> SamHq:
     """Build SAM-HQ with its published weights.
 
@@ -117,11 +166,7 @@ def build_sam(settings: FoundationSettings, device: torch.device) -> SamHq:
         WeightsError: The package or the file is missing, or the file is of another network.
     """
     folder, path = weights_folder(settings), sam_file(settings)
-    try:
-        from segment_anything_hq import sam_model_registry
-    except ModuleNotFoundError as error:
-        raise WeightsError(NOT_INSTALLED.format(name=error.name)) from error
-    model = sam_model_registry[settings.sam]()
+    model = random_sam(settings.sam)
     load_strictly(model, path, sha256=recorded_digest(folder, path))
     # Once more after loading: vit_tiny derives its attention biases from the weights when it leaves training.
     return SamHq(model.to(device).eval())
@@ -137,20 +182,7 @@ def build_grounding(settings: FoundationSettings, device: torch.device) -> Groun
     path, *language = grounding_files(settings)
     for file in language:
         verify_digest(file, recorded_digest(folder, file))
-    # Read when transformers is imported: from then on nothing asks the hub.
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    try:
-        from groundingdino.config import GroundingDINO_SwinT_OGC as published
-        from groundingdino.models import build_model
-    except ModuleNotFoundError as error:
-        raise WeightsError(NOT_INSTALLED.format(name=error.name)) from error
-    architecture = {name: value for name, value in vars(published).items() if not name.startswith("_")}
-    # Checkpointing saves memory in training alone.
-    architecture |= {"use_checkpoint": False, "use_transformer_ckpt": False}
-    arguments = SimpleNamespace(**architecture, device=str(device))
-    arguments.text_encoder_type = str(folder / BERT_FOLDER)
-    with contextlib.redirect_stdout(sys.stderr):
-        model = build_model(arguments)
+    model = random_grounding(folder / BERT_FOLDER, device)
     load_strictly(
         model,
         path,

@@ -1,14 +1,14 @@
 """The real networks of segment-anything-hq and groundingdino-py, small and random."""
 
-import json
 from functools import partial
 from types import SimpleNamespace
 
 import pytest
 import torch
 
+from benchmarks.random_bert import write_random_bert
+
 SKIP = "needs the foundation environment (make foundation)"
-LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 def tiny_sam(seed=0, side=128, width=64, prompt_width=256):
@@ -54,34 +54,9 @@ def tiny_sam(seed=0, side=128, width=64, prompt_width=256):
 
 
 def write_toy_bert(folder):
-    """A BERT of one layer whose words are letters; the special tokens have BERT's own numbers."""
-    transformers = pytest.importorskip("transformers", reason=SKIP)
-    folder.mkdir(parents=True, exist_ok=True)
-    vocabulary = [f"[unused{index}]" for index in range(1100)]
-    for index, token in {
-        0: "[PAD]",
-        100: "[UNK]",
-        101: "[CLS]",
-        102: "[SEP]",
-        103: "[MASK]",
-        1012: ".",
-        1029: "?",
-    }.items():
-        vocabulary[index] = token
-    for index, letter in enumerate(LETTERS):
-        vocabulary[200 + index] = letter
-        vocabulary[300 + index] = f"##{letter}"
-    for index, word in enumerate(("screw", "washer", "red", "disc", "metal")):
-        vocabulary[400 + index] = word
-    (folder / "vocab.txt").write_text("\n".join(vocabulary) + "\n", encoding="utf-8")
-    settings = {"do_lower_case": True, "tokenizer_class": "BertTokenizer", "model_max_length": 512}
-    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
-    torch.manual_seed(0)
-    config = transformers.BertConfig(
-        vocab_size=1100, hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32
-    )
-    transformers.BertModel(config).save_pretrained(folder)
-    return folder
+    """A BERT of one layer whose words are letters."""
+    pytest.importorskip("transformers", reason=SKIP)
+    return write_random_bert(folder, hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32)
 
 
 def tiny_grounding_dino(bert, seed=0, queries=30):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from csad.common.errors import DatasetError, StoreError
+from csad.common.errors import CsadError, DatasetError, StoreError
 from csad.config.line import ProductLine
 from csad.store.embedded import EmbeddedStore
 from csad.store.objects import ObjectStore
@@ -18,7 +18,7 @@ from pipelines.image_counts import ImageCounts, count_images
 from pipelines.last_run import LastRun, find_last_run
 from pipelines.pods import Load
 from pipelines.shape import Shape
-from pipelines.stage_costs import Ratios, StageCosts, stage_costs
+from pipelines.stage_costs import Ratios, StageCosts, gpu_stage_costs, stage_costs
 from pipelines.stage_work import Workload
 from tests.services.kfp_workflow import Workflow
 
@@ -59,9 +59,17 @@ def kit():
     return ImageCounts(train=20, validation=0, test=5, megabytes=100)
 
 
-def estimated(costs, kit, gpu=False, last=None, **shape):
+@pytest.fixture
+def gpu_costs(costs):
+    """On the GPU node a stage takes half of that, and its code and GPU are ready after 16 s."""
+    halves = {name: ratios(name, 30 * value) for name, value in MINUTES.items()} | {"masks": ratios("masks", 0, 3)}
+    changed = {"device": "cuda", "machine": "a GPU", "date": "2030-02-02", "start": 16.0, "seconds": halves}
+    return costs.model_copy(update=changed)
+
+
+def estimated(costs, kit, gpu=False, last=None, gpu_costs=None, **shape):
     line = ProductLine(name="kit")
-    return estimate_run(line, kit, Shape(**shape), Load(tasks=10, pods=22, steps=9), costs, gpu, last)
+    return estimate_run(line, kit, Shape(**shape), Load(tasks=10, pods=22, steps=9), costs, gpu, last, gpu_costs)
 
 
 def test_the_quantities_of_a_line():
@@ -129,6 +137,52 @@ def test_minutes_on_gpu_nodes_are_said_to_be_those_of_a_cpu(costs, kit):
     assert "no ratios were measured on a GPU yet" in found.to_text()
 
 
+def test_stages_on_gpu_nodes_take_what_they_took_on_a_gpu_and_both_sources_are_named(costs, gpu_costs, kit):
+    found = estimated(costs, kit, gpu=True, gpu_costs=gpu_costs)
+    assert {stage.name: stage.minutes for stage in found.stages} == {
+        "ingest": 1, "masks": 2, "clustering": 0.5, "segnet": 1, "lgst": 5, "statistics": 0.5, "evaluation": 0.5
+    }  # fmt: skip
+    assert (found.minutes_on("CPU"), found.minutes_on("GPU")) == (3, 7.5)
+    # ingest 1, lgst 5 (masks, clustering and segnet take 3.5 beside it), statistics and evaluation 1;
+    # 9 steps with 16 s for the slower of the two starts and 10 s of Kubeflow's own make 3.9.
+    assert found.wall == pytest.approx(10.9)
+    text = found.to_text()
+    assert "one CPU core" not in text
+    assert "ratios: a processor, 2030-01-01, " in text
+    assert "; on GPU nodes a GPU, 2030-02-02, " in text
+
+
+def test_without_gpu_nodes_the_ratios_of_a_gpu_are_not_used(costs, gpu_costs, kit):
+    assert estimated(costs, kit, gpu_costs=gpu_costs) == estimated(costs, kit)
+
+
+def test_a_stage_that_was_not_measured_on_the_gpu_is_named_and_takes_what_it_took_on_the_cpu(costs, gpu_costs, kit):
+    kept = {name: found for name, found in gpu_costs.seconds.items() if name not in ("segnet", "lgst", "masks")}
+    found = estimated(costs, kit, gpu=True, gpu_costs=gpu_costs.model_copy(update={"seconds": kept}))
+    minutes = {stage.name: stage.minutes for stage in found.stages}
+    assert (minutes["segnet"], minutes["lgst"], minutes["clustering"]) == (2, 10, 0.5)
+    assert "minutes of segnet, lgst on GPU nodes are those of one CPU core" in found.to_text()
+
+
+def test_a_measurement_that_lacked_a_runtime_says_so(costs, gpu_costs, kit):
+    less = gpu_costs.model_copy(update={"without": ("openvino",)})
+    said = "statistics was measured without openvino (a GPU), with which it takes longer"
+    assert said in estimated(costs, kit, gpu=True, gpu_costs=less).to_text()
+    assert said not in estimated(costs, kit, gpu_costs=less).to_text()
+
+
+def test_the_table_of_a_gpu_may_be_absent_and_is_never_that_of_a_cpu(costs, gpu_costs, monkeypatch, tmp_path):
+    file = tmp_path / "gpu.json"
+    monkeypatch.setattr("pipelines.stage_costs.GPU_TABLE", file)
+    read = gpu_stage_costs.__wrapped__
+    assert read() is None
+    file.write_text(gpu_costs.model_dump_json())
+    assert read() == gpu_costs
+    file.write_text(costs.model_dump_json())
+    with pytest.raises(CsadError, match=r"holds ratios of a CPU \(a processor\), expected those of a GPU"):
+        read()
+
+
 def test_the_last_run_stands_beside_it(costs, kit):
     last = LastRun("1234", "kit-1", 21.0, {"masks": 2.5})
     text = estimated(costs, kit, last=last).to_text()
@@ -177,8 +231,9 @@ def test_the_command_estimates_the_example(monkeypatch):
     assert 0 < told["minutes"]["work"] == told["minutes"]["cpu"] < 120
 
 
-def test_the_measured_ratios_hold_for_runs_that_they_were_not_made_from():
-    checks = stage_costs().checks
+@pytest.mark.parametrize("costs", [found for found in (stage_costs(), gpu_stage_costs()) if found])
+def test_the_measured_ratios_hold_for_runs_that_they_were_not_made_from(costs):
+    checks = costs.checks
     assert len(checks) == 5
     worst = max(max(run.estimated / run.real, run.real / run.estimated) for run in checks)
     assert worst <= 1.5
