@@ -1,7 +1,8 @@
 """Writes EfficientAD-S and PatchCore as anomalib exports them. Runs in anomalib's environment.
 
 Their weights are random: pretrained ones come from a hub, and the time of a network does not depend on them.
-anomalib's graph of PatchCore takes one image alone, so that of a batch is exported beside it.
+anomalib's own graph of PatchCore takes two images, no more and no less, so each batch gets a graph here
+(findings/anomalib_patchcore_takes_two_images.sh).
 """
 
 import sys
@@ -28,19 +29,20 @@ def main() -> None:
     patchcore = Patchcore(pre_trained=False, evaluator=False, visualizer=False)
     channels = sum(patchcore.model.feature_extractor.out_dims)
     patchcore.model.memory_bank = torch.rand(MEMORY, channels)
-    for name, model in (("efficientad_s", efficientad), ("patchcore", patchcore)):
-        model.eval()
-        model.to_torch(folder / name)
-        model.to_onnx(folder / name, input_size=(SIDE, SIDE))
-        model.to_openvino(folder / name, input_size=(SIDE, SIDE))
-    images, weights, name = (
-        torch.rand(BATCHES[1], 3, SIDE, SIDE),
-        folder / "patchcore" / "weights",
-        f"batch-{BATCHES[1]}",
-    )
-    graph = weights / "onnx" / f"{name}.onnx"
-    torch.onnx.export(patchcore, (images,), str(graph), dynamo=True, external_data=False)
-    openvino.save_model(openvino.convert_model(graph), weights / "openvino" / f"{name}.xml", compress_to_fp16=False)
+    efficientad.eval()
+    efficientad.to_torch(folder / "efficientad_s")
+    efficientad.to_onnx(folder / "efficientad_s", input_size=(SIDE, SIDE))
+    efficientad.to_openvino(folder / "efficientad_s", input_size=(SIDE, SIDE))
+    patchcore.eval()
+    patchcore.to_torch(folder / "patchcore")
+    weights = folder / "patchcore" / "weights"
+    for runtime in ("onnx", "openvino"):
+        (weights / runtime).mkdir(exist_ok=True)
+    for batch in BATCHES:
+        graph = weights / "onnx" / f"batch-{batch}.onnx"
+        torch.onnx.export(patchcore, (torch.rand(batch, 3, SIDE, SIDE),), str(graph), dynamo=True, external_data=False)
+        network = openvino.convert_model(graph)
+        openvino.save_model(network, weights / "openvino" / f"batch-{batch}.xml", compress_to_fp16=False)
 
 
 if __name__ == "__main__":
