@@ -53,7 +53,7 @@ def test_the_global_student_sees_images_from_the_whole_set_not_the_first_by_name
     fits = []
     for files in (images.train, images.train[::-1]):
         monkeypatch.setattr("csad.lgst.fit.MAXIMUM_IMAGES", 2)
-        monkeypatch.setattr("csad.lgst.copies.COPIES", 0)
+        monkeypatch.setattr("csad.lgst.one_pass.COPIES", 0)
         fits.append(fit_lgst(tiny_line, replace(images, train=files), tmp_path, seed=0).pca.mean)
 
     # The first and the last are seen, whichever way round.
