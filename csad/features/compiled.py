@@ -115,13 +115,18 @@ class _Stages(nn.Module):
 def _compile(pyramid: nn.Module, image: Tensor) -> InferRequest:
     """Compile for any number of images of this size, (B, 3, H, W), on as many threads as torch has."""
     import openvino
+    from openvino.frontend import FrontEndManager
+    from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
     # Not in torch's inference mode, whose tensors cannot be traced.
     with torch.inference_mode(False), torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         example = torch.zeros(1, *image.shape[1:])
-        traced: Any = torch.jit.trace(_Stages(pyramid).eval(), example, check_trace=False)
-        model = openvino.convert_model(traced, example_input=example)
+        traced: Any = torch.jit.trace(_Stages(pyramid).eval(), example, check_trace=False)  # type: ignore[no-untyped-call]
+        # What openvino.convert_model does, less its telemetry: a training tells nobody that it runs.
+        frontend = FrontEndManager().load_by_framework("pytorch")
+        decoder = TorchScriptPythonDecoder(traced, example_input=(example,))
+        model = frontend.convert(frontend.load(decoder))
     model.reshape([-1, *image.shape[1:]])
     settings = {
         # Told, because by itself it takes bfloat16 on processors that have it.

@@ -6,6 +6,7 @@ from torch.nn import functional
 
 from csad.common.errors import StageError
 from csad.features.backbone import load_backbone
+from csad.features.compiled import CompiledPyramid
 from csad.images import read_rgb, scan
 from csad.images.training_images import canvas_of
 from csad.imaging.canvas_store import to_tensor
@@ -33,6 +34,7 @@ def test_the_default_students_need_no_training_and_load_again(tiny_line, images,
     assert all(len(bank.patches) == 200 for bank in model.memory_banks.values())
     assert 1 <= len(model.pca.components) <= 4
     assert model.students is None
+    assert isinstance(model.teacher.backbone.pyramid, CompiledPyramid), "fitted through OpenVINO"
     loaded = load_lgst(tmp_path, backbone)
     canvas = torch.rand(1, 3, 64, 64)
     torch.testing.assert_close(loaded.teacher(canvas), model.teacher(canvas), atol=1e-4, rtol=1e-4)
