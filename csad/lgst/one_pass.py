@@ -93,5 +93,5 @@ class OnePass:
         combine = self._teacher.add if own else self._teacher.combine
         raw = combine(pyramid, (batch.shape[-2], batch.shape[-1]))
         if rows:
-            self._maps.append(pool(raw[rows]))
+            self._maps.append(pool(raw[torch.tensor(rows)]))
             self._shown += [self._places[images[row]] for row in rows]
