@@ -28,10 +28,10 @@ from csad.images.registered import find_registration
 from csad.images.training_images import canvas_of, evenly_spaced, read_images, sample_images
 from csad.imaging.canvas_store import CanvasStore
 from csad.lgst import normal_distances
-from csad.lgst.copies import COPIES, groups_with_copies, with_copies
 from csad.lgst.fit import BATCH, NORMAL_DISTANCE_IMAGES
-from csad.lgst.memory_bank import MEMORY_LAYERS, MemoryBank, fit_memory_banks
+from csad.lgst.memory_bank import MEMORY_LAYERS, MemoryBank
 from csad.lgst.normal_distances import NormalDistances, NormalDistancesFit
+from csad.lgst.one_pass import OnePass
 from csad.scoring.branches import reductions
 
 SCALES: Mapping[str, Mapping[str, float]] = {
@@ -96,10 +96,7 @@ def search(data: DataSet, seed: int) -> dict[str, Tensor]:
 
     found = {"defect": torch.tensor([file.path.parent.name != "good" for file in images.test])}
     with torch.inference_mode(), open_posed(images.train) as canvases:
-        batches = with_copies(canvases.batches(BATCH), seed)
-        pyramids = ((ids, backbone(b)) for ids, b in zip(groups_with_copies(groups, BATCH), batches, strict=True))
-        seen = (1 + COPIES) * len(canvases)
-        banks = fit_memory_banks(MEMORY_LAYERS, pyramids, seen, line.lgst.coreset_size, seed)
+        banks = OnePass(line, backbone, canvases, groups, (), seed).memory_banks
     for name, bank in banks.items():
         found[f"{name}.patches"] = bank.patches
     some = evenly_spaced(len(images.train), NORMAL_DISTANCE_IMAGES)

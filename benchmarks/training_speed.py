@@ -4,9 +4,9 @@
     python -m benchmarks.training_speed /tmp/before --data examples/fastener_kit/data --images 12 --steps 60
 
 A part of the images and of the steps is enough for ratios. Copies of the segmentation network (--copies, of 600 steps)
-are stored in proportion to its steps, so a step costs what it does in a whole training. What does not depend on either
-counts too much in a small run, and the table says what a whole training would take: describing and masks in proportion
-to the images, the network to its steps.
+are stored in proportion to its steps, so a step costs what it does in a whole training. The second table says what a
+whole training would take: the network in proportion to its steps, all else to the images, so that what depends on
+neither (drawing galleries, choosing coresets, the graph) counts too much there.
 """
 
 from __future__ import annotations
@@ -64,10 +64,16 @@ def part_of(data: Path, folder: Path, images: int) -> Path:
     return folder
 
 
-def line_of(steps: int, copies: int | None, export: bool) -> str:
+def line_of(steps: int, copies: int | None, export: bool | None) -> str:
     """A product line of so many steps; None leaves out a key that an older checkout does not know."""
     segmentation = {"steps": steps} | ({} if copies is None else {"copies": copies})
-    return yaml.safe_dump({"name": "speed", "segmentation": segmentation, "runtime": {"export": export}})
+    runtime = {} if export is None else {"runtime": {"export": export}}
+    return yaml.safe_dump({"name": "speed", "segmentation": segmentation} | runtime)
+
+
+def exports(checkout: Path) -> bool:
+    """Whether a checkout knows exported graphs; older ones refuse to be told of them."""
+    return (checkout / "csad" / "scoring" / "runtimes").is_dir()
 
 
 def train_in(checkout: Path, line: str, data: Path, output: Path) -> Seconds:
@@ -112,7 +118,10 @@ def main() -> None:
     whole = SegmentationSettings()
     copies = round(options.copies * options.steps / whole.steps)
     sides = {
-        BEFORE: (options.before.resolve(), line_of(options.steps, None, options.export)),
+        BEFORE: (
+            options.before.resolve(),
+            line_of(options.steps, None, options.export if exports(options.before) else None),
+        ),
         AFTER: (HERE, line_of(options.steps, copies, options.export)),
     }
     runs: dict[str, list[Seconds]] = {side: [] for side in sides}
@@ -125,8 +134,8 @@ def main() -> None:
     print(f"{options.images} images, {options.steps} steps, processor seconds, one thread")
     print(table(("stage", BEFORE, AFTER, "after / before"), rows(before, after)))
     images = len(list((options.data / "train" / "good").iterdir())) / options.images
-    factors = {"masks": images, "clustering": images, "segnet": whole.steps / options.steps}
-    print("\na whole training, by extrapolation of masks, clustering and segnet")
+    factors = dict.fromkeys(before, images) | {"segnet": whole.steps / options.steps}
+    print("\na whole training, by extrapolation")
     print(table(("stage", BEFORE, AFTER, "after / before"), rows(scaled(before, factors), scaled(after, factors))))
 
 

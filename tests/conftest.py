@@ -74,10 +74,12 @@ def _threads_as_before(_threads_of_the_process: int) -> Iterator[None]:
 
 
 @pytest.fixture
-def pretended_gpu() -> Iterator["PretendedGpu"]:
+def pretended_gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator["PretendedGpu"]:
     """A GPU on any machine: see `tests.pretended_gpu`."""
     from tests.pretended_gpu import PretendedGpu
 
+    # Bit by bit alike are torch's features alone, and what computes here cannot be traced for another engine.
+    monkeypatch.setattr("csad.features.compiled.ENGINE", "none, so that torch computes")
     with PretendedGpu() as pretended:
         yield pretended
 

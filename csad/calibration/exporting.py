@@ -46,7 +46,7 @@ def export(
         canvas: Size of the inputs.
         model: Networks and branches; they are moved to the CPU.
         decision: Fusion and threshold.
-        calibration: Raw scores that torch gave the validation images, and the scales of the maps.
+        calibration: Scales of the maps.
         validation: The validation images as model inputs.
     """
     exported = export_graph(output, model, decision.fusion, canvas, undrawn_below(line, calibration))
@@ -91,7 +91,7 @@ def _reference(
     calibration: Calibration,
     validation: CanvasStore,
 ) -> Reference:
-    """What torch makes of the validation images: their scores are known, maps and explanations are made here."""
+    """What torch makes of the validation images; calibration may have seen them through a compiled backbone."""
     runtime = TorchRuntime(model.to("cpu"), decision.fusion)
     renderer = Renderer(
         line.fusion.maps,
@@ -101,8 +101,8 @@ def _reference(
         runtime.explainers,
         runtime.on_scale,
     )
-    rendered = compute_all(runtime, renderer, _batches(validation)).rendered
-    return Reference(calibration.validation, rendered, decision.fusion, decision.threshold.value, renderer)
+    computed = compute_all(runtime, renderer, _batches(validation))
+    return Reference(computed.columns, computed.rendered, decision.fusion, decision.threshold.value, renderer)
 
 
 def _compare(name: str, graph: Path, exported: Export, reference: Reference, validation: CanvasStore) -> Parity:

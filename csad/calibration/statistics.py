@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from csad.calibration.fitting import fit_branches
 from csad.calibration.writing import write
 from csad.config.line import ProductLine
 from csad.features.backbone import backbone_of
+from csad.features.compiled import accelerated
 from csad.images import ImageFile, ImageSet
 from csad.images.canvases import open_canvases
 from csad.images.registered import read_registration
@@ -68,7 +70,7 @@ def fit(
             images=train,
             types=np.array([record.types[file.stem] for file in images.train], dtype=np.int64),
             groups=images.groups_of(images.train),
-            backbone=shared.backbone,
+            backbone=accelerated(shared.backbone),
             teacher=shared.teacher,
             network=network.to(device) if network else None,
             lgst=students.to(device),
@@ -83,14 +85,16 @@ def fit(
     with open_canvases(line, canvas, images.validation) as validation:
         calibration = calibrate(fitted.model, fitted.out_of_fold, validation, donors, seed)
         decision = decide(line, calibration, files, images.groups_of(files))
+        # What is exported and written is torch's, as the reference is that runtimes are compared with.
+        model = replace(fitted.model, backbone=shared.backbone)
         exported = None
         if line.runtime.export:
-            exported = export(line, output, canvas, fitted.model, decision, calibration, validation)
+            exported = export(line, output, canvas, model, decision, calibration, validation)
     return write(
         output,
         line,
         canvas,
-        fitted.model,
+        model,
         calibration,
         decision,
         fit_border(sample_images(line, images.train).images),

@@ -6,7 +6,6 @@ Ours: what the students of paper 3.4 and the histograms of 3.3 must take for nor
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -24,25 +23,16 @@ COPIES = 2
 """Copies of each canvas."""
 
 
-def with_copies(batches: Iterable[Tensor], seed: int) -> Iterator[Tensor]:
-    """Go through canvases, each batch followed by `COPIES` of it, every canvas lit and moved in a way of its own.
+def copy_of(batch: Tensor, generator: torch.Generator) -> Tensor:
+    """Light and move every canvas of a batch in a way of its own.
 
     Args:
-        batches: float32 (B, 3, h, w) in 0..1 each.
-        seed: Random seed for sampling.
+        batch: float32 (B, 3, h, w) in 0..1.
+        generator: Draws how.
 
-    Yields:
+    Returns:
         float32 (B, 3, h, w) in 0..1; what a move uncovers repeats the border.
     """
-    generator = torch.Generator().manual_seed(seed)
-    for batch in batches:
-        yield batch
-        for _ in range(COPIES):
-            yield copy_of(batch, generator)
-
-
-def copy_of(batch: Tensor, generator: torch.Generator) -> Tensor:
-    """Light and move every canvas of a batch in a way of its own; shapes as in `with_copies`."""
     moves = torch.randint(-REACH, REACH + 1, (len(batch), 2), generator=generator).tolist()
     lights = torch.rand(len(batch), 2, generator=generator).tolist()
     return torch.stack(
@@ -51,18 +41,6 @@ def copy_of(batch: Tensor, generator: torch.Generator) -> Tensor:
             for canvas, (down, right), (overall, turn) in zip(batch, moves, lights, strict=True)
         ]
     )
-
-
-def groups_with_copies(groups: Sequence[int], batch: int) -> Iterator[Sequence[int]]:
-    """The group of every canvas that `with_copies` yields, in the same order.
-
-    Args:
-        groups: Groups of the canvases.
-        batch: Canvases in a batch.
-    """
-    for start in range(0, len(groups), batch):
-        for _ in range(1 + COPIES):
-            yield groups[start : start + batch]
 
 
 def _shift(canvas: Tensor, down: int, right: int) -> Tensor:

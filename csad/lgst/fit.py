@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -15,26 +16,24 @@ from torch import Tensor
 from csad.common.errors import StageError
 from csad.config.line import ProductLine
 from csad.features.backbone import Backbone, backbone_of
+from csad.features.compiled import accelerated
 from csad.images import ImageSet
 from csad.images.canvases import open_canvases
 from csad.images.folds import folds_of
 from csad.images.training_images import canvas_of, evenly_spaced
 from csad.imaging.canvas_store import CanvasStore
-from csad.lgst import copies
-from csad.lgst.copies import groups_with_copies, with_copies
-from csad.lgst.memory_bank import MEMORY_LAYERS, MemoryBank, fit_memory_banks, with_normal_distances
+from csad.lgst.memory_bank import MEMORY_LAYERS, MemoryBank, with_normal_distances
+from csad.lgst.one_pass import BATCH, OnePass
 from csad.lgst.paper.mean_map import MeanMap, fit_mean_map
 from csad.lgst.paper.sampling import CanvasImages
 from csad.lgst.paper.students import Students
 from csad.lgst.paper.training import StudentTraining, train_students
-from csad.lgst.pca import MAXIMUM_IMAGES, PcaReconstruction, fit_pooled, out_of_fold_scores, pool
+from csad.lgst.pca import MAXIMUM_IMAGES, PcaReconstruction, fit_pooled, out_of_fold_scores
 from csad.lgst.teacher import Teacher
 
 WEIGHTS = "lgst.safetensors"
 OUT_OF_FOLD = "out_of_fold.safetensors"
 """What the global student says about training images that it was not fitted on; absent where that cannot be had."""
-
-BATCH = 8
 
 NORMAL_DISTANCE_IMAGES = 100
 """Training images that show how far normal patches lie from a memory bank: some 100,000 patches for a few thousand."""
@@ -122,24 +121,18 @@ def fit_lgst(
     """
     settings = line.lgst
     canvas = canvas_of(line, images)
-    backbone = backbone_of(line.backbone, stages=3).to(device)
+    backbone = accelerated(backbone_of(line.backbone, stages=3).to(device))
     with open_canvases(line, canvas, images.train) as canvases:
-        teacher = Teacher.fit(backbone, canvases.batches(BATCH), settings.channels, seed, settings.grid)
-
         pca = students = None
-        memory_banks = {}
         unseen: dict[str, Tensor] = {}
         groups = images.groups_of(images.train)
+        pooled = calibrating(len(canvases)) if settings.global_student == "pca" else []
+        seen = OnePass(line, backbone, canvases, groups, pooled, seed)
+        teacher, memory_banks = seen.teacher, seen.memory_banks
         if settings.global_student == "pca":
-            pca, unseen["global@max"] = _fit_pca(line, teacher, canvases, groups, seed)
+            pca, unseen["global@max"] = _fit_pca(line, seen, [groups[index] for index in pooled])
             logger.info("global student: %d principal components", len(pca.components))
-        if settings.local_student == "memory_bank":
-            batches = with_copies(canvases.batches(BATCH), seed)
-            pyramids = (
-                (ids, backbone(batch)) for ids, batch in zip(groups_with_copies(groups, BATCH), batches, strict=True)
-            )
-            seen = (1 + copies.COPIES) * len(canvases)
-            memory_banks = fit_memory_banks(MEMORY_LAYERS, pyramids, seen, settings.coreset_size, seed)
+        if memory_banks:
             some = evenly_spaced(len(canvases), NORMAL_DISTANCE_IMAGES)
             memory_banks = with_normal_distances(memory_banks, _pyramids(backbone, canvases, groups, some))
             for name, bank in memory_banks.items():
@@ -165,21 +158,13 @@ def _pyramids(
         yield [groups[index] for index in chosen[start : start + BATCH]], backbone(batch)
 
 
-def _fit_pca(
-    line: ProductLine, teacher: Teacher, canvases: CanvasStore, groups: Sequence[int], seed: int
-) -> tuple[PcaReconstruction, Tensor]:
-    """Fit the global student; score the images of `calibrating` by students that had not seen them, float64 (n,)."""
-    settings = line.lgst
-    chosen = calibrating(len(canvases))
-    batches = with_copies(canvases.batches(BATCH, chosen), seed)
-    maps = torch.cat([pool(teacher(batch)) for batch in batches])
-    # Of each batch the images come first, then their copies.
-    places = torch.cat([torch.tensor(ids) for ids in groups_with_copies(range(len(chosen)), BATCH)])
-    folds = folds_of([groups[index] for index in chosen])
-    limits = (settings.explained_variance, settings.max_components)
-    scores = out_of_fold_scores(maps, folds[places], *limits)
-    # Stable: the first map of an image is the image itself.
-    first = torch.argsort(places, stable=True)[:: 1 + copies.COPIES]
+def _fit_pca(line: ProductLine, seen: OnePass, groups: Sequence[int]) -> tuple[PcaReconstruction, Tensor]:
+    """Fit the global student; score the pooled images, of these groups, by students without them, float64 (n,)."""
+    maps, places = seen.pooled_maps()
+    limits = (line.lgst.explained_variance, line.lgst.max_components)
+    scores = out_of_fold_scores(maps, folds_of(groups)[places], *limits)
+    # The first map of an image is the image itself.
+    first = np.unique(places.numpy(), return_index=True)[1]
     return fit_pooled(maps, *limits), scores[first]
 
 

@@ -151,41 +151,42 @@ class MemoryBank:
         return cls(MEMORY_LAYERS[name], *stored, NormalDistances.from_tensors(tensors))
 
 
-def fit_memory_banks(
-    layer_sets: Mapping[str, PatchLayers],
-    pyramids: Iterable[tuple[Sequence[int], Sequence[Tensor]]],
-    images: int,
-    size: int,
-    seed: int,
-) -> dict[str, MemoryBank]:
-    """Draw patches evenly from all normal images and keep those that cover the rest best (greedy k-centre).
+class MemoryBankFit:
+    """Draws patches evenly from all normal images and keeps those that cover the rest best (greedy k-centre).
+
+    At most 25 M patches of each memory bank are held while fitting, whatever the number of images.
 
     Args:
         layer_sets: What describes a patch, a memory bank for each; all see the images in one pass.
-        pyramids: A batch at a time the group of each normal image, and the stages of the backbone.
-        images: How many images the batches hold altogether.
+        images: How many images will come altogether.
         size: Patches to keep, M.
         seed: Random seed for sampling.
-
-    Returns:
-        Memory banks in bounded space, on the pyramids' device: at most 25 M patches of each are held while fitting,
-        whatever the number of images.
     """
-    generators = {name: torch.Generator().manual_seed(seed) for name in layer_sets}
-    per_image = max(1, -(-POOL_FACTOR * size // max(1, images)))
-    drawn: dict[str, list[Tensor]] = {name: [] for name in layer_sets}
-    sources: dict[str, list[Tensor]] = {name: [] for name in layer_sets}
-    for groups, pyramid in pyramids:
-        for name, layers in layer_sets.items():
+
+    def __init__(self, layer_sets: Mapping[str, PatchLayers], images: int, size: int, seed: int) -> None:
+        self._layer_sets, self._size, self._seed = layer_sets, size, seed
+        self._generators = {name: torch.Generator().manual_seed(seed) for name in layer_sets}
+        self._per_image = max(1, -(-POOL_FACTOR * size // max(1, images)))
+        self._drawn: dict[str, list[Tensor]] = {name: [] for name in layer_sets}
+        self._sources: dict[str, list[Tensor]] = {name: [] for name in layer_sets}
+
+    def add(self, groups: Sequence[int], pyramid: Sequence[Tensor]) -> None:
+        """Draw from the next images: their groups, and the stages of the backbone, (B, C_s, H/s, W/s)."""
+        for name, layers in self._layer_sets.items():
             # Patches of an image: (h * w, C).
             for group, image in zip(groups, layers.describe(pyramid).flatten(2).transpose(1, 2), strict=True):
-                chosen = torch.randperm(len(image), generator=generators[name])[:per_image]
-                drawn[name].append(image[chosen])
-                sources[name].append(torch.full((len(chosen),), group, device=image.device))
-    return {
-        name: _coreset(layers, torch.cat(drawn.pop(name)), torch.cat(sources.pop(name)), size, seed)
-        for name, layers in layer_sets.items()
-    }
+                chosen = torch.randperm(len(image), generator=self._generators[name])[: self._per_image]
+                self._drawn[name].append(image[chosen])
+                self._sources[name].append(torch.full((len(chosen),), group, device=image.device))
+
+    def build(self) -> dict[str, MemoryBank]:
+        """The memory banks, on the pyramids' device; what was drawn is given up."""
+        return {
+            name: _coreset(
+                layers, torch.cat(self._drawn.pop(name)), torch.cat(self._sources.pop(name)), self._size, self._seed
+            )
+            for name, layers in self._layer_sets.items()
+        }
 
 
 def with_normal_distances(

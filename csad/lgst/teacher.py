@@ -6,7 +6,7 @@ and normalised by the mean and deviation of each channel over the training image
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import torch
@@ -74,56 +74,6 @@ class Teacher(nn.Module):
         self.register_buffer("mean", mean)
         self.register_buffer("std", std)
         self.register_buffer("projection", projection)
-
-    @classmethod
-    def fit(
-        cls,
-        backbone: Backbone,
-        batches: Iterable[Tensor],
-        channels: int,
-        seed: int,
-        grid: tuple[int, int] | None = None,
-    ) -> Teacher:
-        """Measure the channel statistics in one pass over the training images.
-
-        Args:
-            backbone: Frozen pyramid, on the device to use.
-            batches: float32 (B, 3, H, W) in 0..1, on any device that the backbone takes; any iterable, read once.
-            channels: Width of the teacher; stages that are wider together are projected down to it.
-            seed: Seed of the projection.
-            grid: Rows and columns of the features, or None for one cell per 8 pixels.
-
-        Raises:
-            DatasetError: There is no batch.
-        """
-        width = backbone.channels[1] + backbone.channels[2]
-        projection = orthogonal_projection(width, channels, seed) if channels < width else None
-        kept = min(channels, width)
-        teacher = cls(backbone, torch.zeros(kept), torch.ones(kept), projection, grid)
-        count = 0
-        total = torch.zeros(kept, dtype=torch.float64)
-        scatter = torch.zeros(kept, dtype=torch.float64)
-        for batch in batches:
-            stages = backbone(batch)
-            teacher.to(stages[0].device)
-            raw = teacher.combine(stages, teacher.grid_of(batch.shape[-2], batch.shape[-1]))
-            values = raw.double().transpose(0, 1).flatten(1)  # (C, B * h * w)
-            added = values.shape[1]
-            mean = values.mean(dim=1).cpu()
-            within = values.var(dim=1, correction=0).cpu() * added
-            if count:
-                shift = mean - total / count
-                within += shift.square() * count * added / (count + added)
-            scatter += within
-            total += mean * added
-            count += added
-        if not count:
-            raise DatasetError("Found 0 training images for the teacher, expected at least 1. Add normal images.")
-        std = (scatter / count).sqrt()
-        floor = float(std.mean()) * LEAST_RELATIVE_DEVIATION
-        teacher.mean.copy_(total / count)
-        teacher.std.copy_(std.clamp_min(floor) if floor > 0 else torch.ones_like(std))
-        return teacher
 
     @property
     def channels(self) -> int:
@@ -202,6 +152,68 @@ class Teacher(nn.Module):
             )
         rows, columns = tensors["grid"].tolist() if "grid" in tensors else (0, 0)
         return cls(backbone, tensors["mean"], tensors["std"], projection, (rows, columns) if rows else None)
+
+
+class TeacherFit:
+    """Measures the channel statistics of a teacher, a batch at a time.
+
+    Args:
+        backbone: Frozen pyramid, on the device to use.
+        channels: Width of the teacher; stages that are wider together are projected down to it.
+        seed: Seed of the projection.
+        grid: Rows and columns of the features, or None for one cell per 8 pixels.
+    """
+
+    def __init__(self, backbone: Backbone, channels: int, seed: int, grid: tuple[int, int] | None = None) -> None:
+        width = backbone.channels[1] + backbone.channels[2]
+        projection = orthogonal_projection(width, channels, seed) if channels < width else None
+        kept = min(channels, width)
+        self._teacher = Teacher(backbone, torch.zeros(kept), torch.ones(kept), projection, grid)
+        self._count = 0
+        self._total = torch.zeros(kept, dtype=torch.float64)
+        self._scatter = torch.zeros(kept, dtype=torch.float64)
+
+    def combine(self, stages: list[Tensor], size: tuple[int, int]) -> Tensor:
+        """Features before standardisation, float32 (B, C, h, w), of the backbone's stages of images (H, W)."""
+        self._teacher.to(stages[0].device)
+        return self._teacher.combine(stages, self._teacher.grid_of(*size))
+
+    def add(self, stages: list[Tensor], size: tuple[int, int]) -> Tensor:
+        """Take in training images.
+
+        Args:
+            stages: The backbone's, (B, C_s, H/s, W/s).
+            size: Height and width of the images.
+
+        Returns:
+            What `combine` gives.
+        """
+        raw = self.combine(stages, size)
+        values = raw.double().transpose(0, 1).flatten(1)  # (C, B * h * w)
+        added = values.shape[1]
+        mean = values.mean(dim=1).cpu()
+        within = values.var(dim=1, correction=0).cpu() * added
+        if self._count:
+            shift = mean - self._total / self._count
+            within += shift.square() * self._count * added / (self._count + added)
+        self._scatter += within
+        self._total += mean * added
+        self._count += added
+        return raw
+
+    def build(self) -> Teacher:
+        """The teacher.
+
+        Raises:
+            DatasetError: There was no image.
+        """
+        if not self._count:
+            raise DatasetError("Found 0 training images for the teacher, expected at least 1. Add normal images.")
+        std = (self._scatter / self._count).sqrt()
+        floor = float(std.mean()) * LEAST_RELATIVE_DEVIATION
+        self._teacher.mean.copy_(self._total / self._count)
+        self._teacher.std.copy_(std.clamp_min(floor) if floor > 0 else torch.ones_like(std))
+        return self._teacher
 
 
 def resize(features: Tensor, grid: tuple[int, int]) -> Tensor:

@@ -17,6 +17,7 @@ from csad.common.errors import TooFewComponents
 from csad.common.progress import track
 from csad.config.line import ProductLine
 from csad.features.backbone import backbone_of
+from csad.features.compiled import accelerated
 from csad.images import ImageFile, ImageSet, read_rgb
 from csad.imaging.masks import OBJECTS, load_masks, stack_masks
 from csad.imaging.working_image import working_image
@@ -134,7 +135,7 @@ def describe(
         masks: Folder with a mask file per image.
         device: Where the backbone looks at them.
     """
-    backbone = backbone_of(line.backbone).to(device)
+    backbone = accelerated(backbone_of(line.backbone).to(device))
     deep, colours, owners, areas = [], [], [], []
     for index, file in enumerate(track(files, "Describing components")):
         image = _open(line, file)

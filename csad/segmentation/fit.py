@@ -17,6 +17,7 @@ from csad.common.errors import StageError
 from csad.compute.array_store import ArrayStore
 from csad.config.line import ProductLine
 from csad.features.backbone import Backbone, backbone_of
+from csad.features.compiled import accelerated
 from csad.images import ImageFile, ImageSet
 from csad.images.canvases import open_canvases
 from csad.images.training_images import canvas_of
@@ -87,7 +88,7 @@ def fit_segmentation(
     with open_canvases(line, canvas, images.train) as canvases, ArrayStore(label_maps(), size) as labels:
         types = np.array([record.types[stem] for stem in stems], dtype=np.int64)
         data = SegmentationData(canvases, labels, kept, types, fit.classes)
-        backbone = backbone_of(line.backbone, stages=3)
+        backbone = accelerated(backbone_of(line.backbone, stages=3).to(device))
         network = train_segmentation(backbone, data, line.segmentation, seed, checkpoint, device)
     save_file({name: value.cpu().contiguous() for name, value in network.trainable_state().items()}, output / WEIGHTS)
     return fit

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from csad.common.errors import StageError
+from csad.features.compiled import CompiledPyramid
 from csad.images import read_rgb, scan
 from csad.scoring.model_folder import read_manifest
 from csad.scoring.scorer import Scorer
@@ -51,6 +52,21 @@ def test_student_networks_saw_all_training_images_so_validation_alone_calibrates
     model = train(line, tiny_line_data, tmp_path / "model", seed=3).model
 
     assert read_manifest(model).threshold.images == 5
+
+
+def test_what_is_exported_and_what_runtimes_are_compared_with_is_torchs_own_backbone(
+    tiny_line, tiny_line_data, tiny_model, tmp_path, monkeypatch
+):
+    exported = []
+    monkeypatch.setattr("csad.calibration.statistics.export", lambda *given: exported.append(given))
+    line = tiny_line.model_copy(update={"runtime": tiny_line.runtime.model_copy(update={"export": True})})
+    shutil.copytree(f"{tiny_model}.stages", tmp_path / "model.stages", symlinks=True)
+
+    train(line, tiny_line_data, tmp_path / "model", seed=3)
+
+    ((_, _, _, model, *_),) = exported
+    assert not isinstance(model.backbone.pyramid, CompiledPyramid)
+    assert not isinstance(model.teacher.backbone.pyramid, CompiledPyramid)
 
 
 def test_the_files_are_those_of_the_parts(manifest, tiny_model):

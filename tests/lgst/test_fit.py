@@ -6,6 +6,7 @@ from torch.nn import functional
 
 from csad.common.errors import StageError
 from csad.features.backbone import load_backbone
+from csad.features.compiled import CompiledPyramid
 from csad.images import read_rgb, scan
 from csad.images.training_images import canvas_of
 from csad.imaging.canvas_store import to_tensor
@@ -33,6 +34,7 @@ def test_the_default_students_need_no_training_and_load_again(tiny_line, images,
     assert all(len(bank.patches) == 200 for bank in model.memory_banks.values())
     assert 1 <= len(model.pca.components) <= 4
     assert model.students is None
+    assert isinstance(model.teacher.backbone.pyramid, CompiledPyramid), "fitted through OpenVINO"
     loaded = load_lgst(tmp_path, backbone)
     canvas = torch.rand(1, 3, 64, 64)
     torch.testing.assert_close(loaded.teacher(canvas), model.teacher(canvas), atol=1e-4, rtol=1e-4)
@@ -53,7 +55,7 @@ def test_the_global_student_sees_images_from_the_whole_set_not_the_first_by_name
     fits = []
     for files in (images.train, images.train[::-1]):
         monkeypatch.setattr("csad.lgst.fit.MAXIMUM_IMAGES", 2)
-        monkeypatch.setattr("csad.lgst.copies.COPIES", 0)
+        monkeypatch.setattr("csad.lgst.one_pass.COPIES", 0)
         fits.append(fit_lgst(tiny_line, replace(images, train=files), tmp_path, seed=0).pca.mean)
 
     # The first and the last are seen, whichever way round.

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from csad.lgst.memory_bank import MEMORY_LAYERS, POOL_FACTOR, MemoryBank, _greedy_k_centre, fit_memory_banks
+from csad.lgst.memory_bank import MEMORY_LAYERS, POOL_FACTOR, MemoryBank, MemoryBankFit, _greedy_k_centre
 from csad.lgst.normal_distances import NormalDistances
 
 
@@ -15,6 +15,13 @@ class OneStage:
 
 
 PLAIN = OneStage()
+
+
+def fit_memory_banks(layer_sets, pyramids, images, size, seed):
+    fit = MemoryBankFit(layer_sets, images, size, seed)
+    for groups, pyramid in pyramids:
+        fit.add(groups, pyramid)
+    return fit.build()
 
 
 def fit_memory_bank(layers, pyramids, images, size, seed):

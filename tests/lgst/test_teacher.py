@@ -6,7 +6,7 @@ from torch.nn import functional as F
 from csad.common.errors import DatasetError, ModelFolderError
 from csad.lgst.teacher import Teacher, orthogonal_projection
 
-from .toy import ToyBackbone, toy_images
+from .toy import ToyBackbone, fit_teacher, toy_images
 
 
 class FixedStages(nn.Module):
@@ -61,7 +61,7 @@ def test_the_default_grid_has_a_cell_per_eight_pixels_and_any_other_can_be_asked
 
 def test_every_channel_of_the_training_images_gets_mean_zero_and_deviation_one():
     images = torch.stack(toy_images(7, seed=0))
-    teacher = Teacher.fit(ToyBackbone(), images.split(3), channels=512, seed=0)
+    teacher = fit_teacher(ToyBackbone(), images.split(3), channels=512, seed=0)
 
     features = teacher(images).transpose(0, 1).flatten(1)
 
@@ -72,8 +72,8 @@ def test_every_channel_of_the_training_images_gets_mean_zero_and_deviation_one()
 
 def test_the_statistics_do_not_depend_on_the_batches():
     images = torch.stack(toy_images(7, seed=0))
-    one_pass = Teacher.fit(ToyBackbone(), [images], channels=4, seed=0)
-    one_by_one = Teacher.fit(ToyBackbone(), images.split(1), channels=4, seed=0)
+    one_pass = fit_teacher(ToyBackbone(), [images], channels=4, seed=0)
+    one_by_one = fit_teacher(ToyBackbone(), images.split(1), channels=4, seed=0)
 
     torch.testing.assert_close(one_pass.mean, one_by_one.mean)
     torch.testing.assert_close(one_pass.std, one_by_one.std)
@@ -82,7 +82,7 @@ def test_the_statistics_do_not_depend_on_the_batches():
 def test_a_dead_channel_is_not_blown_up():
     second = torch.tensor([0.0, 2.0]).repeat(8).reshape(1, 1, 4, 4)
     backbone = FixedStages(second, torch.zeros(1, 1, 2, 2))
-    teacher = Teacher.fit(backbone, [torch.zeros(1, 3, 32, 32)], channels=8, seed=0)
+    teacher = fit_teacher(backbone, [torch.zeros(1, 3, 32, 32)], channels=8, seed=0)
 
     assert teacher.std[1] == pytest.approx(0.01 * float(teacher.std[0]) / 2, rel=1e-5)
 
@@ -90,7 +90,7 @@ def test_a_dead_channel_is_not_blown_up():
 def test_constant_features_give_a_deviation_of_one():
     backbone = FixedStages(torch.ones(1, 2, 4, 4), torch.ones(1, 1, 2, 2))
 
-    assert Teacher.fit(backbone, [torch.zeros(1, 3, 32, 32)], channels=8, seed=0).std.tolist() == [1, 1, 1]
+    assert fit_teacher(backbone, [torch.zeros(1, 3, 32, 32)], channels=8, seed=0).std.tolist() == [1, 1, 1]
 
 
 def test_the_projection_has_orthonormal_rows_and_follows_its_seed():
@@ -104,7 +104,7 @@ def test_the_projection_has_orthonormal_rows_and_follows_its_seed():
 @pytest.mark.parametrize(("channels", "grid"), [(4, None), (512, (6, 6))])
 def test_a_saved_teacher_gives_the_same_features(channels, grid):
     images = torch.stack(toy_images(3, seed=0))
-    teacher = Teacher.fit(ToyBackbone(), [images], channels, seed=0, grid=grid)
+    teacher = fit_teacher(ToyBackbone(), [images], channels, seed=0, grid=grid)
 
     restored = Teacher.from_tensors(ToyBackbone(), teacher.tensors())
 
@@ -113,7 +113,7 @@ def test_a_saved_teacher_gives_the_same_features(channels, grid):
 
 def test_no_training_image_is_an_error_that_says_what_to_do():
     with pytest.raises(DatasetError, match=r"Found 0 training images.*Add normal images"):
-        Teacher.fit(ToyBackbone(), [], channels=4, seed=0)
+        fit_teacher(ToyBackbone(), [], channels=4, seed=0)
 
 
 def test_a_teacher_of_another_backbone_is_refused():

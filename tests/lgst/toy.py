@@ -1,8 +1,12 @@
 """A backbone and a product small enough for tests."""
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from csad.lgst.teacher import Teacher, TeacherFit
 
 
 class ToyBackbone(nn.Module):
@@ -40,3 +44,17 @@ def with_red_spot(image: Tensor) -> Tensor:
     spoilt = image.clone()
     spoilt[0, 8:20, 8:20], spoilt[1:, 8:20, 8:20] = 1.0, 0.0
     return spoilt
+
+
+def fit_teacher(
+    backbone: nn.Module,
+    batches: Iterable[Tensor],
+    channels: int,
+    seed: int,
+    grid: tuple[int, int] | None = None,
+) -> Teacher:
+    """A teacher of these images, float32 (B, 3, H, W) each."""
+    fit = TeacherFit(backbone, channels, seed, grid)
+    for batch in batches:
+        fit.add(backbone(batch), (batch.shape[-2], batch.shape[-1]))
+    return fit.build()

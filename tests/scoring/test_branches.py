@@ -9,7 +9,7 @@ from csad.features.backbone import load_backbone
 from csad.features.codebook import Codebook
 from csad.lgst.memory_bank import MEMORY_LAYERS
 from csad.lgst.pca import PcaReconstruction, pool
-from csad.lgst.teacher import Teacher
+from csad.lgst.teacher import TeacherFit
 from csad.scoring.anomaly_model import AnomalyModel
 from csad.scoring.branches import Branch, branch_of, groups, register, registered, score_names
 from csad.scoring.branches.component_histogram import ComponentBranch
@@ -93,7 +93,9 @@ def model():
     """Networks, components and words drawn at random."""
     torch.manual_seed(0)
     backbone = load_backbone("tf_efficientnet_lite0", stages=3)
-    teacher = Teacher.fit(backbone, [torch.rand(4, 3, 64, 64)], 512, 0)
+    fit = TeacherFit(backbone, 512, seed=0)
+    fit.add(backbone(torch.rand(4, 3, 64, 64)), (64, 64))
+    teacher = fit.build()
     features = teacher(torch.rand(1, 3, 64, 64))
     pca = PcaReconstruction(pool(features)[0], torch.zeros(0, pool(features)[0].numel()))
     codebook = Codebook(features[0].flatten(1).T[:3].contiguous(), 100.0)

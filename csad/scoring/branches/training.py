@@ -15,6 +15,7 @@ from csad.features.backbone import Backbone
 from csad.imaging.canvas_store import CanvasStore
 from csad.lgst.fit import LgstModel
 from csad.lgst.teacher import Teacher
+from csad.scoring.branches.protocol import BatchFeatures
 from csad.segmentation.network import SegmentationNetwork
 
 BATCH = 8
@@ -53,4 +54,4 @@ class Training:
     def teacher_features(self) -> Iterator[Tensor]:
         """Teacher features of all training images, float32 (B, C, r, c) a batch."""
         for batch in self.images.batches(BATCH):
-            yield self.teacher(batch)
+            yield BatchFeatures(batch, self.backbone, self.teacher).teacher

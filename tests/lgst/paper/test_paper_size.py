@@ -7,7 +7,7 @@ from csad.config.line import ProductLine
 from csad.features.backbone import Backbone
 from csad.lgst.paper.students import StudentArchitecture, Students
 from csad.lgst.paper.training import StudentTraining
-from csad.lgst.teacher import Teacher
+from tests.lgst.toy import fit_teacher
 
 LGST = ProductLine(name="kit", method="paper").lgst
 
@@ -16,7 +16,7 @@ LGST = ProductLine(name="kit", method="paper").lgst
 def teacher():
     backbone = Backbone("wide_resnet50_2.tv2_in1k", stages=3)
     images = torch.rand(1, 3, 256, 256, generator=torch.Generator().manual_seed(0))
-    return Teacher.fit(backbone, [images], LGST.channels, seed=0, grid=LGST.grid)
+    return fit_teacher(backbone, [images], LGST.channels, seed=0, grid=LGST.grid)
 
 
 def test_the_teacher_gives_512_channels_on_56_by_56_cells(teacher):

@@ -10,7 +10,7 @@ from csad.lgst.maps import MapNormaliser
 from csad.lgst.paper import training
 from csad.lgst.paper.training import StudentTraining, train_students
 from csad.lgst.teacher import Teacher
-from tests.lgst.toy import ToyBackbone, toy_images, with_red_spot
+from tests.lgst.toy import ToyBackbone, fit_teacher, toy_images, with_red_spot
 
 TINY = StudentTraining(steps=6, batch=2, width=4, bottleneck=4, window=32, checkpoint_every=2)
 
@@ -22,7 +22,7 @@ def images():
 
 @pytest.fixture(scope="module")
 def teacher(images):
-    return Teacher.fit(ToyBackbone(), [torch.stack(images)], channels=8, seed=0)
+    return fit_teacher(ToyBackbone(), [torch.stack(images)], channels=8, seed=0)
 
 
 def weights(students):
@@ -37,7 +37,7 @@ def assert_equal_weights(first, second):
 
 def test_training_makes_normal_images_familiar_and_a_patch_never_seen_strange():
     images = toy_images(16, seed=0)
-    teacher = Teacher.fit(ToyBackbone(), [torch.stack(images)], channels=8, seed=0)
+    teacher = fit_teacher(ToyBackbone(), [torch.stack(images)], channels=8, seed=0)
     settings = StudentTraining(steps=80, batch=4, learning_rate=5e-3, average=0.9, width=8, bottleneck=8, window=64)
     held_out = torch.stack(toy_images(6, seed=1))
     spoilt = torch.stack([with_red_spot(image) for image in held_out])
@@ -151,7 +151,7 @@ def test_one_student_alone_can_be_trained(teacher, images):
 
 def test_a_canvas_that_is_not_square_and_a_grid_of_any_size_can_be_trained():
     images = toy_images(3, seed=0, height=64, width=128)
-    teacher = Teacher.fit(ToyBackbone(), [torch.stack(images)], channels=8, seed=0, grid=(11, 13))
+    teacher = fit_teacher(ToyBackbone(), [torch.stack(images)], channels=8, seed=0, grid=(11, 13))
 
     students = train_students(teacher, images, TINY, seed=0)
 
