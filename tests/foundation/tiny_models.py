@@ -1,14 +1,14 @@
 """The real networks of segment-anything-hq and groundingdino-py, small and random."""
 
-import json
 from functools import partial
-from types import SimpleNamespace
 
 import pytest
 import torch
 
+from tests.foundation import tiny_weights
+from tests.foundation.tiny_weights import make_masks_vary
+
 SKIP = "needs the foundation environment (make foundation)"
-LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 def tiny_sam(seed=0, side=128, width=64, prompt_width=256):
@@ -41,58 +41,16 @@ def tiny_sam(seed=0, side=128, width=64, prompt_width=256):
             vit_dim=width,
         ),
     )
-    with torch.no_grad():
-        model.image_encoder.pos_embed.normal_(std=0.5)
-        for network in (*model.mask_decoder.output_hypernetworks_mlps, model.mask_decoder.hf_mlp):
-            for layer in network.layers:
-                layer.weight.mul_(2)
-            network.layers[-1].weight.mul_(10)
-        for name, weight in model.mask_decoder.transformer.named_parameters():
-            if name.endswith(("q_proj.weight", "k_proj.weight")):
-                weight.mul_(4)
-    return model.eval()
+    return make_masks_vary(model).eval()
 
 
 def write_toy_bert(folder):
     """A BERT of one layer whose words are letters; the special tokens have BERT's own numbers."""
-    transformers = pytest.importorskip("transformers", reason=SKIP)
-    folder.mkdir(parents=True, exist_ok=True)
-    vocabulary = [f"[unused{index}]" for index in range(1100)]
-    for index, token in {
-        0: "[PAD]",
-        100: "[UNK]",
-        101: "[CLS]",
-        102: "[SEP]",
-        103: "[MASK]",
-        1012: ".",
-        1029: "?",
-    }.items():
-        vocabulary[index] = token
-    for index, letter in enumerate(LETTERS):
-        vocabulary[200 + index] = letter
-        vocabulary[300 + index] = f"##{letter}"
-    for index, word in enumerate(("screw", "washer", "red", "disc", "metal")):
-        vocabulary[400 + index] = word
-    (folder / "vocab.txt").write_text("\n".join(vocabulary) + "\n", encoding="utf-8")
-    settings = {"do_lower_case": True, "tokenizer_class": "BertTokenizer", "model_max_length": 512}
-    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
-    torch.manual_seed(0)
-    config = transformers.BertConfig(
-        vocab_size=1100, hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32
-    )
-    transformers.BertModel(config).save_pretrained(folder)
-    return folder
+    pytest.importorskip("transformers", reason=SKIP)
+    return tiny_weights.write_toy_bert(folder)
 
 
 def tiny_grounding_dino(bert, seed=0, queries=30):
     """`GroundingDINO` with Swin-T, one encoder and one decoder layer."""
-    config = pytest.importorskip("groundingdino.config.GroundingDINO_SwinT_OGC", reason=SKIP)
-    from groundingdino.models import build_model
-
-    torch.manual_seed(seed)
-    values = {name: value for name, value in vars(config).items() if not name.startswith("_")}
-    values |= {
-        "enc_layers": 1, "dec_layers": 1, "num_queries": queries, "use_checkpoint": False,
-        "use_transformer_ckpt": False, "text_encoder_type": str(bert), "device": "cpu",
-    }  # fmt: skip
-    return build_model(SimpleNamespace(**values)).eval()
+    pytest.importorskip("groundingdino.config.GroundingDINO_SwinT_OGC", reason=SKIP)
+    return tiny_weights.grounding_dino(bert, seed, enc_layers=1, dec_layers=1, num_queries=queries)
