@@ -8,7 +8,8 @@ import json
 import random
 import secrets
 import time
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 from tests.services.kfp_execution import Done, TaskFailed
 
@@ -24,11 +25,13 @@ class Ended:
         name: Its name; artifacts of the task lie at minio://NAME/.
         exit_code: Of the container.
         log: What the container said.
+        sent: Bytes that the store sent since it began, to whomever.
     """
 
     name: str
     exit_code: int
     log: str
+    sent: int = 0
 
 
 @dataclass
@@ -40,6 +43,7 @@ class TaskPods:
         namespace: Namespace of the pods.
         pipeline: The compiled pipeline.
         claim: PersistentVolumeClaim that takes the place of the bucket of artifacts.
+        sent: Says how many bytes the store has sent so far.
         parameters: Parameters of the run that pods read, beside the pipeline's defaults.
         files: Files mounted over those of an image: image -> path -> key of the ConfigMap `files`.
         ended: The last pod of each task.
@@ -50,6 +54,7 @@ class TaskPods:
     namespace: str
     pipeline: object
     claim: str
+    sent: Callable[[], int]
     parameters: dict = field(default_factory=dict)
     files: dict = field(default_factory=dict)
     ended: dict = field(default_factory=dict)
@@ -61,25 +66,45 @@ class TaskPods:
 
     def run(self, task, given, artifacts):
         """Make the pod of a task and wait for its end."""
-        name = f"{task}-{secrets.token_hex(4)}"
         self.asked[task] = given, artifacts
+        before = self.sent()
+        ended = self.end(self.start(task, given, artifacts))
+        self.ended[task] = replace(ended, sent=self.sent() - before)
+        return self.ended[task]
+
+    def start(self, task, given, artifacts):
+        """Make the pod of a task; its name."""
+        name = f"{task}-{secrets.token_hex(4)}"
         text = json.dumps(self._pod(name, task, given, artifacts))
         self.cluster.kubectl("-n", self.namespace, "create", "--filename", "-", text=text)
+        return name
+
+    def end(self, name):
+        """Wait for the end of a pod."""
         status = self._wait(name)
         log = self.cluster.kubectl("-n", self.namespace, "logs", name)
         code = status["containerStatuses"][0]["state"]["terminated"]["exitCode"]
-        self.ended[task] = Ended(name, code, log)
-        return self.ended[task]
+        return Ended(name, code, log)
+
+    def kill(self, name):
+        """Take a pod away; its container is dead when this returns."""
+        self.cluster.kubectl("-n", self.namespace, "delete", "pod", name, "--grace-period=1")
 
     def read(self, path):
         """A file of the volumes, through the pod `keeper`."""
-        return self.cluster.kubectl("-n", self.namespace, "exec", "keeper", "--", "cat", path)
+        return self.shell(f"cat {path}")
+
+    def shell(self, command):
+        """A command in the pod `keeper`, which is root and has the volumes."""
+        return self.cluster.kubectl("-n", self.namespace, "exec", "keeper", "--", "sh", "-c", command)
 
     def _body(self, task, given, artifacts):
         ended = self.run(task, given, artifacts)
         if ended.exit_code:
             print(ended.log)
             raise TaskFailed(task)
+        # A launcher would have copied what the task wrote, and the next user reads a copy of its own.
+        self.shell(f"chmod -R a+rX {ARTIFACTS}/{ended.name}")
         told = json.loads(self.read(f"{ARTIFACTS}/{ended.name}/outputs.json"))
         return Done(told.get("parameterValues", {}), artifacts=self._outputs(task, ended.name))
 

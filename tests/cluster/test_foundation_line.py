@@ -6,7 +6,8 @@ tasks are pods of a real cluster. CSAD_TEST_WHOLE_LINE=1 makes pods of the tasks
 
 import json
 import os
-import secrets
+import re
+import time
 from dataclasses import replace
 
 import pytest
@@ -14,114 +15,16 @@ import pytest
 from csad.store.embedded import EmbeddedStore
 from csad.store.objects import ObjectStore
 from csad.store.push import push_dataset
-from tests.cluster.conftest import Cluster
+from tests.cluster.run_scene import Scene
 from tests.cluster.small_networks import SAM, small_files, write_weights
-from tests.cluster.task_pods import TaskPods
 from tests.foundation.tiny_weights import TAGS
-from tests.pipelines.compiled import Compiled
 from tests.services.kfp_execution import Execution
 from tests.services.kfp_server import KfpServer
-from tests.weights.mirrored import Line, mirror_file, sha256
+from tests.weights.mirrored import mirror_file, sha256
 
-LINE = """
-name: {name}
-images: {{area: 32768}}
-tags: {{images: 1}}
-pseudo_labels:
-  proposals: foundation
-  mode: coarse
-  foundation: {{sam: {sam}, minimum_region: 20}}
-segmentation: {{steps: 60}}
-lgst: {{coreset_size: 800}}
-histogram: {{codebook_size: 16}}
-"""
 WITH_WEIGHTS = ("tagging", "masks")
 IN_PODS = ("ingest", *WITH_WEIGHTS, "clustering")
 REST = ("lgst", "segnet", "statistics", "evaluation", "release")
-KEEPER = """
-apiVersion: v1
-kind: Pod
-metadata: {{name: keeper}}
-spec:
-  terminationGracePeriodSeconds: 0
-  dnsPolicy: Default
-  containers:
-  - name: main
-    image: {image}
-    imagePullPolicy: Never
-    command: [sleep, "100000"]
-    volumeMounts: [{{name: weights, mountPath: /weights}}, {{name: artifacts, mountPath: /minio}}]
-  volumes:
-  - {{name: weights, persistentVolumeClaim: {{claimName: csad-weights}}}}
-  - {{name: artifacts, persistentVolumeClaim: {{claimName: artifacts}}}}
-"""
-CLAIM = """
-apiVersion: v1
-kind: PersistentVolumeClaim
-metadata: {{name: {name}}}
-spec: {{accessModes: [ReadWriteMany], resources: {{requests: {{storage: 1Gi}}}}}}
-"""
-
-
-class Scene:
-    """A namespace for runs, its store with the weights, and a line of bytes to it that are counted."""
-
-    def __init__(self, cluster, images, settings, folder):
-        self.cluster, self.images, self.folder = cluster, images, folder
-        self.namespace = f"runs-{secrets.token_hex(4)}"
-        self.settings = settings
-        self.store = ObjectStore.connect(settings)
-        self.counted = Line.to(settings)
-        cluster.kubectl("create", "namespace", self.namespace)
-
-    def make(self, base_image):
-        """What an operator makes once, and a pod that looks into the volumes."""
-        self.secret("csad-store", self.settings)
-        for claim in ("csad-weights", "artifacts"):
-            self.apply(CLAIM.format(name=claim))
-        self.apply(KEEPER.format(image=base_image))
-        self.cluster.kubectl(
-            "-n", self.namespace, "wait", "pod", "keeper", "--for=condition=Ready", "--timeout=120s"
-        )  # fmt: skip
-
-    def apply(self, text):
-        self.cluster.kubectl("-n", self.namespace, "apply", "--filename", "-", text=text)
-
-    def secret(self, name, settings):
-        """The keys to the store as manifests/store-secret names them, and a bucket of its own."""
-        endpoint = self.counted.endpoint.replace("127.0.0.1", self.cluster.host)
-        keys = {
-            "endpoint": f"http://{endpoint}",
-            "bucket": settings.bucket,
-            "access_key": settings.access_key,
-            "secret_key": settings.secret_key,
-        }
-        given = [f"--from-literal={key}={value}" for key, value in keys.items()]
-        self.cluster.kubectl("-n", self.namespace, "create", "secret", "generic", name, *given)
-
-    def mount(self, files):
-        """Keep the files with small sizes in a ConfigMap."""
-        given = [f"--from-file={file}" for file in files.values()]
-        self.cluster.kubectl("-n", self.namespace, "create", "configmap", "files", *given)
-        return {path: file.name for path, file in files.items()}
-
-    def python(self, *command):
-        """A command of ours beside the cluster."""
-        images = {f"CSAD_{name.upper()}_IMAGE": image for name, image in self.images.items()}
-        environment = {**self.cluster.environment, **images, "HOME": str(self.folder)}
-        return Cluster(environment, self.cluster.host).run("python", "-m", *command).stdout
-
-    def line(self, name):
-        file = self.folder / f"{name}.yaml"
-        file.write_text(LINE.format(name=name, sam=SAM))
-        return file
-
-    def compiled(self, *options):
-        """The pipeline of such a line."""
-        output = self.folder / f"compiled-{len(options)}"
-        target = ("--cpu-only", "--small", "--no-deploy", *options)
-        self.python("pipelines", "compile", "--line", self.line("any"), "--output", output, *target)
-        return output / "training.yaml"
 
 
 @pytest.fixture(scope="module")
@@ -166,12 +69,10 @@ class Run:
     Attributes:
         state: How it ended.
         tasks: Tasks that got a container, those of the cache left out.
-        pods: The last pod of each.
-        sent: Bytes that the store sent meanwhile.
+        pods: The pod of each.
     """
 
     def __init__(self, scene, kfp, execution, package, name, pods):
-        before = scene.counted.sent
         told = scene.python(
             "pipelines", "submit", scene.line(name), "--endpoint", kfp.endpoint, "--package", package, "--json"
         )  # fmt: skip
@@ -180,14 +81,18 @@ class Run:
         self.state = kfp.runs[run]["state"]
         self.tasks = [pod.task for pod in execution.pods[run]]
         self.pods = {task: pods.ended[task] for task in pods.ended if task in self.tasks}
-        self.sent = scene.counted.sent - before
+
+    @property
+    def sent(self):
+        """Bytes that the store sent to the tasks that read weights."""
+        return sum(self.pods[task].sent for task in WITH_WEIGHTS)
 
 
 @pytest.fixture(scope="module")
 def pods(scene, mounted):
     """Pods of the pipeline that keeps weights on a volume."""
     package = scene.compiled("--weights-claim", "csad-weights")
-    return TaskPods(scene.cluster, scene.namespace, Compiled(package.read_text()), "artifacts", files=mounted)
+    return scene.pods(package, files=mounted)
 
 
 @pytest.fixture(scope="module")
@@ -231,9 +136,8 @@ def test_a_second_line_fetches_no_weights_again(runs, weights):
     assert second.sent < 0.02 * whole_size(weights)
 
 
-def test_the_volume_holds_each_file_once_and_whole(runs, weights, pods, scene):
-    listing = ("exec", "keeper", "--", "sh", "-c", "cd /weights && sha256sum *")
-    kept = scene.cluster.kubectl("-n", scene.namespace, *listing)
+def test_the_volume_holds_each_file_once_and_whole(runs, weights, pods):
+    kept = pods.shell("cd /weights && sha256sum *")
     digests = {name: digest for digest, name in (line.split() for line in kept.splitlines())}
     files = {name: digest for name, digest in digests.items() if not name.endswith(".lock")}
 
@@ -247,10 +151,50 @@ def test_a_run_of_the_same_line_takes_its_stages_from_the_cache(runs):
     assert not set(again.tasks) & {*WITH_WEIGHTS, "clustering"}
 
 
+LARGE = "groundingdino_swint_ogc"
+
+
+def forget(pods, file):
+    """Take a file from the volume, as on a node that has not seen it yet; its name there and its size."""
+    digest = sha256(file.read_bytes())
+    pods.shell(f"rm /weights/{digest}")
+    return digest, file.stat().st_size
+
+
+def test_two_pods_at_once_fetch_a_file_once(runs, weights, pods, scene):
+    _, size = forget(pods, weights[LARGE])
+    before = scene.counted.sent
+
+    started = [pods.start("masks", *pods.asked["masks"]) for _ in range(2)]
+    ended = [pods.end(name) for name in started]
+
+    assert [pod.exit_code for pod in ended] == [0, 0]
+    assert sum(f"weights {LARGE}: fetched in" in pod.log for pod in ended) == 1
+    assert scene.counted.sent - before < 1.02 * size
+
+
+def test_the_next_pod_goes_on_where_one_was_killed(runs, weights, pods, scene):
+    digest, size = forget(pods, weights[LARGE])
+    before, scene.counted.pause = scene.counted.sent, 0.02
+    killed = pods.start("masks", *pods.asked["masks"])
+    deadline = time.monotonic() + 120
+    while int(pods.shell(f"stat -c %s /weights/{digest}.partial 2> /dev/null || echo 0")) < size // 4:
+        assert time.monotonic() < deadline, "no pod has begun to fetch"
+        time.sleep(0.2)
+    pods.kill(killed)
+    scene.counted.pause = 0.0
+
+    ended = pods.end(pods.start("masks", *pods.asked["masks"]))
+
+    assert ended.exit_code == 0
+    assert re.search(rf"weights {LARGE}: fetching [\d.]+ MB, [\d.]+ MB are here", ended.log)
+    assert scene.counted.sent - before < 1.2 * size
+
+
 @pytest.fixture(scope="module")
 def without_volume(scene, mounted):
     package = scene.compiled()
-    return TaskPods(scene.cluster, scene.namespace, Compiled(package.read_text()), "artifacts", files=mounted)
+    return scene.pods(package, files=mounted)
 
 
 def test_a_file_that_changed_in_the_store_is_refused_with_both_digests(runs, weights, pods, scene, without_volume):
@@ -284,10 +228,7 @@ def test_a_store_without_weights_stops_the_run_before_any_other_task(scene, weig
     push_dataset(ObjectStore.connect(empty), tiny_line_data, "third")
     given = {"line_yaml": scene.line("third").read_text(), "data_uri": "store://third", "seed": 0, "force": False}
     package = scene.compiled()
-    pods = TaskPods(
-        scene.cluster, scene.namespace, Compiled(package.read_text()), "artifacts",
-        parameters={"store_secret": "without-weights"},
-    )  # fmt: skip
+    pods = scene.pods(package, parameters={"store_secret": "without-weights"})
 
     ended = pods.run("ingest", given, {})
 
