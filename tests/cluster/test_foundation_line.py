@@ -128,7 +128,13 @@ def test_a_line_runs_on_weights_of_the_store(runs, weights, pods):
 
 
 def test_a_second_line_fetches_no_weights_again(runs, weights):
-    second = runs[1]
+    first, second = runs[:2]
+    sizes = (size / 1e6 for size in (whole_size(weights), first.sent, second.sent))
+    print(
+        "\nweights {:.2f} MB; the store sent {:.2f} MB to the first line's tasks, {:.2f} MB to the second's".format(
+            *sizes
+        )
+    )
 
     assert second.state == "SUCCEEDED"
     assert set(WITH_WEIGHTS) <= set(second.tasks)

@@ -54,5 +54,5 @@ class Line(Forwarder):
         with self._lock:
             self.sent += len(piece)
         time.sleep(self.pause)
-        super().answers(connection, piece, client)
-        return self.break_after is None or passed <= self.break_after
+        arrived = super().answers(connection, piece, client)
+        return arrived and (self.break_after is None or passed <= self.break_after)
