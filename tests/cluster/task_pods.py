@@ -23,7 +23,7 @@ class Ended:
 
     Attributes:
         name: Its name; artifacts of the task lie at minio://NAME/.
-        exit_code: Of the container.
+        exit_code: Exit status of the container.
         log: What the container said.
         sent: Bytes that the store sent since it began, to whomever.
     """
