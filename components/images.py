@@ -76,7 +76,7 @@ TRAIN_IMAGE = image("train")
 """Runs every stage that needs no foundation model; holds csad, kfp and nothing to install."""
 
 FOUNDATION_IMAGE = image("foundation")
-"""Runs tagging and masks on GPU nodes: RAM++, Grounding DINO and SAM-HQ beside csad."""
+"""Runs tagging and masks of lines whose proposer is foundation: RAM++, Grounding DINO and SAM-HQ beside csad."""
 
 SERVE_IMAGE = image("serve")
 """Serves models."""

@@ -20,7 +20,7 @@ class Shape:
     """The form of a line's training pipeline; lines of one shape share a pipeline.
 
     Attributes:
-        foundation: Foundation models propose the masks, on GPU nodes and in their own image.
+        foundation: Foundation models propose the masks, in their own image, and on GPU nodes where there are some.
         asks_tagger: A tagging model names the parts: without it there is no task for that.
         shards: Tasks that divide the mask proposals; one needs no loop.
         deploy: Accepted models go into service at the end.

@@ -159,10 +159,10 @@ def _place(tasks: TrainingTasks, shape: Shape, cluster: Cluster) -> None:
         use_store(task, cluster.store_secret)
         if cluster.weights_claim and name in shape.stages_with_weights():
             keep_weights(task, cluster.weights_claim)
+        if name in shape.foundation_stages():
+            task.set_container_image(FOUNDATION_IMAGE)
         if cluster.pool is not None and name in shape.stages_on_gpu():
             place_on_gpu(task, shape.resources(name), cluster.pool)
-            if name in shape.foundation_stages():
-                task.set_container_image(FOUNDATION_IMAGE)
         else:
             place_on_cpu(task, shape.resources(name))
 

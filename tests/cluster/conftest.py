@@ -122,18 +122,35 @@ def base_image(docker: Cluster) -> str:
 
 
 @pytest.fixture(scope="session")
-def csad_images(docker: Cluster, base_image: str) -> dict[str, str]:
-    """The train and serve images of this tree by name; parts that an earlier build made are not made again."""
+def builder(docker: Cluster, base_image: str) -> Cluster:
+    """The Docker engine, with what images/build needs: the wheel of this tree, and pins of a torch within reach."""
     from tests.images_build.torch_stand_in import make_wheelhouse
 
     environment = {**docker.environment, "PYTHON_IMAGE": base_image}
-    wheelhouse = ROOT / "dist" / "wheelhouse"
-    pins = make_wheelhouse(wheelhouse, ROOT / "constraints.txt")
-    if pins is not None:
-        environment |= {"TORCH_INDEX_URL": "", "CONSTRAINTS": str(pins.relative_to(ROOT))}
+    names = {"CONSTRAINTS": "constraints.txt", "CONSTRAINTS_FOUNDATION": "constraints-foundation.txt"}
+    pins = make_wheelhouse(ROOT / "dist" / "wheelhouse", *(ROOT / name for name in names.values()))
+    if pins:
+        environment |= {"TORCH_INDEX_URL": ""}
+        environment |= {name: str(file.relative_to(ROOT)) for name, file in zip(names, pins, strict=True)}
     building = Cluster(environment, docker.host)
     building.run("make", "--silent", "wheel")
-    told = building.run("images/build", "train", "serve").stdout.splitlines()
+    return building
+
+
+@pytest.fixture(scope="session")
+def csad_images(builder: Cluster) -> dict[str, str]:
+    """The train and serve images of this tree by name; parts that an earlier build made are not made again."""
+    return _build(builder, "train", "serve")
+
+
+@pytest.fixture(scope="session")
+def foundation_image(builder: Cluster) -> str:
+    """The image of tagging and masks."""
+    return _build(builder, "foundation")["foundation"]
+
+
+def _build(builder: Cluster, *names: str) -> dict[str, str]:
+    told = builder.run("images/build", *names).stdout.splitlines()
     sizes = [line for line in told if line.startswith("csad-") and line.endswith(" MB")]
     print("\n" + "\n".join(sizes))
     return {line.split(":")[0].removeprefix("csad-"): line.split()[0] for line in sizes}

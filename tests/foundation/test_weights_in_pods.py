@@ -1,5 +1,6 @@
 """A line with foundation proposals as its tasks run on Kubeflow: weights from the store alone, the real networks small.
 
+In one process here; `tests/cluster/test_foundation_line.py` has the pods.
 RAM++ and Grounding DINO have one layer of each kind here, SAM-HQ is the published vit_tiny; all weights are random.
 """
 
@@ -22,8 +23,9 @@ from csad.runner.task import STORE_VARIABLE, run_task
 from csad.stages import masks, tagging
 from csad.store.objects import ObjectStore
 from csad.store.push import push_dataset
-from tests.foundation.tiny_models import SKIP, tiny_grounding_dino, write_toy_bert
-from tests.foundation.tiny_ram_plus import ARCHITECTURE, save_tiny_weights
+from tests.foundation.tiny_models import SKIP
+from tests.foundation.tiny_ram_plus import ARCHITECTURE
+from tests.foundation.tiny_weights import write_weights
 from tests.weights.mirrored import mirror_file
 
 LINE = """
@@ -56,21 +58,7 @@ def in_a_pod(named_store, tmp_path, monkeypatch):
 @pytest.fixture
 def mirrored(in_a_pod, tmp_path):
     """All weights of the line in the store: bytes by name."""
-    package = pytest.importorskip("segment_anything_hq", reason=SKIP)
-    torch.manual_seed(3)
-    bert = write_toy_bert(tmp_path / "bert")
-    files = {
-        "bert_config": bert / "config.json",
-        "bert_vocabulary": bert / "vocab.txt",
-        "bert_model": bert / "model.safetensors",
-        "groundingdino_swint_ogc": tmp_path / "grounding.safetensors",
-        "sam_hq_vit_tiny": tmp_path / "sam.safetensors",
-        "ram_plus_swin_large_14m": save_tiny_weights(tmp_path / "ram.safetensors", ["screw", "washer"]),
-    }
-    network = tiny_grounding_dino(bert, seed=4).state_dict()
-    save_file({name: tensor.clone().contiguous() for name, tensor in network.items()}, files["groundingdino_swint_ogc"])
-    sam = package.sam_model_registry["vit_tiny"]().state_dict()
-    save_file({name: tensor.clone().contiguous() for name, tensor in sam.items()}, files["sam_hq_vit_tiny"])
+    files = write_weights(tmp_path, "vit_tiny")
     for name, file in files.items():
         mirror_file(in_a_pod, name, file)
     return {name: file.stat().st_size for name, file in files.items()}

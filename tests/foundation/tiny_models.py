@@ -1,12 +1,12 @@
 """The real networks of segment-anything-hq and groundingdino-py, small and random."""
 
 from functools import partial
-from types import SimpleNamespace
 
 import pytest
 import torch
 
-from benchmarks.random_bert import write_random_bert
+from tests.foundation import tiny_weights
+from tests.foundation.tiny_weights import make_masks_vary
 
 SKIP = "needs the foundation environment (make foundation)"
 
@@ -41,33 +41,16 @@ def tiny_sam(seed=0, side=128, width=64, prompt_width=256):
             vit_dim=width,
         ),
     )
-    with torch.no_grad():
-        model.image_encoder.pos_embed.normal_(std=0.5)
-        for network in (*model.mask_decoder.output_hypernetworks_mlps, model.mask_decoder.hf_mlp):
-            for layer in network.layers:
-                layer.weight.mul_(2)
-            network.layers[-1].weight.mul_(10)
-        for name, weight in model.mask_decoder.transformer.named_parameters():
-            if name.endswith(("q_proj.weight", "k_proj.weight")):
-                weight.mul_(4)
-    return model.eval()
+    return make_masks_vary(model).eval()
 
 
 def write_toy_bert(folder):
     """A BERT of one layer whose words are letters."""
     pytest.importorskip("transformers", reason=SKIP)
-    return write_random_bert(folder, hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32)
+    return tiny_weights.write_toy_bert(folder)
 
 
 def tiny_grounding_dino(bert, seed=0, queries=30):
     """`GroundingDINO` with Swin-T, one encoder and one decoder layer."""
-    config = pytest.importorskip("groundingdino.config.GroundingDINO_SwinT_OGC", reason=SKIP)
-    from groundingdino.models import build_model
-
-    torch.manual_seed(seed)
-    values = {name: value for name, value in vars(config).items() if not name.startswith("_")}
-    values |= {
-        "enc_layers": 1, "dec_layers": 1, "num_queries": queries, "use_checkpoint": False,
-        "use_transformer_ckpt": False, "text_encoder_type": str(bert), "device": "cpu",
-    }  # fmt: skip
-    return build_model(SimpleNamespace(**values)).eval()
+    pytest.importorskip("groundingdino.config.GroundingDINO_SwinT_OGC", reason=SKIP)
+    return tiny_weights.grounding_dino(bert, seed, enc_layers=1, dec_layers=1, num_queries=queries)

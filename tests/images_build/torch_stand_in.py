@@ -2,7 +2,8 @@
 
 PyPI has torch for Linux only with CUDA (6 GB installed). Where a CPU wheel of torch lies in one of pip's find-links,
 that one is taken, with PyPI's torchvision of the same release. The latter's compiled part needs CUDA's libraries, so it
-is left out; CSAD reads torchvision's Python part alone, through timm. For tests only: never ship what it makes.
+is left out. Of what that holds CSAD needs `nms` alone, in the foundation image, and gets it in Python: `NMS`. For tests
+only: never ship what it makes.
 """
 
 import re
@@ -13,30 +14,44 @@ import zipfile
 from pathlib import Path
 
 TORCHVISION_OF = {"2.14.1": "0.29.1", "2.13.0": "0.28.0"}
-BUILD = "1standin"
-"""A wheel's build tag: of two wheels of one version pip takes the one that has it."""
+BUILD = "2standin"
+"""A wheel's build tag: of two wheels of one version pip takes the one that has it, and of two of these the later."""
+NMS = '''
+
+def nms(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
+    """Greedy, as the compiled one that is left out here: the best box first, which drops those that it overlaps."""
+    covers = box_iou(boxes, boxes) > iou_threshold
+    dropped = torch.zeros(len(boxes), dtype=torch.bool)
+    kept = []
+    for index in scores.argsort(descending=True, stable=True).tolist():
+        if not dropped[index]:
+            kept.append(index)
+            dropped |= covers[index]
+    return torch.tensor(kept, dtype=torch.int64)
+'''
+"""Takes the place of the function in torchvision/ops/boxes.py; on the CPU, where the images of tests compute."""
 REGISTRATION = re.compile(r'^@torch\.library\.register_fake\("torchvision::\w+"\)$', re.MULTILINE)
 
 
-def make_wheelhouse(folder: Path, constraints: Path) -> Path | None:
+def make_wheelhouse(folder: Path, *constraints: Path) -> tuple[Path, ...]:
     """Put a CPU torch, its torchvision and the constraints that pin them into a folder.
 
     Args:
         folder: Where the wheels go.
-        constraints: Pins of everything else; a file of the same name beside the folder gets them all.
+        *constraints: Pins of everything else; for each a file of the same name beside the folder gets them all.
 
     Returns:
-        The new constraints; None where there is no CPU wheel of torch to be had.
+        The new constraints; none where there is no CPU wheel of torch to be had.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for release, vision in TORCHVISION_OF.items():
         if _download(f"torch=={release}+cpu", folder):
             with tempfile.TemporaryDirectory() as draft:
                 if not _download(f"torchvision=={vision}", Path(draft)):
-                    return None
+                    return ()
                 _without_compiled_part(next(Path(draft).glob("torchvision-*.whl")), folder)
-            return _pin(constraints, folder.parent / constraints.name, f"{release}+cpu", vision)
-    return None
+            return tuple(_pin(one, folder.parent / one.name, f"{release}+cpu", vision) for one in constraints)
+    return ()
 
 
 def _download(requirement: str, folder: Path) -> bool:
@@ -52,6 +67,8 @@ def _without_compiled_part(wheel: Path, folder: Path) -> None:
             data = source.read(entry)
             if entry.filename.endswith("torchvision/_meta_registrations.py"):
                 data = REGISTRATION.sub("", data.decode()).encode()
+            if entry.filename.endswith("torchvision/ops/boxes.py"):
+                data += NMS.encode()
             if entry.filename.endswith("RECORD"):
                 data = re.sub(r",sha256=[^,]*,\d*$", ",,", data.decode(), flags=re.MULTILINE).encode()
             if not entry.filename.endswith(".so") and not entry.filename.startswith("torchvision.libs/"):
@@ -65,4 +82,4 @@ def _pin(constraints: Path, output: Path, torch: str, vision: str) -> Path:
 
 
 if __name__ == "__main__":
-    print(make_wheelhouse(Path(sys.argv[1]), Path("constraints.txt")) or "no CPU wheel of torch is within reach")
+    print(make_wheelhouse(Path(sys.argv[1]), *map(Path, sys.argv[2:])) or "no CPU wheel of torch is within reach")

@@ -117,6 +117,15 @@ def test_foundation_models_run_in_their_own_image_and_lines_without_them_never_n
     assert full.container("tagging")["image"] == FOUNDATION_IMAGE
 
 
+def test_foundation_models_run_in_their_own_image_on_a_cluster_without_gpus_too(tmp_path):
+    line = ProductLine.from_yaml("{name: a, pseudo_labels: {proposals: foundation}}")
+    training, _ = compile_for(line, Target(gpu=False), tmp_path)
+    pipeline = Compiled(training.read_text())
+    images = {task: pipeline.container(task)["image"] for task in pipeline.executors}
+    assert {task for task, image in images.items() if image == FOUNDATION_IMAGE} == set(FOUNDATION)
+    assert set(images.values()) == {FOUNDATION_IMAGE, TRAIN_IMAGE}
+
+
 def test_what_waits_leaves_the_cores_to_what_it_waits_for(gpu, deploying):
     for pipeline, task in ((gpu, "promote"), (deploying, "deployment")):
         resources = pipeline.container(task)["resources"]

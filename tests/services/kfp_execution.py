@@ -36,10 +36,12 @@ class Done:
     Attributes:
         parameters: Output parameters by name.
         metrics: What it logged.
+        artifacts: What later tasks know its output artifacts by; those that are not here get a new identity.
     """
 
     parameters: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
+    artifacts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -211,7 +213,8 @@ class _Played:
             self._workflow.task(path, "FAILED", begin, begin + SECONDS)
             raise TaskFailed(path) from None
         made = component.get("outputDefinitions", {}).get("artifacts", {})
-        result = Result(dict(done.parameters), {output: identity() for output in made})
+        kept = {output: done.artifacts.get(output) or identity() for output in made}
+        result = Result(dict(done.parameters), kept)
         self._workflow.task(path, "SUCCEEDED", begin, begin + SECONDS)
         self._of._kept[self._run, path] = self._of._cache[key] = result
         return result

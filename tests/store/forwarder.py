@@ -27,7 +27,10 @@ class Forwarder:
 
     def answers(self, connection: dict[str, int], piece: bytes, client: socket.socket) -> bool:
         """Send a piece of an answer on, or not; whether the connection stays."""
-        client.sendall(piece)
+        try:
+            client.sendall(piece)
+        except ConnectionError:  # whoever asked was killed
+            return False
         return True
 
     def _accept(self) -> None:

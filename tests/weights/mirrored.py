@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import socket
+import time
 from dataclasses import replace as with_fields
 from pathlib import Path
 
@@ -31,11 +32,13 @@ class Line(Forwarder):
     Attributes:
         sent: Bytes that the store sent, the heads of its answers included.
         break_after: Bytes after which each connection is cut; None cuts none.
+        pause: Seconds before each piece of an answer is sent on.
     """
 
     def __init__(self, target: str) -> None:
         self.sent = 0
         self.break_after: int | None = None
+        self.pause = 0.0
         super().__init__(target)
 
     @classmethod
@@ -50,5 +53,6 @@ class Line(Forwarder):
         passed = connection["passed"] = connection.get("passed", 0) + len(piece)
         with self._lock:
             self.sent += len(piece)
-        super().answers(connection, piece, client)
-        return self.break_after is None or passed <= self.break_after
+        time.sleep(self.pause)
+        arrived = super().answers(connection, piece, client)
+        return arrived and (self.break_after is None or passed <= self.break_after)
