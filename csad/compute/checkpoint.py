@@ -13,11 +13,10 @@ from typing import Any
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
-from csad.common.atomic import replacing
 from csad.common.hashing import json_sha256
+from csad.compute.tensor_file import save_tensors
 
 CHECKPOINT = "checkpoint.safetensors"
 """Name in the folder of a stage; gone when the stage is done."""
@@ -59,14 +58,9 @@ def save(path: Path, run: str, checkpoint: Checkpoint) -> None:
     Raises:
         OSError: The disk is full or refuses; so does SafetensorError. The last checkpoint is as it was.
     """
-    tensors = {
-        f"{part}/{name}": tensor.detach().cpu().contiguous()
-        for part, named in checkpoint.parts.items()
-        for name, tensor in named.items()
-    }
+    tensors = {f"{part}/{name}": tensor for part, named in checkpoint.parts.items() for name, tensor in named.items()}
     metadata = {"step": str(checkpoint.step), "run": run, "draws": json.dumps(checkpoint.draws)}
-    with replacing(path) as temporary:
-        save_file(tensors, temporary, metadata=metadata)
+    save_tensors(tensors, path, metadata)
 
 
 def find(path: Path, run: str) -> Checkpoint | None:

@@ -58,7 +58,9 @@ def register_images(line: ProductLine, registration: Registration, folder: Path,
         logger.warning(
             "in %d of %d good images no product stands out; they keep their pose: %s", len(missed), len(files), named
         )
-    save_file({name: np.ascontiguousarray(array) for name, array in registration.arrays().items()}, folder / FILE)
+    arrays = {name: np.ascontiguousarray(array) for name, array in registration.arrays().items()}
+    with atomic.replacing(folder / FILE) as draft:  # safetensors 0.8 makes files that their owner alone can read
+        save_file(arrays, draft)
 
 
 def registration_digest(folder: Path) -> str:

@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from csad.common.errors import StageError
+from csad.compute.tensor_file import save_tensors
 from csad.config.line import ProductLine
 from csad.features.backbone import Backbone, backbone_of
 from csad.features.compiled import accelerated
@@ -145,8 +146,8 @@ def fit_lgst(
         with open_canvases(line, canvas, images.validation) as validation:
             mean_map = fit_mean_map(students, teacher, validation.batches(BATCH), seed)
     model = LgstModel(teacher, pca, memory_banks, students, mean_map)
-    save_file(model.tensors(), output / WEIGHTS)
-    save_file(unseen, output / OUT_OF_FOLD)
+    save_tensors(model.tensors(), output / WEIGHTS)
+    save_tensors(unseen, output / OUT_OF_FOLD)
     return model
 
 

@@ -108,7 +108,9 @@ def write_model(folder: Path, manifest: Manifest, tensors: Mapping[str, Mapping[
     Raises:
         ModelFolderError: A file cannot be written.
     """
-    from safetensors.torch import save_file  # torch is there while a model is written, not always while it scores
+    from csad.compute.tensor_file import (
+        save_tensors,  # torch is there while a model is written, not always while it scores
+    )
 
     folder.mkdir(parents=True, exist_ok=True)
     exported = manifest.export.file if manifest.export else ""
@@ -116,8 +118,7 @@ def write_model(folder: Path, manifest: Manifest, tensors: Mapping[str, Mapping[
     for name, group in tensors.items():
         path = folder / f"{name}.safetensors"
         try:
-            with atomic.replacing(path) as temporary:
-                save_file({key: value.detach().cpu().contiguous() for key, value in group.items()}, temporary)
+            save_tensors(group, path)
         except SafetensorError as error:
             raise ModelFolderError(f"{path} cannot be written ({error}); free some space and run again") from error
         files[path.name] = file_sha256(path)

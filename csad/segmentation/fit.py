@@ -11,10 +11,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from csad.common.errors import StageError
 from csad.compute.array_store import ArrayStore
+from csad.compute.tensor_file import save_tensors
 from csad.config.line import ProductLine
 from csad.features.backbone import Backbone, backbone_of
 from csad.features.compiled import accelerated
@@ -90,7 +91,7 @@ def fit_segmentation(
         data = SegmentationData(canvases, labels, kept, types, fit.classes)
         backbone = accelerated(backbone_of(line.backbone, stages=3).to(device))
         network = train_segmentation(backbone, data, line.segmentation, seed, checkpoint, device)
-    save_file({name: value.cpu().contiguous() for name, value in network.trainable_state().items()}, output / WEIGHTS)
+    save_tensors(network.trainable_state(), output / WEIGHTS)
     return fit
 
 

@@ -112,10 +112,10 @@ def test_a_damaged_tensor_file_is_named(folder):
 def test_a_full_disk_keeps_the_old_file_and_leaves_no_manifest_behind(manifest, tmp_path, monkeypatch):
     write_model(tmp_path / "whole", manifest, {"lgst": {"mean": torch.zeros(1)}})
 
-    def full(tensors, path):
+    def full(tensors, path, metadata=None):
         raise SafetensorError(f"I/O error: {os.strerror(errno.ENOSPC)} (os error {errno.ENOSPC})")
 
-    monkeypatch.setattr("safetensors.torch.save_file", full)
+    monkeypatch.setattr("csad.compute.tensor_file.save_file", full)
     for folder in (tmp_path / "whole", tmp_path / "new"):
         with pytest.raises(ModelFolderError, match=r"lgst\.safetensors cannot be written .* free some space"):
             write_model(folder, manifest, {"lgst": {"mean": torch.ones(1)}})
