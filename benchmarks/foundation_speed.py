@@ -227,8 +227,11 @@ def time_sam(name: str, image: NDArray[np.uint8], scale: Scale, device: torch.de
     points = (point_grid(scale.points_per_side) * scale.side)[:, None]
     network = f"SAM-HQ {name}"
     yield timed(network, ENCODE, lambda: sam.encode(image), device, scale.runs)
-    # A deque of no length takes all batches and keeps none, as the stage does.
-    decode = lambda: deque(sam.prompt_points(encoded, points, ambiguous=True), maxlen=0)  # noqa: E731
+
+    def decode() -> None:
+        # A deque of no length takes all batches and keeps none, as the stage does.
+        deque(sam.prompt_points(encoded, points, ambiguous=True), maxlen=0)
+
     yield timed(network, DECODE, decode, device, scale.runs)
 
 

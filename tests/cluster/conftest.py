@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from csad.store.settings import StoreSettings
+
 ROOT = Path(__file__).parents[2]
 KUBE = ROOT.parent / "shared" / "kube"
 EXPORT = re.compile(r"^export (\w+)=['\"]?(.*?)['\"]?$", re.MULTILINE)
@@ -55,6 +57,17 @@ class Cluster:
     def kubectl(self, *arguments: str | Path, text: str | None = None, check: bool = True) -> str:
         """Run kubectl; what it says."""
         return self.run("kubectl", *arguments, text=text, check=check).stdout.strip()
+
+    def make_store_secret(self, namespace: str, name: str, port: str | int, settings: StoreSettings) -> None:
+        """Make the keys to the store as manifests/store-secret names them; it is reached by a port of this machine."""
+        keys = {
+            "endpoint": f"http://{self.host}:{port}",
+            "bucket": settings.bucket,
+            "access_key": settings.access_key,
+            "secret_key": settings.secret_key,
+        }
+        given = [f"--from-literal={key}={value}" for key, value in keys.items()]
+        self.kubectl("-n", namespace, "create", "secret", "generic", name, *given)
 
 
 MINUTES = 20

@@ -71,16 +71,9 @@ class Scene:
         self.cluster.kubectl("-n", self.namespace, "apply", "--filename", "-", text=text)
 
     def secret(self, name, settings):
-        """The keys to the store as manifests/store-secret names them, and a bucket of its own."""
-        endpoint = self.counted.endpoint.replace("127.0.0.1", self.cluster.host)
-        keys = {
-            "endpoint": f"http://{endpoint}",
-            "bucket": settings.bucket,
-            "access_key": settings.access_key,
-            "secret_key": settings.secret_key,
-        }
-        given = [f"--from-literal={key}={value}" for key, value in keys.items()]
-        self.cluster.kubectl("-n", self.namespace, "create", "secret", "generic", name, *given)
+        """The keys to the store, through what counts its bytes."""
+        port = self.counted.endpoint.rpartition(":")[2]
+        self.cluster.make_store_secret(self.namespace, name, port, settings)
 
     def mount(self, files):
         """Keep the files with small sizes in a ConfigMap."""

@@ -42,14 +42,7 @@ def scene(cluster, stand_in_image: str, s3: EmbeddedStore, tmp_path_factory: pyt
         kubeconfig = _deployer(cluster, namespace, folder)
         settings = s3.settings
         for name, port in (("csad-store", settings.endpoint.rpartition(":")[2]), ("dead-store", "9")):
-            values = {
-                "endpoint": f"http://{cluster.host}:{port}",
-                "bucket": settings.bucket,
-                "access_key": settings.access_key,
-                "secret_key": settings.secret_key,
-            }
-            literals = [f"--from-literal={key}={value}" for key, value in values.items()]
-            cluster.kubectl("-n", namespace, "create", "secret", "generic", name, *literals)
+            cluster.make_store_secret(namespace, name, port, settings)
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("KUBECONFIG", str(kubeconfig))
             patch.setenv("KUBERNETES_SERVICE_HOST", "reached-straight")
